@@ -1,0 +1,102 @@
+"""The `tips-ray` command. Each sub-command imports what it needs, so that `--help` is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from tips_ray.errors import user_errors
+
+MAX_ROWS = 15
+"""Actions shown in the terminal; the page shows all."""
+
+app = tyro.extras.SubcommandApp()
+data = tyro.extras.SubcommandApp()
+app.command(data, name="data", help="Convert and look at sets of poses.")
+
+
+@data.command(name="cmu")
+def convert_cmu(
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")],
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT.npz")],
+    min_displacement_mm: float = 15.0,
+    index: Path | None = None,
+) -> None:
+    """Convert CMU's own .asf and .amc files into one .npz file of poses.
+
+    Args:
+        folder: Folder that holds NN.asf and NN_MM.amc files, also in sub-folders.
+        out: The file to write.
+        min_displacement_mm: Keep a frame when its joints, relative to the pelvis, moved so far on average; 0 keeps all.
+        index: Text or CSV file with a line 'NN_MM, description' for each clip: the actions.
+    """
+    from tips_ray.data.cmu import read_cmu
+    from tips_ray.data.npz import check_suffix, write_npz
+
+    check_suffix(out)
+    poses = read_cmu(folder, min_displacement_mm, index)
+    write_npz(poses, out)
+    print(f"{out}: {len(poses):,} poses, {len(poses.subjects)} subjects, {len(set(poses.clip.tolist()))} clips")
+
+
+@data.command(name="info")
+def info(
+    spec: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SPEC")],
+    out: Path | None = None,
+    test_subjects: tuple[str, ...] = (),
+    seed: int = 0,
+) -> None:
+    """Print what a set of poses holds, and write a page with a few of its skeletons.
+
+    Args:
+        spec: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
+        out: The page to write; by default reports/data-NAME.html.
+        test_subjects: Subjects to hold out; by default the last quarter.
+        seed: Seed of the synthetic poses.
+    """
+    from rich.console import Console
+
+    from tips_ray.data.load import load_poses
+    from tips_ray.data.summary import summarise
+    from tips_ray.report.data_page import write_data_page
+
+    poses = load_poses(spec, seed=seed)
+    summary = summarise(poses, test_subjects)
+    print_summary(summary, Console())
+    page = out or Path("reports") / f"data-{Path(poses.name).stem}.html"
+    write_data_page(poses, summary, page)
+    print(f"Page: {page}")
+
+
+def print_summary(summary, console) -> None:
+    """Print a `tips_ray.data.summary.Summary` as tables."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tips_ray.data.summary import cells
+
+    overview = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in summary.overview.items():
+        overview.add_row(f"[bold]{name}[/]", escape(value))
+    console.print(overview)
+    for title, frame in (("Subjects", summary.subjects), ("Actions", summary.actions)):
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for column, kind in frame.dtypes.items():
+            table.add_column(str(column), justify="right" if kind.kind in "if" else "left")
+        shown = frame if title == "Subjects" else frame.head(MAX_ROWS)
+        for row in cells(shown):
+            table.add_row(*map(escape, row))
+        console.print()
+        console.print(table)
+        if len(frame) > len(shown):
+            console.print(f"… and {len(frame) - len(shown)} more {title.lower()}, on the page")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends it with one sentence and exit code 2."""
+    with user_errors():
+        app.cli(prog="tips-ray", description="Train, measure and compare unsupervised 2D-to-3D pose lifters.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Every choice of a run as one frozen value, with the paper's settings as defaults.
+
+A config says what is trained on what; it has no seed (a run is a config and a seed) and no number of epochs (a curve can always
+be made longer), so that two campaigns with equal configs can be merged.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from tips_ray.poses.skeleton import PARTITIONS, Part, partition
+
+Value = TypeVar("Value")
+
+ELEVATION_DEGREES = 10.0
+"""Cameras and random rotations look up or down by at most this much (section 3.2.1)."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which poses are seen, and from where."""
+
+    spec: str = "synthetic"
+    """`synthetic`, or the path of an .npz file with `positions` (F, 17, 3) in mm and `joint_names`."""
+    test_subjects: tuple[str, ...] = ()
+    """Subjects held out for the error; empty: the last quarter of the subjects."""
+    num_views: int = 4
+    """Cameras that see each pose: one azimuth and elevation per clip and camera, drawn once."""
+    new_views_each_epoch: bool = False
+    """Weakly supervised (appendix A.3): draw new true views in every epoch. They carry 3D information."""
+    max_train_poses: int | None = None
+    """Train on a random subset of this many poses (before views)."""
+    epoch_views: int | None = None
+    """Views trained on in one epoch, drawn anew for each; None: all of them. Sets how often the error is measured."""
+    seed: int = 0
+    """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a study."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the terms of equations 8 and 9."""
+
+    legs: float = 0.05
+    """w1: adversarial term of the 6 leg joints."""
+    torso: float = 0.08
+    """w4: adversarial term of the 10 torso joints. Another partition gives each part the sum of its joints' shares (solo: w1 + w4)."""
+    reprojection: float = 10.0
+    """w2: reprojection consistency, equation 2."""
+    ninety_degree: float = 3.0
+    """w3: quarter-turn consistency, equations 3 to 5."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Fully connected residual networks after Martinez et al."""
+
+    width: int = 1024
+    generator_blocks: int = 4
+    discriminator_blocks: int = 3
+    generator_norm: Literal["batch", "layer", "affine", "none"] = "batch"
+    """Normalisation in the generators; `affine` is a learnt scale and shift without statistics."""
+    discriminator_norm: Literal["batch", "layer", "affine", "none"] = "none"
+    generator_dropout: float = 0.0
+    discriminator_dropout: float = 0.3
+    negative_slope: float = 0.01
+    """Slope of the leaky ReLU for negative inputs."""
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """How the discriminator plays, equation 6."""
+
+    loss: Literal["non_saturating", "least_squares"] = "non_saturating"
+    real_label: float = 0.8
+    """One-sided label smoothing: what real poses should score."""
+    swap_labels: float = 0.0
+    """Probability that a whole batch's real and fake labels are swapped for the discriminator."""
+    renormalise: bool = False
+    """Max-normalise reprojected poses again before the discriminator sees them."""
+    rotation: Literal["pose", "batch"] = "pose"
+    """One random rotation for each pose, or one for the whole batch."""
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Adam, for generators and discriminator alike."""
+
+    learning_rate: float = 2e-4
+    discriminator_learning_rate: float | None = None
+    """None: the same as the generators'."""
+    decay: float = 1.0
+    """Factor on both learning rates after each epoch."""
+    beta1: float = 0.9
+    beta2: float = 0.999
+    batch_size: int = 8192
+
+
+@dataclass(frozen=True)
+class Config:
+    """One arm: everything that decides a run's numbers, but its seed."""
+
+    objective: Literal["adversarial", "supervised"] = "adversarial"
+    """`supervised` trains the same network on true depths: a reference line, not an unsupervised result."""
+    partition: str = "legs_torso"
+    """`solo`, `legs_torso`, `left_right`, `five`, or JSON: part names to joint names."""
+    data: Data = field(default_factory=Data)
+    weights: Weights = field(default_factory=Weights)
+    network: Network = field(default_factory=Network)
+    adversary: Adversary = field(default_factory=Adversary)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    evaluate_views: int = 1
+    """Cameras from which each test pose is lifted to measure the error."""
+    keep_weights_every: int = 1
+    """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
+
+
+def paper() -> Config:
+    """The paper's settings."""
+    return Config(keep_weights_every=10)
+
+
+ARMS: dict[str, dict[str, Any]] = {
+    "solo": {"partition": "solo"},
+    "parts": {"partition": "legs_torso"},
+    "supervised": {"objective": "supervised", "partition": "solo"},
+}
+"""Arms by name: what each changes in the study's config."""
+
+
+
+
+def override(config: Value, changes: dict[str, Any]) -> Value:
+    """A copy of a config with some fields changed, e.g. `{"weights": {"reprojection": 5.0}}`.
+
+    Raises ValueError for an unknown name, naming the known ones, and for a value of the wrong type.
+    """
+    known = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    unknown = [name for name in changes if name not in known]
+    if unknown:
+        raise ValueError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
+    new = {
+        name: override(known[name], value) if dataclasses.is_dataclass(known[name]) else value for name, value in changes.items()
+    }
+    return dataclasses.replace(config, **new)
+
+
+def parts_of(config: Config) -> tuple[Part, ...]:
+    """The partition that a config names, or spells out as JSON; raises ValueError for an unknown one."""
+    if config.partition in PARTITIONS:
+        return PARTITIONS[config.partition]
+    try:
+        spelt = json.loads(config.partition)
+    except json.JSONDecodeError:
+        spelt = None
+    if not isinstance(spelt, dict) or not all(isinstance(joints, list) for joints in spelt.values()):
+        raise ValueError(
+            f"Unknown partition {config.partition!r}; give one of {', '.join(PARTITIONS)}, or JSON such as"
+            ' {"upper": ["spine", ...], "lower": ["l_hip", ...]} with each of the 16 joints in one part.'
+        )
+    return partition(spelt)
+
+
+def fingerprint(config: Config) -> str:
+    """Short hash of a config's values."""
+    return hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode()).hexdigest()[:12]

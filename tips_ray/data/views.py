@@ -1,0 +1,110 @@
+"""What cameras see of a set of poses: the 2D training input, and the 3D truth used to measure errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tips_ray.config import ELEVATION_DEGREES, Config, Data
+from tips_ray.data.load import split_by_subject
+from tips_ray.data.poseset import PoseSet, root_centred
+from tips_ray.poses.geometry import View, max_normalise, reproject, rotate
+from tips_ray.seeding import derived_seed, stream
+
+
+@dataclass(frozen=True)
+class Views:
+    """Poses in camera frames, without the root: 2D keypoints as the networks see them, and what they were made of."""
+
+    keypoints: Float[Tensor, "views 16 2"]
+    """Max-normalised: the largest coordinate of each pose is 1."""
+    pose: Float[Tensor, "views 16 3"]
+    """Camera frame, mm, relative to the root. For measuring errors, and for supervised training; never for unsupervised training."""
+    scale: Float[Tensor, " views"]
+    """mm per unit of the keypoints."""
+    action: Int[Tensor, " views"]
+    """Index into `actions`."""
+    actions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def to(self, device: str | torch.device) -> "Views":
+        """The same on another device."""
+        return Views(*(getattr(self, name).to(device) for name in ("keypoints", "pose", "scale", "action")), self.actions)
+
+    def first(self, count: int) -> "Views":
+        """The first `count` views."""
+        return Views(self.keypoints[:count], self.pose[:count], self.scale[:count], self.action[:count], self.actions)
+
+
+def see(poses: PoseSet, num_views: int, seed: int, occasion: object = "once") -> Views:
+    """Let `num_views` cameras look at every pose, orthographically.
+
+    A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole clip; both depend only on the
+    seed, the clip's name, the camera's number and the occasion, so that adding a clip moves no other camera.
+    Views come camera by camera, each in the order of the poses.
+    """
+    centred = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).float()
+    clips, clip_of = np.unique(poses.clip, return_inverse=True)
+    seen = []
+    for camera in range(num_views):
+        angles = np.array([_camera_angles(seed, clip, camera, occasion) for clip in clips], dtype=np.float32)
+        azimuth, elevation = torch.from_numpy(angles[clip_of]).unbind(-1)
+        seen.append(rotate(centred, View(azimuth, elevation)))
+    pose = torch.cat(seen)
+    keypoints, scale = max_normalise(reproject(pose))
+    actions = poses.actions
+    index = {name: number for number, name in enumerate(actions)}
+    action = torch.tensor([index[name] for name in poses.action.tolist()]).repeat(num_views)
+    return Views(keypoints, pose, scale, action, actions)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All that a run needs to know of the data."""
+
+    train: Views
+    test: Views
+    train_poses: PoseSet
+    test_poses: PoseSet
+
+    def new_views(self, config: Data, epoch: int) -> Views:
+        """The training poses from cameras that only this epoch uses (the weakly supervised variant of appendix A.3)."""
+        return see(self.train_poses, config.num_views, config.seed, occasion=epoch)
+
+    def to(self, device: str | torch.device) -> "Dataset":
+        """The same with its views on another device."""
+        return Dataset(self.train.to(device), self.test.to(device), self.train_poses, self.test_poses)
+
+
+def prepare(poses: PoseSet, config: Config) -> Dataset:
+    """Split by subject, subsample, and let the cameras look.
+
+    Raises ValueError for unknown test subjects, or if there are fewer training views than one batch.
+    """
+    data = config.data
+    train, test = split_by_subject(poses, data.test_subjects)
+    if data.max_train_poses is not None and data.max_train_poses < len(train):
+        kept = torch.randperm(len(train), generator=stream(data.seed, "subset"))[: data.max_train_poses].sort().values
+        train = train.select(kept.numpy())
+    num_views = len(train) * data.num_views
+    if config.optimiser.batch_size > num_views:
+        raise ValueError(
+            f"The batch size {config.optimiser.batch_size} is larger than the data: {len(train)} training poses seen by"
+            f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
+        )
+    return Dataset(
+        see(train, data.num_views, derived_seed(data.seed, "train")),
+        see(test, config.evaluate_views, derived_seed(data.seed, "test")),
+        train,
+        test,
+    )
+
+
+def _camera_angles(seed: int, clip: str, camera: int, occasion: object) -> tuple[float, float]:
+    chance = np.random.default_rng(derived_seed(seed, "camera", clip, camera, occasion))
+    limit = np.deg2rad(ELEVATION_DEGREES)
+    return chance.uniform(-np.pi, np.pi), chance.uniform(-limit, limit)

@@ -1,0 +1,198 @@
+"""Adversarial training of part generators, an epoch at a time."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tips_ray.config import ELEVATION_DEGREES, Config, parts_of
+from tips_ray.data.views import Dataset
+from tips_ray.lifting.evaluate import evaluate
+from tips_ray.lifting.losses import (
+    GeneratorTerms,
+    fool,
+    ninety_degree,
+    part_means,
+    part_weights,
+    squared,
+    tell_apart,
+    weigh_gradient,
+)
+from tips_ray.lifting.networks import Discriminator, Lifter, initialise
+from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate, rotate_back
+from tips_ray.seeding import stream
+
+STREAMS = ("shuffle", "azimuth", "elevation", "swap", "dropout")
+ELEVATION = math.radians(ELEVATION_DEGREES)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch left: its number (from 1), its row of measurements, and the run as it stands after it."""
+
+    number: int
+    row: dict[str, Any]
+    run: "Run"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether training ended here with a non-finite loss."""
+        return self.row["status"] == "diverged"
+
+
+def fit(config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
+    """Train one run and yield its epochs for as long as the listener asks; ends by itself only when training diverges.
+
+    With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
+    Raises ValueError for a state that does not belong to this config.
+    """
+    run = Run(config, dataset, seed)
+    if state is not None:
+        run.load_state(state)
+    while True:
+        row = run.train_epoch()
+        if row["status"] != "diverged":
+            row |= evaluate(run.lifter, dataset)
+        yield Epoch(run.epoch, row, run)
+        if row["status"] == "diverged":
+            return
+
+
+class Run:
+    """One config and one seed: networks, optimisers and random streams, on the device of the dataset."""
+
+    def __init__(self, config: Config, dataset: Dataset, seed: int) -> None:
+        self.config, self.dataset, self.epoch = config, dataset, 0
+        device = dataset.train.keypoints.device
+        self.chance = {name: stream(seed, name, device=device) for name in STREAMS}
+        parts = parts_of(config)
+        self.lifter = Lifter(parts, config.network, self.chance["dropout"])
+        self.discriminator = Discriminator(config.network, self.chance["dropout"])
+        initialise(self.lifter, stream(seed, "initialise", "lifter"))
+        initialise(self.discriminator, stream(seed, "initialise", "discriminator"))
+        self.lifter.to(device)
+        self.discriminator.to(device)
+        self.adversarial_weight = part_weights(parts, config.weights).to(device)
+        self.part_means = part_means(parts).to(device)
+        rate = config.optimiser.learning_rate
+        self.lifter_optimiser = self._adam(self.lifter, rate)
+        self.discriminator_optimiser = self._adam(self.discriminator, config.optimiser.discriminator_learning_rate or rate)
+        self.step = self.supervised_step if config.objective == "supervised" else self.adversarial_step
+
+    def train_epoch(self) -> dict[str, Any]:
+        """One pass over the training views; returns the epoch's mean losses, accuracies and gradient norms."""
+        started = time.perf_counter()
+        data = self.config.data
+        views = self.dataset.new_views(data, self.epoch) if data.new_views_each_epoch else self.dataset.train
+        batch = self.config.optimiser.batch_size
+        order = torch.randperm(len(views), generator=self.chance["shuffle"], device=views.keypoints.device)
+        self.lifter.train()
+        num_steps = min(data.epoch_views or len(views), len(views)) // batch
+        totals: dict[str, Tensor] = {}
+        for chosen in order[: num_steps * batch].split(batch):
+            for name, value in self.step(views.keypoints[chosen], views.pose[chosen, :, 2] / views.scale[chosen, None]).items():
+                totals[name] = totals.get(name, 0) + value.detach()
+        self._decay()
+        self.epoch += 1
+        row = {name: float(total) / num_steps for name, total in totals.items()}
+        seconds = time.perf_counter() - started
+        status = "ok" if all(map(math.isfinite, row.values())) else "diverged"
+        return {"status": status, **row, "train_seconds": seconds, "poses_per_second": num_steps * batch / seconds}
+
+    def adversarial_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """One step of discriminator and generators on 2D keypoints alone (equations 2 to 9)."""
+        view = self._random_view(len(keypoints))
+        depth = self.lifter(keypoints)
+        pose = lift(keypoints, depth)
+        seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
+        shown = max_normalise(seen)[0] if self.config.adversary.renormalise else seen
+        judged = self._discriminator_step(keypoints, shown.detach())
+        again = rotate_back(lift(seen, self.lifter(seen)), view)
+        terms = GeneratorTerms(
+            adversarial=fool(self.discriminator(weigh_gradient(shown, self.adversarial_weight)), self.config.adversary),  # eq 6
+            reprojection=squared(reproject(again), keypoints),  # eq 2
+            ninety_degree=ninety_degree(self.lifter, keypoints, depth),  # eqs 3-5
+        )
+        weights = self.config.weights
+        consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
+        norm = self._descend(self.lifter, self.lifter_optimiser, terms.adversarial + (consistency * self.part_means).sum())  # eqs 8, 9
+        return judged | {
+            "loss_adversarial": terms.adversarial,
+            "loss_reprojection": terms.reprojection.mean(),
+            "loss_ninety_degree": terms.ninety_degree.mean(),
+            "generator_gradient_norm": norm,
+        }
+
+    def supervised_step(self, keypoints: Tensor, depth: Tensor) -> dict[str, Tensor]:
+        """One step on true depths: the reference that an unsupervised lifter is held against."""
+        loss = (self.lifter(keypoints) - depth).square().mean()
+        norm = self._descend(self.lifter, self.lifter_optimiser, loss)
+        return {"loss_supervised": loss, "generator_gradient_norm": norm}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        modules = {name: getattr(self, name).state_dict() for name in self._stateful}
+        return {"epoch": self.epoch, **modules, "chance": {name: chance.get_state() for name, chance in self.chance.items()}}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        try:
+            for name in self._stateful:
+                getattr(self, name).load_state_dict(state[name])
+            for name, chance in self.chance.items():
+                chance.set_state(state["chance"][name].cpu())
+            self.epoch = state["epoch"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(f"This state is not of a run with the present config ({error}); start the run anew.") from error
+
+    _stateful = ("lifter", "discriminator", "lifter_optimiser", "discriminator_optimiser")
+
+    def _discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        adversary = self.config.adversary
+        swapped = adversary.swap_labels > 0 and bool(
+            torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
+        )
+        scores = self.discriminator(torch.cat([real, fake]))
+        real_score, fake_score = scores.split(len(real))
+        loss = tell_apart(real_score, fake_score, adversary, swapped)
+        norm = self._descend(self.discriminator, self.discriminator_optimiser, loss)
+        middle = 0.5 * adversary.real_label if adversary.loss == "least_squares" else 0.0
+        return {
+            "loss_discriminator": loss,
+            "real_accuracy": (real_score > middle).float().mean(),
+            "fake_accuracy": (fake_score < middle).float().mean(),
+            "discriminator_gradient_norm": norm,
+        }
+
+    def _random_view(self, count: int) -> View:
+        """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
+        size = count if self.config.adversary.rotation == "pose" else 1
+
+        def uniform(name: str, limit: float) -> Tensor:
+            chance = self.chance[name]
+            return (2 * torch.rand(size, generator=chance, device=chance.device) - 1) * limit
+
+        return View(uniform("azimuth", math.pi), uniform("elevation", ELEVATION))
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
+        settings = self.config.optimiser
+        return torch.optim.Adam(module.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
+
+    @staticmethod
+    def _descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Tensor) -> Tensor:
+        """One optimiser step on the parameters of `module` alone; returns the norm of their gradient."""
+        parameters = list(module.parameters())
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimiser.step()
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+
+    def _decay(self) -> None:
+        for optimiser in (self.lifter_optimiser, self.discriminator_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] *= self.config.optimiser.decay

@@ -1,0 +1,1 @@
+"""Skeleton, geometry, metrics and anatomy of 17-joint poses."""

@@ -1,0 +1,93 @@
+"""The summary of a campaign that other tools read: `summary.json`, schema version 1 (documented in `reports/README.md`)."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.statistics import (
+    HEADLINE_METRIC,
+    METRICS,
+    STATISTICS,
+    arms_of,
+    at_epochs,
+    divergences,
+    errors_of,
+    interval,
+    over_seeds,
+    paired,
+    run_statistics,
+    runs_of,
+)
+
+SCHEMA_VERSION = 1
+
+BUDGETS = (0.25, 0.5, 0.75, 1.0)
+"""Shares of the training at which the error is listed: does an arm help, or only learn faster?"""
+
+
+def summarise(
+    curves: pd.DataFrame,
+    data: Mapping[str, Any],
+    references: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    reference_arms: Sequence[str] = ("supervised",),
+    arms: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Sum up a campaign's curves as a value of strict JSON: no NaN, None where there is no number.
+
+    `data`, `references` (e.g. `{"flat": {metric: mm}}`) and `provenance` are passed through. Arms in `reference_arms` saw labels:
+    they stand under `references` and are never paired. `arms` names those that were asked for, so that one without rows shows.
+    """
+    names = list(dict.fromkeys([*arms, *arms_of(curves)]))
+    compared = [arm for arm in names if arm not in reference_arms]
+    seen = [arm for arm in arms_of(curves) if arm in reference_arms]
+    return strict(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "campaign": None if curves.empty else curves["campaign"].iloc[0],
+            "data": data,
+            "headline_metric": HEADLINE_METRIC,
+            "arms": {arm: summarise_arm(curves, arm) for arm in compared},
+            "paired": [
+                entry for a, b in combinations(compared, 2) for metric in METRICS for entry in paired(curves, a, b, metric)
+            ],
+            "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
+            "provenance": provenance,
+        }
+    )
+
+
+def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:
+    """One arm's entry: counts, intervals for each statistic and metric, its runs, and the divergences among them."""
+    errors = {metric: errors_of(curves, arm, metric) for metric in METRICS}
+    found = {metric: over_seeds(errors[metric]) for metric in METRICS}
+    runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
+    budgets = sorted({max(1, round(share * num_epochs)) for share in BUDGETS}) if num_epochs else []
+    at = {metric: at_epochs(errors[metric], budgets) for metric in METRICS}
+    alone = run_statistics(errors[HEADLINE_METRIC])
+    return {
+        "num_seeds": len(runs),
+        "num_epochs": num_epochs,
+        **{name: {metric: found[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},
+        "at_epochs": {epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
+        "best_epoch": interval(alone["best_epoch"]),
+        "runs": runs.join(alone, how="left").rename_axis("seed").reset_index().to_dict("records"),
+        "diverged": [entry for entry in divergences(curves) if entry["arm"] == arm],
+    }
+
+
+def strict(value: Any) -> Any:
+    """A copy of `value` in plain JSON types: NaN and infinity as None, tuples and arrays as lists, keys and the rest as text."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [strict(item) for item in value]
+    if isinstance(value, np.generic):
+        return strict(value.item())
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
