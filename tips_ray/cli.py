@@ -80,7 +80,7 @@ def print_summary(summary, console) -> None:
         overview.add_row(f"[bold]{name}[/]", escape(value))
     console.print(overview)
     for title, frame in (("Subjects", summary.subjects), ("Actions", summary.actions)):
-        table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for column, kind in frame.dtypes.items():
             table.add_column(str(column), justify="right" if kind.kind in "if" else "left")
         shown = frame if title == "Subjects" else frame.head(MAX_ROWS)

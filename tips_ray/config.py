@@ -22,8 +22,6 @@ ELEVATION_DEGREES = 10.0
 class Data:
     """Which poses are seen, and from where."""
 
-    spec: str = "synthetic"
-    """`synthetic`, or the path of an .npz file with `positions` (F, 17, 3) in mm and `joint_names`."""
     test_subjects: tuple[str, ...] = ()
     """Subjects held out for the error; empty: the last quarter of the subjects."""
     num_views: int = 4
@@ -116,19 +114,71 @@ class Config:
     """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
 
 
-def paper() -> Config:
-    """The paper's settings."""
-    return Config(keep_weights_every=10)
-
-
 ARMS: dict[str, dict[str, Any]] = {
     "solo": {"partition": "solo"},
-    "parts": {"partition": "legs_torso"},
+    "parts": {},
+    "left_right": {"partition": "left_right"},
+    "five": {"partition": "five"},
     "supervised": {"objective": "supervised", "partition": "solo"},
 }
-"""Arms by name: what each changes in the study's config."""
+"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is."""
 
 
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A study's size: its config, how many seeds, how long, and where the seeds train."""
+
+    config: Config
+    num_seeds: int
+    num_epochs: int
+    num_workers: int = 0
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float = 0.0
+
+
+def quick() -> Preset:
+    """Minutes on two cores: shows the whole way from poses to a report, not how good an arm is."""
+    return Preset(
+        Config(
+            data=Data(epoch_views=8192),
+            network=Network(width=64),
+            optimiser=Optimiser(learning_rate=5e-4, batch_size=256),
+        ),
+        num_seeds=3,
+        num_epochs=12,
+    )
+
+
+def laptop() -> Preset:
+    """Half an hour on two cores."""
+    return Preset(
+        Config(
+            data=Data(epoch_views=16384),
+            network=Network(width=128),
+            optimiser=Optimiser(learning_rate=5e-4, batch_size=512),
+        ),
+        num_seeds=3,
+        num_epochs=60,
+    )
+
+
+def paper() -> Preset:
+    """The paper's settings, for a cluster with GPUs: two seeds share one."""
+    return Preset(
+        Config(keep_weights_every=10), num_seeds=5, num_epochs=800, num_workers=5, cpus_per_worker=1.0, gpus_per_worker=0.5
+    )
+
+
+PRESETS = {"quick": quick, "laptop": laptop, "paper": paper}
+
+
+def arm_config(base: Config, arm: str) -> Config:
+    """The config of a named arm; raises ValueError for an unknown name."""
+    if arm not in ARMS:
+        raise ValueError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
+    return override(base, ARMS[arm])
 
 
 def override(config: Value, changes: dict[str, Any]) -> Value:

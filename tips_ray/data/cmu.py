@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tips_ray.data.asf_amc import Skeleton, bone_ends, read_amc, read_asf
+from tips_ray.data.amc import bone_ends, read_amc
+from tips_ray.data.asf import Skeleton, read_asf
 from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
 from tips_ray.poses.skeleton import JOINTS
 
@@ -78,7 +79,9 @@ def read_clip(amc: Path, skeleton: Skeleton) -> np.ndarray:
     bones = tuple(dict.fromkeys(bone for bones in BONES_OF.values() for bone in bones))
     missing = [bone for bone in bones if bone not in skeleton.bones]
     if missing:
-        raise ValueError(f"{skeleton.path}: no bone {', '.join(missing)}; the 17 joints are the ends of CMU's {len(bones)} bones.")
+        raise ValueError(
+            f"{skeleton.path}: no bone {', '.join(missing)}; the 17 joints are the ends of CMU's {len(bones)} bones."
+        )
     ends = bone_ends(skeleton, read_amc(amc, skeleton), bones)
     joints = [np.mean([ends[bone] for bone in BONES_OF[joint]], axis=0) for joint in JOINTS]
     return np.stack(joints, axis=1).astype(np.float32)
@@ -127,7 +130,9 @@ def clip_files(folder: Path) -> list[tuple[Path, Path]]:
         owner = path.stem.split("_")[0]
         skeleton = beside.get((path.parent, owner), skeletons.get(owner))
         if skeleton is None:
-            raise ValueError(f"{path}: no skeleton {owner}.asf for it under {folder}; put the subject's .asf file beside its clips.")
+            raise ValueError(
+                f"{path}: no skeleton {owner}.asf for it under {folder}; put the subject's .asf file beside its clips."
+            )
         if path.stem in clips:
             raise ValueError(f"{path}: the same clip is also {clips[path.stem][0]}; keep one of them.")
         clips[path.stem] = (path, skeleton)

@@ -3,12 +3,15 @@
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from tips_ray.data.poseset import PoseSet, make_poseset
 from tips_ray.files import replacing
 from tips_ray.poses.skeleton import JOINTS
+
+T = TypeVar("T", str, bool)
 
 REQUIRED = ("positions", "joint_names")
 OPTIONAL = ("subject", "action", "clip", "clip_names", "clip_action", "up", "synthetic")
@@ -71,25 +74,30 @@ def check_suffix(path: str | Path) -> Path:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of the plain format that the file holds; raises ValueError for a file that is not a sound .npz of plain arrays."""
+    """The arrays of the plain format that the file holds; raises ValueError for a file that is not a sound .npz of them."""
     if not path.is_file():
         raise ValueError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}; give an .npz file of poses.")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: not an .npz file; write one with numpy.savez(path, positions=..., joint_names=...).")
-    arrays = {}
     try:
         with np.load(path, allow_pickle=False) as file:
-            for key in (*REQUIRED, *OPTIONAL):
-                if key in file.files:
-                    arrays[key] = file[key]
+            return {key: read_array(file, key) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: {error}; write or copy the file again.") from error
+
+
+def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    """One array of an open file; raises ValueError if it is of Python objects or damaged."""
+    try:
+        return file[key]
+    except ValueError as error:
         if "allow_pickle" in str(error):
             raise ValueError(
-                f"{path}: {key!r} needs pickle, which can run code when it is loaded; save plain arrays"
-                f" (numbers, and text as numpy.array(names, dtype=str))."
+                f"{key!r} needs pickle, which can run code when it is loaded; save numbers, and text as numpy.array(names, dtype=str)"
             ) from error
-        raise ValueError(f"{path}: damaged .npz file ({error}); write or copy it again.") from error
-    return arrays
+        raise ValueError(f"{key!r} is damaged ({error})") from error
+    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{key!r} is damaged ({error})") from error
 
 
 def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -99,16 +107,18 @@ def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray 
     if not by_clip:
         return clip, action
     if clip is None or clip.ndim != 1 or clip.dtype.kind not in "iu":
-        raise ValueError(f"{path}: {' and '.join(map(repr, by_clip))} need 'clip', a whole number (frames,) that points into them.")
+        raise ValueError(
+            f"{path}: {' and '.join(map(repr, by_clip))} need 'clip', a whole number (frames,) that points into them."
+        )
     for key, values in by_clip.items():
         if values.ndim != 1 or (len(clip) and not 0 <= clip.min() <= clip.max() < len(values)):
             raise ValueError(f"{path}: {key!r} has shape {values.shape}; 'clip' must point into it, from 0 to {len(values) - 1}.")
     if action is None and "clip_action" in by_clip:
         action = by_clip["clip_action"][clip]
-    return by_clip.get("clip_names", np.arange(clip.max(initial=0) + 1))[clip], action
+    return by_clip["clip_names"][clip] if "clip_names" in by_clip else clip, action
 
 
-def scalar(arrays: dict[str, np.ndarray], key: str, default: str | bool, path: Path):
+def scalar(arrays: dict[str, np.ndarray], key: str, default: T, path: Path) -> T:
     """A single value of the file as the type of its default; raises ValueError for several."""
     if key not in arrays:
         return default

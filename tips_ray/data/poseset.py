@@ -9,7 +9,7 @@ import numpy as np
 from tips_ray.poses.skeleton import JOINTS, ROOT
 
 PLAUSIBLE_SIZE_MM = (300.0, 4000.0)
-"""Range for the median extent of a pose (the diagonal of its box): an adult's is 1 to 2.5 m, a doll's or a metre-valued one is not."""
+"""Range for the median extent of a pose (the diagonal of its box): an adult's is 1 to 2.5 m; one in metres is not in it."""
 
 UP_AXES = {"y": (0, 1, 2), "z": (1, 2, 0)}
 """For each accepted up axis, the stored axes that become x, y (up) and z."""
@@ -40,7 +40,9 @@ class PoseSet:
     @property
     def subjects(self) -> list[str]:
         """Names of the subjects, numbers in numeric order."""
-        return sorted(set(self.subject.tolist()), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+        return sorted(
+            set(self.subject.tolist()), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+        )
 
     @property
     def actions(self) -> list[str]:
@@ -100,7 +102,7 @@ def make_poseset(
 
 
 def joint_order(joint_names: Sequence[str], where: str) -> list[int]:
-    """Indices that bring joints named `joint_names` into storage order; raises ValueError for unknown, repeated or missing names."""
+    """Indices that bring joints so named into storage order; raises ValueError for unknown, repeated or missing names."""
     names = [str(joint) for joint in joint_names]
     unknown = [joint for joint in names if joint not in JOINTS]
     missing = [joint for joint in JOINTS if names.count(joint) != 1]
@@ -126,12 +128,15 @@ def check_positions(positions: np.ndarray) -> int:
         raise ValueError(f"'positions' has shape {shape}; give (frames, {len(JOINTS)}, 3) with at least one frame.")
     bad = np.flatnonzero(~np.isfinite(positions).all(axis=(1, 2)))
     if len(bad):
-        raise ValueError(f"{len(bad)} of {shape[0]} poses hold NaN or infinity, the first is number {bad[0]}; leave those frames out.")
+        raise ValueError(
+            f"{len(bad)} of {shape[0]} poses hold NaN or infinity, the first is number {bad[0]}; leave those frames out."
+        )
     sizes = np.linalg.norm(np.ptp(positions, axis=1), axis=-1)
     points = np.flatnonzero(sizes == 0)
     if len(points):
         raise ValueError(
-            f"{len(points)} of {shape[0]} poses have all joints at one point, the first is number {points[0]}; leave those frames out."
+            f"{len(points)} of {shape[0]} poses have all joints at one point, the first is number {points[0]};"
+            f" leave those frames out."
         )
     size = float(np.median(sizes))
     low, high = PLAUSIBLE_SIZE_MM

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 METRIC_LABELS = {
     "p_mpjpe_signed_mm": "P-MPJPE, one depth sign a run",
@@ -91,8 +90,8 @@ def draw_error_curves(
         runs = lines[metric]
         arms = [arm for arm in runs["arm"].unique() if arm not in names]
         colours = arm_colours(arms)
-        traces = [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
-        traces += [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
+        traces = [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
+        traces += [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
         end = max(runs["epoch"], default=1)
         traces += [_reference(name, references[metric].get(name), end) for name in names]
         views[metric] = traces
@@ -110,29 +109,22 @@ def draw_regret(regrets: Mapping[str, pd.DataFrame], synthetic: bool) -> go.Figu
     return figure.update_layout(yaxis_rangemode="tozero")
 
 
-def draw_terms(table: pd.DataFrame, synthetic: bool, columns: int = 2) -> go.Figure:
-    """Small multiples, one a term, with seed bands; `table` is `tables.term_table` or `tables.loss_table`."""
-    terms, arms = list(table["term"].unique()), list(table["arm"].unique())
-    rows = max(1, -(-len(terms) // columns))
-    height = 90 + 210 * rows
-    titles = [TERM_LABELS.get(term, term) for term in terms]
-    figure = make_subplots(
-        rows, columns, shared_xaxes=False, subplot_titles=titles, vertical_spacing=70 / height, horizontal_spacing=0.09
-    )
-    figure.update_annotations(font_size=13)
-    colours, shown = arm_colours(arms), set()
-    for place, term in enumerate(terms):
-        row, column = divmod(place, columns)
-        for arm in arms:
-            own = table[(table["term"] == term) & (table["arm"] == arm)]
-            for trace in _band(own, arm, colours[arm], "") if len(own) else []:
-                trace.showlegend = bool(trace.showlegend) and arm not in shown
-                shown |= {arm} if trace.showlegend else set()
-                figure.add_trace(trace, row + 1, column + 1)
-        if term in SHARES:
-            figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", row=row + 1, col=column + 1)
-        figure.update_xaxes(title_text="epoch" if place >= len(terms) - columns else None, row=row + 1, col=column + 1)
-    return _finish(figure, synthetic, height)
+def draw_term(table: pd.DataFrame, term: str, synthetic: bool) -> go.Figure:
+    """One panel of small multiples: one term by epoch with seed bands; `table` is `tables.term_table` or `tables.loss_table`.
+
+    Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a mean of +1 and -1 says nothing.
+    """
+    own = table[table["term"] == term]
+    arms = list(own["arm"].unique())
+    colours = arm_colours(list(table["arm"].unique()))
+    traces = [trace for arm in arms for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
+    if term == "depth_sign":
+        traces = [trace for trace in traces if trace.name]
+    figure = _finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
+    figure.update_layout(title={"text": TERM_LABELS.get(term, term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
+    if term in SHARES:
+        figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
+    return figure.update_xaxes(title_text="epoch")
 
 
 def _seeds(table: pd.DataFrame, arm: str) -> int:
@@ -242,7 +234,7 @@ def _finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
     figure.update_layout(
         template=theme(),
         height=height,
-        margin={"l": 60, "r": 16, "t": 64, "b": 56},
+        margin={"l": 60, "r": 16, "t": 44, "b": 52},
         hovermode="x unified",
         legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
     )

@@ -15,7 +15,7 @@ BAND = ["mean", "low", "high", "n"]
 def band(values: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Mean, low, high and n over the columns (seeds) of `values`, for each row (epoch).
 
-    The band is the pointwise 95 % percentile bootstrap of the mean. Whole curves are drawn, so that the band is as smooth as they
+    The band is the pointwise 95% percentile bootstrap of the mean. Whole curves are drawn, so that the band is as smooth as they
     are; a draw is a row of weights, so that all epochs of all draws are one matrix product. Fewer than two values: no band.
     """
     known = values.notna().to_numpy(float)
@@ -48,10 +48,11 @@ def seed_lines(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFr
     """Columns arm, seed, epoch, value, diverged: every run's whole curve; `diverged` is true on all rows of a run that did."""
     if curves.empty:
         return pd.DataFrame(columns=["arm", "seed", "epoch", "value", "diverged"])
-    rows = curves.drop_duplicates(["arm", "seed", "epoch"], keep="last").sort_values(["arm", "seed", "epoch"])
-    lost = (rows["status"] == "diverged").groupby([rows["arm"], rows["seed"]]).transform("any")
-    lines = rows.reindex(columns=["arm", "seed", "epoch", metric]).rename(columns={metric: "value"})
-    return lines.assign(diverged=lost).reset_index(drop=True)
+    rows = curves.reindex(columns=["arm", "seed", "epoch", "status", metric])
+    rows = rows.drop_duplicates(["arm", "seed", "epoch"], keep="last").sort_values(["seed", "epoch"], kind="stable")
+    rows["diverged"] = (rows["status"] == "diverged").groupby([rows["arm"], rows["seed"]]).transform("any")
+    lines = pd.concat([rows[rows["arm"] == arm] for arm in arms_of(curves)], ignore_index=True)
+    return lines.rename(columns={metric: "value"})[["arm", "seed", "epoch", "value", "diverged"]]
 
 
 def regret_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC, without: Sequence[str] = ()) -> pd.DataFrame:

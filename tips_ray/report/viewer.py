@@ -13,19 +13,27 @@ COLOURS = {"left": "#2f8fd8", "right": "#e8702a", "middle": "#8b929c"}
 
 TEXT = "#7d848e"
 GROUND = "#9aa1ab"
+SCENE_SIZE = 1.85
+"""Longest side of a scene, in Plotly's units; about as much as its default view shows."""
+
 GAP_MM = 300.0
 """Between neighbours that stand in a row."""
 
 
 def skeleton_figure(
-    positions: np.ndarray, titles: Sequence[str] = (), face_viewer: bool = True, heights: tuple[float, float] | None = None
+    positions: np.ndarray,
+    titles: Sequence[str] = (),
+    face_viewer: bool = True,
+    heights: tuple[float, float] | None = None,
+    reach: float | None = None,
 ) -> go.Figure:
     """Skeletons side by side in one scene that can be turned: left and right coloured apart, true to scale, y up.
 
     positions: (poses, 17, 3) or (17, 3), mm, y up. Each pose is centred over its spot, with its height above the ground as
     given; the ground is drawn under the lowest joint of all. titles: one a pose, or none. face_viewer: turn each pose about
-    the vertical so that its hips face the viewer; if False, the viewer looks along -z. heights: lowest and highest y in mm
-    that the scene shows, for figures to be drawn to one scale; by default what the poses need.
+    the vertical so that its hips face the viewer; if False, the viewer looks along -z. heights: lowest and highest y, and reach:
+    farthest from the spot it stands on, in mm, that the scene has room for; by default what the poses need. Figures with the
+    same heights and reach are drawn to one scale.
 
     Raises ValueError for another shape, and for titles that are not one a pose.
     """
@@ -36,7 +44,7 @@ def skeleton_figure(
     if titles and len(titles) != len(poses):
         raise ValueError(f"There are {len(titles)} titles for {len(poses)} poses; give one a pose, or none.")
     poses = facing_viewer(poses) if face_viewer else poses
-    placed, centres, reach = in_a_row(poses)
+    placed, centres, reach = in_a_row(poses, reach)
     low, high = heights or (float(placed[..., 1].min()), float(placed[..., 1].max()))
     figure = go.Figure([bone_trace(placed, poses, side) for side in SIDES])
     for centre in centres:
@@ -54,18 +62,19 @@ def skeleton_figure(
 
 
 def facing_viewer(poses: np.ndarray) -> np.ndarray:
-    """Poses (..., 17, 3) turned about the vertical so that the hips face +z: the facing direction is (left hip - right hip) × up."""
+    """Poses (..., 17, 3) turned about the vertical to face +z; hips face along (left hip - right hip) × up."""
     across = poses[..., JOINTS.index("l_hip"), :] - poses[..., JOINTS.index("r_hip"), :]
     turn = np.arctan2(-across[..., 2], across[..., 0])[..., None]
     x, y, z = np.moveaxis(poses, -1, 0)
     return np.stack((x * np.cos(turn) - z * np.sin(turn), y, x * np.sin(turn) + z * np.cos(turn)), axis=-1)
 
 
-def in_a_row(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def in_a_row(poses: np.ndarray, reach: float | None = None) -> tuple[np.ndarray, np.ndarray, float]:
     """Poses moved side by side along x, the spots (poses,) they stand on, and how far from its spot any joint reaches (mm)."""
     middle = (poses.min(axis=1, keepdims=True) + poses.max(axis=1, keepdims=True)) / 2 * (1, 0, 1)
     placed = poses - middle
-    reach = float(np.linalg.norm(placed[..., [0, 2]], axis=-1).max())
+    if reach is None:
+        reach = float(np.linalg.norm(placed[..., [0, 2]], axis=-1).max())
     centres = (np.arange(len(poses)) - (len(poses) - 1) / 2) * (2 * reach + GAP_MM)
     placed[..., 0] += centres[:, None]
     return placed, centres, reach
@@ -122,19 +131,30 @@ def title_trace(titles: Sequence[str], centres: np.ndarray, height: float) -> go
 
 
 def scene(centres: np.ndarray, reach: float, low: float, high: float) -> dict:
-    """A scene without axes, true to scale, seen from the front and a little from the side and above."""
-    hidden = {"visible": False, "showspikes": False}
+    """A scene with blank axes, true to scale, seen from the front and a little from the side and above.
+
+    Plotly fits hidden axes (`visible=False`) to the data whatever their range, so these are shown, but blank. It scales
+    "data" aspects by the scene's volume, so that a wide scene overflows; here the longest side has a fixed size instead.
+    """
+    blank = dict.fromkeys(("showbackground", "showgrid", "showline", "showspikes", "showticklabels", "zeroline"), False)
+    blank |= {"title": {"text": ""}}
     width = float(centres[-1]) + reach
+    sides = {"x": 2 * reach, "y": 2 * width, "z": high - low}
     return {
-        "xaxis": {**hidden, "range": [-reach, reach]},
-        "yaxis": {**hidden, "range": [-width, width]},
-        "zaxis": {**hidden, "range": [low, high]},
-        "aspectmode": "data",
-        "camera": {"eye": {"x": 1.2, "y": 0.42, "z": 0.27}, "up": {"x": 0, "y": 0, "z": 1}, "projection": {"type": "orthographic"}},
-        "dragmode": "orbit" if len(centres) == 1 else "turntable",
+        "xaxis": {**blank, "range": [-reach, reach]},
+        "yaxis": {**blank, "range": [-width, width]},
+        "zaxis": {**blank, "range": [low, high]},
+        "aspectmode": "manual",
+        "aspectratio": {side: SCENE_SIZE * length / max(sides.values()) for side, length in sides.items()},
+        "camera": {
+            "eye": {"x": 1.2, "y": 0.42, "z": 0.27},
+            "up": {"x": 0, "y": 0, "z": 1},
+            "projection": {"type": "orthographic"},
+        },
+        "dragmode": "turntable",
     }
 
 
 def plot_axes(x: list, y: list, z: list) -> dict[str, list]:
-    """Body axes on Plotly's: its z is up and turns stay upright about it, so y goes there and the other two follow, unmirrored."""
+    """Body axes on Plotly's, which turns about its z: so up goes there, and the other two follow unmirrored."""
     return {"x": z, "y": x, "z": y}

@@ -15,7 +15,7 @@ METRICS = ("p_mpjpe_signed_mm", "p_mpjpe_reflected_mm", "p_mpjpe_mm", "n_mpjpe_m
 
 HEADLINE_METRIC = METRICS[0]
 
-STATISTICS = ("best", "last", "last_half")
+STATISTICS = ("best", "last_half", "last")
 """What one run's curve is summed up to. `best` is an oracle: its epoch is chosen with 3D labels."""
 
 MARGIN_MM = 2.0

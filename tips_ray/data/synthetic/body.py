@@ -8,7 +8,7 @@ from tips_ray.data.synthetic.kinematics import LIMITS
 from tips_ray.poses.skeleton import JOINTS
 
 STATURES_MM = ((1618.0, 63.0), (1759.0, 67.0))
-"""Mean and standard deviation of adult stature: women, men. Huston (2009), Principles of Biomechanics, from the 5th to 95th percentiles."""
+"""Mean and standard deviation of adult stature: women, men; from the percentiles in Huston (2009), Principles of Biomechanics."""
 
 ANKLE_HEIGHT = 0.039
 """Height of the ankle over the ground as a fraction of stature, Drillis & Contini (1966)."""
@@ -25,11 +25,11 @@ SEGMENTS: dict[str, tuple[float, float, float]] = {
     "elbow": (0.0, -0.186, 0.0),
     "wrist": (0.0, -0.146, 0.0),
 }
-"""Bone to each joint (left side) of a body that stands upright with hanging arms, as fractions of stature: x left, y up, z forward.
+"""Bone to each joint (left side) of an upright body with hanging arms, as fractions of stature: x left, y up, z forward.
 
-Limbs and the 0.288 between hips and shoulders: Drillis & Contini (1966), Body Segment Parameters, as in Winter (2009), figure 4.1.
-Their breadths (0.191, 0.259) are outer ones. Hip joint centres lie 14 % of the distance between the iliac spines further in
-(Bell et al. 1990), those of the shoulders some 5 cm medial to the acromia. Head: from there to a point just under the crown.
+Limbs, and the 0.288 between hips and shoulders: Drillis & Contini (1966), Body Segment Parameters, see Winter (2009), fig. 4.1.
+Their breadths (0.191 and 0.259) are outer ones: hip joint centres lie 14 % of the distance between the iliac spines further in
+(Bell et al. 1990), those of the shoulders some 5 cm inside the acromia. The head ends in the middle of the skull.
 """
 
 PROPORTION_SD = 0.03
@@ -57,7 +57,9 @@ def make_subject(rng: np.random.Generator) -> Subject:
     """Draw a subject; both sides of the body have equal lengths."""
     mean, sd = STATURES_MM[rng.integers(2)]
     stature = float(np.clip(rng.normal(mean, sd), mean - 2.5 * sd, mean + 2.5 * sd))
-    lengths = {name: stature * np.clip(rng.normal(1.0, PROPORTION_SD), 0.9, 1.1) * np.array(bone) for name, bone in SEGMENTS.items()}
+    lengths = {
+        name: stature * np.clip(rng.normal(1.0, PROPORTION_SD), 0.9, 1.1) * np.array(bone) for name, bone in SEGMENTS.items()
+    }
     mirror = np.array([-1.0, 1.0, 1.0])
     offsets = np.zeros((len(JOINTS), 3))
     for index, joint in enumerate(JOINTS[1:], start=1):

@@ -10,11 +10,14 @@ from tips_ray.data.synthetic.kinematics import LIMITS, limited
 FRAMES_PER_SECOND = 25
 
 NUM_WAVES = 4
+"""Sines in a smooth noise."""
 
-STILLNESS = {"hip_flexion": 0.5, "hip_rotation": 1.0, "hip_abduction": 0.5, "knee_flexion": 0.5, "pelvis": 0.5, "spine": 0.7}
+STILLNESS = {"hip_flexion": 0.5, "hip_abduction": 0.5, "knee_flexion": 0.5, "pelvis": 0.35, "spine": 0.6}
 """Factors on the smooth noise of joints that carry the body; all others have 1."""
 
+OFFSET_DEGREES = 4.0
 NOISE_DEGREES = 6.0
+"""Standard deviations of each joint angle from clip to clip, and within a clip, beside what the action itself varies."""
 
 
 class Clip:
@@ -24,6 +27,7 @@ class Clip:
     """
 
     def __init__(self, rng: np.random.Generator, num_frames: int, subject: Subject) -> None:
+        """A clip of `num_frames` in which the subject stands still; all chance comes from `rng`."""
         self.rng = rng
         self.subject = subject
         self.time = np.arange(num_frames) / FRAMES_PER_SECOND
@@ -64,25 +68,30 @@ class Clip:
         rise = np.clip((triangle - hold / 2) / (1 - hold), 0, 1)
         return rise * rise * (3 - 2 * rise)
 
-    def add(self, **degrees: np.ndarray | float) -> None:
-        """Add to angles; a name without a side, such as `knee_flexion`, means both sides."""
+    def add(self, side: str = "", /, **degrees: np.ndarray | float) -> None:
+        """Add to angles of the left ("l") or right ("r") side; without a side to those of the trunk, or of both sides alike."""
         for name, value in degrees.items():
-            for full in (name,) if name in LIMITS else (f"l_{name}", f"r_{name}"):
+            both = (name,) if name in LIMITS else (f"l_{name}", f"r_{name}")
+            for full in (f"{side}_{name}",) if side else both:
                 self.angles[full] = self.angles[full] + value
 
     def blend(self, target: Mapping[str, float], side: str = "", weight: np.ndarray | float = 1.0, spread: float = 8.0) -> None:
-        """Move angles towards a posture by `weight` (0 to 1); it differs by `spread` degrees from clip to clip, half as much within."""
+        """Move angles towards a posture by `weight` (0 to 1).
+
+        The posture differs by `spread` degrees from clip to clip, and half as much within one.
+        """
         for name, value in target.items():
             full = f"{side}_{name}" if side else name
             goal = value + self.rng.normal(0.0, spread) + self.wander(spread / 2)
             self.angles[full] = (1 - weight) * self.angles[full] + weight * goal
 
     def settle(self) -> dict[str, np.ndarray]:
-        """The final angles: with the subject's posture and noise on every joint, the legs held upright, all within their limits."""
+        """The final angles: noise and the subject's posture added, the legs held against the upright, all within limits."""
         angles = {}
         for name, values in self.angles.items():
             still = next((factor for part, factor in STILLNESS.items() if part in name), 1.0)
-            angles[name] = values + still * (self.subject.posture[name] + self.rng.normal(0.0, 4.0) + self.wander(NOISE_DEGREES, 2.5))
+            offset = self.subject.posture[name] + self.rng.normal(0.0, OFFSET_DEGREES)
+            angles[name] = values + still * (offset + self.wander(NOISE_DEGREES, period=2.5))
         for side, outwards in (("l", 1.0), ("r", -1.0)):
             angles[f"{side}_hip_flexion"] = angles[f"{side}_hip_flexion"] + angles["pelvis_flexion"]
             angles[f"{side}_hip_abduction"] = angles[f"{side}_hip_abduction"] + outwards * angles["pelvis_bend"]

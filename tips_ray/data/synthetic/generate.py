@@ -9,7 +9,7 @@ from tips_ray.data.synthetic.actions import ACTIONS
 from tips_ray.data.synthetic.body import ANKLE_HEIGHT, Subject, make_subject
 from tips_ray.data.synthetic.clip import FRAMES_PER_SECOND, Clip
 from tips_ray.data.synthetic.kinematics import forward_kinematics
-from tips_ray.poses.skeleton import JOINTS, ROOT
+from tips_ray.poses.skeleton import JOINTS
 
 CLIP_FRAMES = 150
 """A clip has at most this many frames: 6 seconds."""
@@ -25,13 +25,17 @@ def synthesise(num_poses: int = 30_000, num_subjects: int = 8, seed: int = 0) ->
     published anthropometry. Equal arguments give equal poses. Each subject, action and clip has its own random stream, so another
     subject or action changes no other's motion, only how many frames each gets.
 
-    Raises ValueError for fewer than two subjects, or fewer poses than one for each subject and action.
+    Raises ValueError for a negative seed, fewer than two subjects, or fewer poses than one for each subject and action.
     """
     least = num_subjects * len(ACTIONS)
     if num_subjects < 2:
         raise ValueError(f"num_subjects is {num_subjects}; give at least 2, so that one can be held out.")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; give a whole number from 0 on.")
     if num_poses < least:
-        raise ValueError(f"num_poses is {num_poses}; give at least {least}, one for each of {num_subjects} subjects × {len(ACTIONS)} actions.")
+        raise ValueError(
+            f"num_poses is {num_poses}; give at least {least}, one for each of {num_subjects} subjects × {len(ACTIONS)} actions."
+        )
     positions, labels = [], []
     bounds = np.linspace(0, num_poses, least + 1).round().astype(int)
     shares = iter(np.diff(bounds))
@@ -62,7 +66,7 @@ def _perform(action: str, subject: Subject, num_frames: int, rng: np.random.Gene
 
 
 def _place(body: np.ndarray, heading: np.ndarray, speed: np.ndarray, lift: np.ndarray, stature: float) -> np.ndarray:
-    """Turn poses to their heading, move them along it, and let what is lowest touch the ground (y = 0) or stay `lift` above it."""
+    """Turn poses to their heading, move them along it, and keep what is lowest `lift` above the ground (y = 0)."""
     sin, cos = np.sin(heading), np.cos(heading)
     world = body.copy()
     world[..., 0] = cos[:, None] * body[..., 0] + sin[:, None] * body[..., 2]

@@ -45,7 +45,7 @@ SPINE_SHARES = {"pelvis": 0.25, "spine": 0.40, "thorax": 0.35}
 """How the bending of the trunk is spread over the joints from which its bones start."""
 
 RHYTHM = 0.2
-"""Degrees by which the shoulder girdle rises for each degree of arm elevation beyond 30 (scapulohumeral rhythm; Inman et al. 1944)."""
+"""Rise of the shoulder girdle for each degree of arm elevation beyond 30 (scapulohumeral rhythm), after Inman et al. (1944)."""
 
 
 def limited(angles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -59,9 +59,10 @@ def limited(angles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def forward_kinematics(angles: dict[str, np.ndarray], offsets: np.ndarray) -> np.ndarray:
-    """Positions (frames, 17, 3) about the pelvis, in the unit of `offsets` (17, 3); `angles` holds one array (frames,) for each of `LIMITS`.
+    """Positions (frames, 17, 3) about the pelvis, in the unit of the bones' `offsets` (17, 3).
 
-    The pelvis is placed in space (`pelvis_*`), the trunk's bending is shared among its three joints, the neck's between two.
+    `angles` holds an array (frames,) of degrees for each name of `LIMITS`. The pelvis is placed in space (`pelvis_*`); the
+    bending of the trunk is shared among its three joints, that of the neck between two.
     """
     pelvis = _ball(angles, "pelvis")
     bones = {"hip": pelvis}

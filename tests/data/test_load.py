@@ -1,0 +1,83 @@
+"""From a spec to poses, and from poses to a split without shared subjects."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tips_ray.data import PoseSet, load_poses, make_poseset, split_by_subject
+from tips_ray.data.npz import write_npz
+
+SHARED = Path(__file__).resolve().parents[3] / "shared/data"
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the real poses are not on this machine")
+
+
+def poses_of(*subjects: str) -> PoseSet:
+    """One pose for each name."""
+    positions = np.random.default_rng(0).uniform(-800, 800, (len(subjects), 17, 3))
+    return make_poseset(positions, "mine", subject=np.array(subjects))
+
+
+def test_synthetic_poses_follow_the_seed():
+    first, other = (load_poses("synthetic", seed=seed) for seed in (0, 1))
+    assert first.synthetic
+    assert first.fingerprint != other.fingerprint
+
+
+def test_npz_is_read(tmp_path):
+    poses = poses_of("a", "b")
+    write_npz(poses, tmp_path / "mine.npz")
+    assert load_poses(str(tmp_path / "mine.npz")).fingerprint == poses.fingerprint
+
+
+@needs_shared
+def test_a_folder_of_cmu_files_is_read_and_thinned():
+    poses = load_poses(str(SHARED / "cmu_asf_amc"))
+    assert 100 < len(poses) < 1000  # of 2,582 frames
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"), [("nope", "does not exist"), (__file__, "is a file of another kind"), ("x.npz", "no such file")]
+)
+def test_other_specs_are_told_what_is_accepted(spec, said):
+    with pytest.raises(ValueError, match=said) as error:
+        load_poses(spec)
+    assert ".npz file" in str(error.value)
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=30).filter(lambda names: len(set(names)) > 1))
+@settings(deadline=None, derandomize=True)
+def test_a_split_shares_no_subject_and_loses_no_pose(names):
+    poses = poses_of(*names)
+    train, test = split_by_subject(poses)
+    assert not set(train.subjects) & set(test.subjects)
+    assert len(train) + len(test) == len(poses)
+    assert train.subjects + test.subjects == poses.subjects
+    assert 0 <= len(test.subjects) - len(poses.subjects) / 4 < 1
+
+
+def test_named_subjects_are_held_out():
+    train, test = split_by_subject(poses_of("1", "2", "3", "10"), ("10", "2"))
+    assert (train.subjects, test.subjects) == (["1", "3"], ["2", "10"])
+
+
+@pytest.mark.parametrize(
+    ("subjects", "held_out", "said"),
+    [
+        (("1", "2"), ("3",), "no subject '3' to test on; there are 1, 2"),
+        (("1", "2"), ("1", "2"), "all 2 subjects are held out"),
+        (("1", "1"), (), r"all poses are of one subject \('1'\)"),
+        (("1", "1"), ("1",), "give poses of at least two"),
+    ],
+)
+def test_splits_that_leave_nothing_are_refused(subjects, held_out, said):
+    with pytest.raises(ValueError, match=said):
+        split_by_subject(poses_of(*subjects), held_out)
+
+
+@needs_shared
+def test_the_split_of_the_real_poses():
+    train, test = split_by_subject(load_poses(str(SHARED / "cmu17.npz")), ("6", "8", "9", "14", "35", "906"))
+    assert (len(train), len(test)) == (28_445, 11_964)

@@ -1,0 +1,87 @@
+"""`tips-ray data` as a user runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tips_ray.poses.skeleton import JOINTS
+
+CMU = Path(__file__).resolve().parents[2] / "shared/data/cmu_asf_amc"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def tips_ray(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "tips_ray.cli", *words]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def plain(tmp_path) -> Path:
+    """A folder with poses of two subjects in good.npz."""
+    positions = np.random.default_rng(0).uniform(-800, 800, (6, 17, 3))
+    arrays = {"joint_names": np.array(JOINTS), "subject": np.array(list("aabbcc")), "action": np.array(["walk", "sit"] * 3)}
+    np.savez(tmp_path / "good.npz", positions=positions, **arrays)
+    np.savez(tmp_path / "metres.npz", positions=positions / 1000, **arrays)
+    np.savez(tmp_path / "pickled.npz", positions=positions, **arrays | {"action": arrays["action"].astype(object)})
+    return tmp_path
+
+
+def test_info_prints_the_tables_and_writes_a_page(plain):
+    result = tips_ray("data", "info", "good.npz", "--test-subjects", "b", cwd=plain)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "4 train / 2 test (test subjects b)" in result.stdout
+    assert "walk" in result.stdout
+    assert "reports/data-good.html" in result.stdout
+    page = (plain / "reports" / "data-good.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("info", "metres.npz"), "multiply by 1000"),
+        (("info", "pickled.npz"), "'action' needs pickle"),
+        (("info", "missing.npz"), "no such file"),
+        (("info", "good.npz", "--test-subjects", "z"), "there are a, b, c"),
+        (("info", "good.npz", "--out", "good.npz/page.html"), "Cannot use 'good.npz' (File exists)"),
+        (("cmu", ".", "out.npz"), "no .amc files"),
+        (("cmu", ".", "out.txt"), "ends in .npz"),
+    ],
+)
+def test_mistakes_end_with_one_sentence_and_code_2(plain, words, said):
+    before = sorted(path.name for path in plain.rglob("*"))
+    result = tips_ray("data", *words, cwd=plain)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert sorted(path.name for path in plain.rglob("*")) == before
+
+
+@pytest.mark.skipif(not CMU.exists(), reason="CMU's original files are not on this machine")
+def test_cmu_files_are_converted(tmp_path):
+    result = tips_ray("data", "cmu", str(CMU), "out.npz", "--min-displacement-mm", "30", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "3 subjects, 7 clips" in result.stdout
+    with np.load(tmp_path / "out.npz") as file:
+        assert 50 < len(file["positions"]) < 499
+
+
+def test_help_is_quick_to_import():
+    code = "import sys, tips_ray.cli; sys.exit(any(name in sys.modules for name in ('numpy', 'torch', 'ray', 'plotly')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

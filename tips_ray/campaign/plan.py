@@ -1,0 +1,107 @@
+"""What a campaign is to do, and the record that keeps a name from meaning two different things."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tips_ray.config import Config
+from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
+from tips_ray.storage import Storage
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where the runs of one arm are trained."""
+
+    num_workers: int = 0
+    """Ray Train workers of each arm, to which its seeds are dealt; 0 trains them in the trial's own process, without Ray Train."""
+    cpus_per_worker: float = 1.0
+    """CPUs of a worker (or of the trial, without workers); a fraction lets several share a core."""
+    gpus_per_worker: float = 0.0
+    """GPUs of a worker; a fraction lets several share a GPU."""
+
+    def __post_init__(self) -> None:
+        if self.num_workers < 0 or self.cpus_per_worker <= 0 or self.gpus_per_worker < 0:
+            raise ValueError(
+                f"num_workers = {self.num_workers}, cpus_per_worker = {self.cpus_per_worker}, gpus_per_worker ="
+                f" {self.gpus_per_worker}; give at least 0 workers, more than 0 CPUs and at least 0 GPUs each."
+            )
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Arms x seeds, trained for a number of epochs, kept under `storage/name`."""
+
+    name: str
+    storage: Storage
+    arms: dict[str, Config]
+    num_seeds: int
+    num_epochs: int
+    first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.arms:
+            raise ValueError("The campaign has no arms; give at least one.")
+        if self.num_seeds < 1 or self.num_epochs < 1:
+            raise ValueError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
+        if not self.name or set(self.name) & set("/\\:?*"):
+            raise ValueError(f"The campaign name {self.name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
+
+    @property
+    def folder(self) -> Storage:
+        """Where everything of this campaign is kept."""
+        return self.storage / self.name
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in pairs."""
+        return list(range(self.first_seed, self.first_seed + self.num_seeds))
+
+
+def unfinished(campaign: Campaign) -> list[str]:
+    """Arms with a run that has neither all its epochs nor diverged."""
+    curves = read_curves(campaign.folder, campaign.name)
+    asked = curves[curves["seed"].isin(campaign.seeds)]
+    ended = asked[(asked["epoch"] >= campaign.num_epochs) | (asked["status"] == "diverged")]
+    return [arm for arm in campaign.arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
+
+
+def claim(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> None:
+    """Make the campaign's folder, or join the one that is there.
+
+    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs, if the
+    data or the config of an arm is another, and OSError if the storage cannot be written; nothing is written then.
+    """
+    arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
+    manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "sessions": []}
+    if campaign.folder.exists(MANIFEST):
+        before = read_manifest(campaign.folder)
+        known = {arm: config for arm, config in before["arms"].items() if arm in arms}
+        changes = differences(
+            {"data fingerprint": before["data"]["fingerprint"], **known},
+            {"data fingerprint": data["fingerprint"], **{arm: arms[arm] for arm in known}},
+        )
+        if changes:
+            raise ValueError(
+                f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
+                " Give the same options to continue it, or another --campaign name."
+            )
+        manifest = {**manifest, "arms": {**before["arms"], **arms}, "sessions": before["sessions"]}
+    campaign.folder.make()
+    write_manifest(campaign.folder, manifest)
+
+
+def write_manifest(folder: Storage, manifest: dict[str, Any]) -> None:
+    """Replace the record of a campaign."""
+    folder.write(MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def differences(before: Any, now: Any, path: str = "") -> list[str]:
+    """Sentences such as "solo.network.width was 128 and is 64" for every leaf that differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = list(dict.fromkeys([*before, *now]))
+        return [line for key in keys for line in differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)]
+    before, now = (list(value) if isinstance(value, tuple) else value for value in (before, now))
+    return [] if before == now else [f"{path} was {before!r} and is {now!r}"]

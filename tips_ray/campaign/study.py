@@ -1,0 +1,90 @@
+"""Conduct a study: check everything, claim the campaign's folder, train what is missing, and keep a record of it."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from tips_ray.campaign.cluster import running_ray
+from tips_ray.campaign.execute import execute
+from tips_ray.campaign.plan import Campaign, Resources, claim, unfinished, write_manifest
+from tips_ray.campaign.progress import ProgressListener
+from tips_ray.data.load import load_poses
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.evaluate import flat_errors
+from tips_ray.provenance import provenance
+from tips_ray.stability.curves import read_manifest
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a study ended."""
+
+    failures: dict[str, str]
+    """Arms that failed, with their errors."""
+    unfinished: list[str]
+    """Arms that still lack epochs: those that failed, or all if it was interrupted."""
+
+
+def conduct(campaign: Campaign, resources: Resources, spec: str, console: Console) -> Ending:
+    """Train the runs of a campaign that are missing, on poses that `spec` names, with live progress.
+
+    Raises ValueError for poses, configs or resources that cannot work, before anything is written.
+    """
+    config = next(iter(campaign.arms.values()))
+    poses = load_poses(spec, config.data.seed)
+    datasets = {arm: prepare(poses, arm_config) for arm, arm_config in campaign.arms.items()}
+    dataset = next(iter(datasets.values()))
+    data = describe(poses, dataset, spec)
+    console.print(
+        f"[bold]{campaign.name}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x {campaign.num_epochs} epochs on"
+        f" {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
+        f"{' [yellow](synthetic)[/]' if poses.synthetic else ''}, tested on {data['num_test_poses']:,} of"
+        f" {', '.join(data['test_subjects'])}",
+        highlight=False,
+    )
+    claim(campaign, data, {"flat": flat_errors(dataset.test)})
+    arms = unfinished(campaign)
+    failures: dict[str, str] = {}
+    if arms:
+        started, clock = datetime.now(UTC), time.monotonic()
+        try:
+            console.print("Starting Ray ...")
+            with running_ray(), ProgressListener(arms, campaign.num_epochs, console) as progress:
+                failures = execute(campaign, arms, resources, poses, [progress])
+        finally:
+            record_session(campaign, resources, started, time.monotonic() - clock)
+    return Ending(failures, unfinished(campaign) if arms else [])
+
+
+def describe(poses: PoseSet, dataset: Dataset, spec: str) -> dict[str, Any]:
+    """What the study was trained and tested on, in plain JSON types."""
+    return {
+        "spec": spec,
+        "name": poses.name,
+        "fingerprint": poses.fingerprint,
+        "synthetic": poses.synthetic,
+        "num_train_poses": len(dataset.train_poses),
+        "num_train_views": len(dataset.train),
+        "num_test_poses": len(dataset.test_poses),
+        "num_test_views": len(dataset.test),
+        "train_subjects": dataset.train_poses.subjects,
+        "test_subjects": dataset.test_poses.subjects,
+    }
+
+
+def record_session(campaign: Campaign, resources: Resources, started: datetime, seconds: float) -> None:
+    """Add to the campaign's record when, where, how and for how long it was trained."""
+    manifest = read_manifest(campaign.folder)
+    session = {
+        **provenance(),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "num_workers": resources.num_workers,
+        "cpus_per_worker": resources.cpus_per_worker,
+        "gpus_per_worker": resources.gpus_per_worker,
+    }
+    write_manifest(campaign.folder, {**manifest, "sessions": [*manifest["sessions"], session]})

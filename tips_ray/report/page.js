@@ -1,0 +1,56 @@
+"use strict";
+(() => {
+  const { figures, themes } = JSON.parse(document.getElementById("content").textContent);
+  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+  const toggle = document.getElementById("theme");
+  const plots = [];
+  let chosen = null; // null: as the system prefers
+
+  const scheme = () => chosen ?? (prefersDark.matches ? "dark" : "light");
+
+  function paint(name) {
+    document.documentElement.dataset.theme = name;
+    toggle.textContent = name === "dark" ? "Light mode" : "Dark mode";
+    return Promise.all(plots.map((plot) => Plotly.relayout(plot, { template: themes[name] })));
+  }
+
+  // A figure's own dropdown becomes a native one: it can be reached by keyboard and follows the page's colours.
+  function nativeMenu(plot, menu) {
+    const label = document.createElement("label");
+    const select = document.createElement("select");
+    label.className = "choice";
+    label.append("Metric", select);
+    menu.buttons.forEach((button) => select.add(new Option(button.label)));
+    select.addEventListener("change", () => {
+      const { method, args } = menu.buttons[select.selectedIndex];
+      Plotly[method](plot, ...structuredClone(args));
+    });
+    plot.before(label);
+  }
+
+  function draw(name, { data, layout }) {
+    const plot = document.getElementById(`plot-${name}`);
+    const { updatemenus = [], ...rest } = layout;
+    updatemenus.forEach((menu) => nativeMenu(plot, menu));
+    plots.push(plot);
+    const config = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
+  }
+
+  document.documentElement.dataset.theme = scheme();
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    chosen = scheme() === "dark" ? "light" : "dark";
+    paint(chosen);
+  });
+  prefersDark.addEventListener("change", () => paint(scheme()));
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+    paint("light");
+  });
+  window.addEventListener("afterprint", () => paint(scheme()));
+
+  Promise.all(Object.entries(figures).map(([name, figure]) => draw(name, figure)))
+    .then(() => paint(scheme()))
+    .then(() => (document.documentElement.dataset.drawn = "yes"));
+})();

@@ -1,0 +1,168 @@
+"""A campaign's report: one HTML file that opens offline."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from tips_ray.files import replacing
+from tips_ray.report import figures, headline, tables
+from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS
+
+PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
+
+STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
+
+ADVERSARY_TERMS = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
+SIGN_TERMS = ("depth_sign", "part_sign_agreement")
+
+LONG_TABLE = 15
+"""Tables with more rows than this scroll."""
+
+
+def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -> None:
+    """Write the report of a campaign to `path`, whole or not at all.
+
+    `curves` is the tidy table with one row a run and epoch, `summary` what `summarise` made of it. Raises OSError if the place
+    cannot be written.
+    """
+    html = render(curves, summary)
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+    """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"mm": headline.mm, "span": headline.span, "verdict": headline.verdict, "folded": folded}
+    panels = {
+        "losses": tables.loss_table(curves),
+        "adversary": tables.term_table(curves, ADVERSARY_TERMS),
+        "signs": tables.term_table(curves, SIGN_TERMS),
+    }
+    drawn = draw_all(curves, summary, panels)
+    return environment.get_template("page.html.j2").render(
+        campaign=summary["campaign"] or "no runs yet",
+        summary=summary,
+        synthetic=bool(summary["data"].get("synthetic")),
+        finding=headline.finding(summary),
+        cautions=headline.cautions(summary),
+        rows=headline.headline_rows(summary),
+        paper=headline.PAPER,
+        metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),
+        statistics=("best", "last_half", "last"),
+        statistic_labels=STATISTIC_LABELS,
+        metric_labels=figures.METRIC_LABELS,
+        pairs=headline.pairs(summary),
+        colours=figures.arm_colours(list(summary["arms"])),
+        term_labels=figures.TERM_LABELS,
+        drawn=list(drawn),
+        panels={
+            group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
+        },
+        actions=action_rows(curves),
+        costs=tables.cost_table(curves).astype(object).where(lambda table: table.notna(), None).to_dict("records"),
+        long_table=LONG_TABLE,
+        data=described(summary["data"]),
+        provenance=described(ordered(summary["provenance"])),
+        plotlyjs=get_plotlyjs(),
+        content=escaped({"figures": {name: plain(figure) for name, figure in drawn.items()}, "themes": themes()}),
+    )
+
+
+def draw_all(curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame]) -> dict[str, go.Figure]:
+    """The figures by name, panels by that of their term; one for which there is nothing to draw is left out."""
+    if curves.empty:
+        return {}
+    synthetic = bool(summary["data"].get("synthetic"))
+    metrics = [metric for metric in METRICS if metric in curves]
+    lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
+    bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
+    runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
+    regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
+    drawn = {"errors": figures.draw_error_curves(bands, runs, lines, synthetic)}
+    if len(regrets[metrics[0]]):
+        drawn["regret"] = figures.draw_regret(regrets, synthetic)
+    return drawn | {
+        term: figures.draw_term(table, term, synthetic) for table in panels.values() for term in table["term"].unique()
+    }
+
+
+def action_rows(curves: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row an action, the hardest first: its name and, by arm, the last-half error, its interval, its share of the largest."""
+    table = tables.action_table(curves)
+    table = table.astype(object).where(table.notna(), None)
+    largest = max((value for value in table["mean"] if value is not None), default=1.0)
+    return [
+        {
+            "action": action,
+            "arms": {entry["arm"]: entry | {"share": (entry["mean"] or 0) / largest} for entry in group.to_dict("records")},
+        }
+        for action, group in table.groupby("action", sort=False)
+    ]
+
+
+def plain(figure: go.Figure) -> dict[str, Any]:
+    """A figure as JSON values without its template: the page gives all figures the template of the day or the night."""
+    content = json.loads(figure.to_json())
+    content["layout"].pop("template", None)
+    return content
+
+
+def themes() -> dict[str, Any]:
+    """The figures' templates by colour scheme."""
+    return {"light": figures.theme(), "dark": figures.theme(dark=True)}
+
+
+def escaped(content: Any) -> str:
+    """JSON for a script element: no value of it can end the element."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+
+
+def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Known keys in reading order, then the others as they come."""
+    known = [key for key in PROVENANCE_ORDER if key in provenance]
+    return {key: provenance[key] for key in [*known, *(key for key in provenance if key not in known)]}
+
+
+def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each value with how it is shown: `code` for commands and hashes, `fold` for what is nested, else `text`."""
+    entries = []
+    for key, value in values.items():
+        label = key.replace("_", " ")
+        if key == "wall_seconds" and isinstance(value, (int, float)):
+            entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
+        elif key in ("command", "commit", "fingerprint", "spec"):
+            entries.append({"label": label, "kind": "code", "value": str(value)})
+        elif isinstance(value, Mapping) and all(not isinstance(item, (Mapping, list, tuple)) for item in value.values()):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(f"{name} {item}" for name, item in value.items())})
+        elif isinstance(value, (list, tuple)) and all(not isinstance(item, (Mapping, list, tuple)) for item in value):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(str(item) for item in value)})
+        elif isinstance(value, (Mapping, list, tuple)):
+            entries.append({"label": label, "kind": "fold", "value": value})
+        else:
+            entries.append({"label": label, "kind": "text", "value": readable(value)})
+    return entries
+
+
+def readable(value: Any) -> str:
+    """A scalar as text."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "unknown"}[value]
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+
+
+def folded(value: Any) -> str:
+    """Nested values as indented JSON text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,41 @@
+"""The tidy table of a campaign: one row a run and epoch, gathered from the files that its runs keep."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+
+from tips_ray.storage import Storage
+
+MANIFEST = "campaign.json"
+RUNS = "runs"
+CURVE = "curve.parquet"
+FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
+PARALLEL_READS = 16
+
+
+def run_name(arm: str, seed: int) -> str:
+    """The name of a run, and of its folder under `runs/`."""
+    return f"{arm}-seed{seed}"
+
+
+def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
+    """All rows of all runs under a campaign's storage, sorted by arm, seed and epoch; columns that an arm lacks are NaN."""
+    runs = storage / RUNS
+    names = [name for name in storage.names(RUNS) if runs.exists(f"{name}/{CURVE}")]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = list(pool.map(lambda name: runs.read_table(f"{name}/{CURVE}"), names))
+    if not tables:
+        return pd.DataFrame(columns=FIRST_COLUMNS)
+    curves = pd.concat(tables, ignore_index=True)
+    curves.insert(0, "campaign", campaign)
+    others = [name for name in curves.columns if name not in FIRST_COLUMNS]
+    return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
+
+
+def read_manifest(folder: Storage) -> dict[str, Any]:
+    """The record of what the campaign in a folder is; raises ValueError if there is none."""
+    if not folder.exists(MANIFEST):
+        raise ValueError(f"There is no campaign in {str(folder)!r} (no {MANIFEST}); give the folder that a study printed, STORAGE/NAME.")
+    return json.loads(folder.read(MANIFEST))
