@@ -92,6 +92,80 @@ def print_summary(summary, console) -> None:
             console.print(f"… and {len(frame) - len(shown)} more {title.lower()}, on the page")
 
 
+@app.command(name="evaluate")
+def evaluate(
+    campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")],
+    data: str,
+    epoch: str = "last",
+    subjects: tuple[str, ...] = (),
+    num_views: int = 1,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Evaluate a campaign's saved lifters on other poses.
+
+    Args:
+        campaign: Folder of the campaign, as the study printed it.
+        data: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
+        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), or a number.
+        subjects: Subjects to evaluate on; by default all, or the campaign's test subjects on the campaign's own poses.
+        num_views: Cameras that see each pose.
+        seed: Seed of the synthetic poses.
+        json: Print one JSON object instead of a table.
+    """
+    import json as json_format
+
+    import numpy as np
+    from rich.console import Console
+
+    from tips_ray.campaign.saved import evaluate_saved, flat_reference
+    from tips_ray.data.load import load_poses
+    from tips_ray.stability.curves import read_manifest
+    from tips_ray.stability.statistics import METRICS
+    from tips_ray.storage import Storage
+
+    folder = Storage(campaign)
+    own = read_manifest(folder)["data"]
+    poses = load_poses(data, seed=seed)
+    if not subjects and poses.fingerprint == own["fingerprint"]:
+        subjects = tuple(own["test_subjects"])
+    if subjects:
+        poses = poses.select(np.isin(poses.subject, check_subjects(subjects, poses.subjects)))
+    found = evaluate_saved(folder, poses, epoch, num_views)
+    flat = flat_reference(poses, num_views, seed=0)
+    if json:
+        told = {"campaign": campaign, "data": data, "subjects": poses.subjects, "num_poses": len(poses), "synthetic": poses.synthetic}
+        print(json_format.dumps({**told, "epoch": epoch, "flat": flat, "runs": found.to_dict("records")}, indent=1))
+        return
+    print_errors(found[["arm", "seed", "epoch", *METRICS]], flat, Console())
+    kind = "synthetic poses" if poses.synthetic else "poses"
+    print(f"{len(poses):,} {kind} of {', '.join(poses.subjects)}; mm; epoch: {epoch}{' (oracle)' if epoch == 'best' else ''}")
+
+
+def check_subjects(given: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
+    """The subjects as given; raises ValueError for one that the poses do not have."""
+    unknown = [subject for subject in given if subject not in known]
+    if unknown:
+        raise ValueError(f"There is no subject {unknown[0]!r} in these poses; there are {', '.join(known)}.")
+    return given
+
+
+def print_errors(found, flat, console) -> None:
+    """Print errors of runs, their mean for each arm, and those of the flat prediction."""
+    from rich.table import Table
+
+    metrics = list(flat)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in found.columns:
+        table.add_column(column, justify="left" if column == "arm" else "right")
+    for row in found.itertuples(index=False):
+        table.add_row(row.arm, str(row.seed), str(row.epoch), *(f"{getattr(row, metric):.1f}" for metric in metrics))
+    for arm, mean in found.groupby("arm", sort=False)[metrics].mean().iterrows():
+        table.add_row(f"[bold]{arm}[/]", "mean", "", *(f"[bold]{value:.1f}[/]" for value in mean))
+    table.add_row("flat", "", "", *(f"{value:.1f}" for value in flat.values()))
+    console.print(table)
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends it with one sentence and exit code 2."""
     with user_errors():

@@ -192,5 +192,6 @@ def test_thinning_looks_at_each_clip_alone_and_not_at_the_path_walked():
     assert thinned.clip.tolist() == ["a", "b"]
     np.testing.assert_array_equal(thinned.positions, poses.positions[:2])
     assert len(thin(poses, 0.0)) == 8
+    assert moved(walked, 0.0).all()
     with pytest.raises(ValueError, match="give 0"):
         thin(poses, -1.0)

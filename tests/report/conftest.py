@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tips_ray.stability.summary import summarise
+
 ACTIONS = ("walking", "sitting down on a low chair, then standing up again", "waving")
 SCALES = {"p_mpjpe_signed_mm": 1.0, "p_mpjpe_reflected_mm": 0.95, "p_mpjpe_mm": 1.05, "n_mpjpe_mm": 1.4, "mpjpe_mm": 1.6}
 LEVELS = {"solo": 70.0, "parts": 63.0, "supervised": 42.0}
@@ -56,8 +58,6 @@ def make_curves(
 
 def make_summary(curves: pd.DataFrame, synthetic: bool = True, **changes) -> dict:
     """The summary of `make_curves`, with data and provenance as a study writes them."""
-    from tips_ray.stability.summary import summarise
-
     given = {
         "data": {"spec": "synthetic", "fingerprint": "0123456789abcdef", "synthetic": synthetic, "num_train_poses": 30000},
         "references": {"flat": {metric: 95.2 * scale for metric, scale in SCALES.items()}},
@@ -77,3 +77,15 @@ def make_summary(curves: pd.DataFrame, synthetic: bool = True, **changes) -> dic
 def curves() -> pd.DataFrame:
     """Three arms, three seeds, forty epochs."""
     return make_curves()
+
+
+@pytest.fixture(scope="session", name="make_curves")
+def make_curves_fixture():
+    """The function that makes curves."""
+    return make_curves
+
+
+@pytest.fixture(scope="session", name="make_summary")
+def make_summary_fixture():
+    """The function that sums them up."""
+    return make_summary

@@ -148,7 +148,9 @@ def test_error_at_given_epochs():
 
 
 def test_paired_differences_use_shared_seeds_at_equal_epochs():
-    curves = table({("a", 0): [9, 8, 1], ("a", 1): [7, 6, 1], ("a", 2): [5, 5, 1], ("b", 0): [5, 5], ("b", 1): [5, 2], ("b", 7): [0, 0]})
+    curves = table(
+        {("a", 0): [9, 8, 1], ("a", 1): [7, 6, 1], ("a", 2): [5, 5, 1], ("b", 0): [5, 5], ("b", 1): [5, 2], ("b", 7): [0, 0]}
+    )
     found = {entry["statistic"]: entry for entry in paired(curves, "a", "b", METRIC)}
     assert found["last"] == {"a": "a", "b": "b", "metric": METRIC, "statistic": "last", "epochs": 2} | {
         "difference": 3.5,

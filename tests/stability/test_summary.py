@@ -88,7 +88,14 @@ def test_one_seed_has_no_interval():
 
 
 def test_strict_makes_plain_values():
-    given = {1: np.float32(0.5), "a": (np.int64(3), float("nan"), np.inf), "b": np.arange(2), "c": Path("x"), "d": True, "e": pd.NA}
+    given = {
+        1: np.float32(0.5),
+        "a": (np.int64(3), float("nan"), np.inf),
+        "b": np.arange(2),
+        "c": Path("x"),
+        "d": True,
+        "e": pd.NA,
+    }
     assert strict(given) == {"1": 0.5, "a": [3, None, None], "b": [0, 1], "c": "x", "d": True, "e": None}
 
 

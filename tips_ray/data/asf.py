@@ -14,7 +14,7 @@ ROOT_ORDER = "TX TY TZ RX RY RZ"
 
 @dataclass
 class Bone:
-    """One bone at rest: its vector from start to end (3,) in file units, its axes (3, 3), and the angles a motion gives for it."""
+    """One bone at rest: its vector from start to end (3,) in file units, its axes (3, 3), the angles a motion gives for it."""
 
     name: str
     vector: np.ndarray

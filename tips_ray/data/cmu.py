@@ -60,8 +60,7 @@ def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | 
     positions, names, lengths = [], [], []
     for amc, asf in clips:
         clip = read_clip(amc, skeletons[asf])
-        if min_displacement_mm > 0:
-            clip = clip[moved(clip, min_displacement_mm)]
+        clip = clip[moved(clip, min_displacement_mm)]
         positions.append(clip)
         names.append(amc.stem)
         lengths.append(len(clip))
@@ -103,6 +102,8 @@ def moved(positions: np.ndarray, min_displacement_mm: float) -> np.ndarray:
     """
     if not min_displacement_mm >= 0:
         raise ValueError(f"The smallest displacement is {min_displacement_mm} mm; give 0 (keep every frame) or more.")
+    if min_displacement_mm == 0:
+        return np.ones(len(positions), dtype=bool)
     relative = root_centred(positions)
     keep = np.zeros(len(positions), dtype=bool)
     keep[0], last, start = True, 0, 1

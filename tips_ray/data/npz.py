@@ -53,17 +53,17 @@ def write_npz(poses: PoseSet, path: str | Path) -> None:
     Raises ValueError if `path` does not end in .npz, OSError if it cannot be written.
     """
     path = check_suffix(path)
-    arrays = {
-        "positions": poses.positions,
-        "joint_names": np.array(JOINTS),
-        "subject": poses.subject,
-        "action": poses.action,
-        "clip": poses.clip,
-        "up": np.array("y"),
-        "synthetic": np.array(poses.synthetic),
-    }
     with replacing(path) as temporary, temporary.open("xb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(
+            file,
+            positions=poses.positions,
+            joint_names=np.array(JOINTS),
+            subject=poses.subject,
+            action=poses.action,
+            clip=poses.clip,
+            up=np.array("y"),
+            synthetic=np.array(poses.synthetic),
+        )
 
 
 def check_suffix(path: str | Path) -> Path:
@@ -83,7 +83,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {key: read_array(file, key) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: {error}; write or copy the file again.") from error
+        raise ValueError(f"{path}: {error}; write the file again.") from error
 
 
 def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
@@ -93,7 +93,8 @@ def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise ValueError(
-                f"{key!r} needs pickle, which can run code when it is loaded; save numbers, and text as numpy.array(names, dtype=str)"
+                f"{key!r} needs pickle, which can run code when it is loaded;"
+                f" save numbers, and text as numpy.array(names, dtype=str)"
             ) from error
         raise ValueError(f"{key!r} is damaged ({error})") from error
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:

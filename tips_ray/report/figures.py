@@ -76,6 +76,7 @@ def draw_error_curves(
     bands: Mapping[str, pd.DataFrame],
     lines: Mapping[str, pd.DataFrame],
     references: Mapping[str, Mapping[str, float]],
+    colours: Mapping[str, str],
     synthetic: bool,
 ) -> go.Figure:
     """Error by epoch with seed bands, the twin of the paper's Figure 3; the first metric shows, a dropdown changes it.
@@ -85,39 +86,37 @@ def draw_error_curves(
     seeds; runs that diverged are always drawn, and end in a cross.
     """
     views = {}
+    end = max((int(epoch) for table in lines.values() for epoch in table["epoch"]), default=1)
     names = list(dict.fromkeys(name for values in references.values() for name in values))
     for metric, table in bands.items():
         runs = lines[metric]
         arms = [arm for arm in runs["arm"].unique() if arm not in names]
-        colours = arm_colours(arms)
         traces = [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
         traces += [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
-        end = max(runs["epoch"], default=1)
         traces += [_reference(name, references[metric].get(name), end) for name in names]
         views[metric] = traces
-    return _switchable(views, {metric: f"{METRIC_LABELS.get(metric, metric)} (mm)" for metric in views}, synthetic)
+    figure = _switchable(views, {metric: f"{METRIC_LABELS.get(metric, metric)} (mm)" for metric in views}, synthetic)
+    return figure.update_xaxes(range=[1, end]) if end > 1 else figure
 
 
-def draw_regret(regrets: Mapping[str, pd.DataFrame], synthetic: bool) -> go.Figure:
+def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
     """What stopping at each epoch costs, by arm with seed bands; `regrets` is `tables.regret_table` by metric."""
     views = {}
     for metric, table in regrets.items():
-        arms = list(table["arm"].unique())
-        colours = arm_colours(arms)
-        views[metric] = [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
+        views[metric] = [
+            trace for arm in table["arm"].unique() for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")
+        ]
     figure = _switchable(views, dict.fromkeys(views, "Error above the run's best (mm)"), synthetic)
     return figure.update_layout(yaxis_rangemode="tozero")
 
 
-def draw_term(table: pd.DataFrame, term: str, synthetic: bool) -> go.Figure:
+def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthetic: bool) -> go.Figure:
     """One panel of small multiples: one term by epoch with seed bands; `table` is `tables.term_table` or `tables.loss_table`.
 
     Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a mean of +1 and -1 says nothing.
     """
     own = table[table["term"] == term]
-    arms = list(own["arm"].unique())
-    colours = arm_colours(list(table["arm"].unique()))
-    traces = [trace for arm in arms for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
+    traces = [trace for arm in own["arm"].unique() for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
     figure = _finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
@@ -152,8 +151,9 @@ def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scat
         x=epochs,
         y=_rounded(table["mean"]),
         customdata=[list(ends) for ends in zip(low, high, strict=True)] if seeds > 1 else None,
-        mode="lines",
+        mode="lines" if len(epochs) > 1 else "markers",
         line={"width": 2, "color": colour},
+        marker={"color": colour},
         name=label,
         legendgroup=arm,
         showlegend=True,
@@ -176,16 +176,18 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
     if x:
         faint = {"width": 1, "color": _faded(colour, 0.45)}
         traces.append(go.Scatter(x=x, y=y, mode="lines", line=faint, legendgroup=arm, showlegend=False, hoverinfo="skip"))
-    ends = lines[lines["diverged"]].assign(value=lambda table: table.groupby("seed")["value"].ffill()).groupby("seed").tail(1)
+    lost = lines[lines["diverged"]]
+    ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
     if len(ends):
         cross = {"symbol": "x", "size": 9, "color": colour}
-        said = [f"{arm}, seed {seed}: diverged in epoch {epoch}" for seed, epoch in zip(ends["seed"], ends["epoch"], strict=True)]
+        said = [f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]]
         traces.append(
             go.Scatter(
                 x=ends["epoch"].tolist(),
                 y=_rounded(ends["value"]),
                 mode="markers",
                 marker=cross,
+                cliponaxis=False,
                 name=f"{arm}: run diverged",
                 text=said,
                 hovertemplate="%{text}<extra></extra>",
@@ -236,7 +238,7 @@ def _finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
         height=height,
         margin={"l": 60, "r": 16, "t": 44, "b": 52},
         hovermode="x unified",
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "grouped"},
     )
     if synthetic:
         figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)

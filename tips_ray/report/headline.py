@@ -108,8 +108,8 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
     for arm, entry in arms.items():
         if entry["diverged"]:
             found.append(
-                f"{len(entry['diverged'])} of {entry['num_seeds']} runs of {arm} diverged. Such runs are listed below and left out of"
-                f" the means, which may flatter {arm}."
+                f"{len(entry['diverged'])} of {entry['num_seeds']} runs of {arm} diverged. Such runs are listed below and left"
+                f" out of the means, which may flatter {arm}."
             )
     flat = summary["references"].get("flat", {}).get(HEADLINE_METRIC)
     for arm, entry in arms.items():

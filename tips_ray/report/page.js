@@ -40,8 +40,10 @@
   document.documentElement.dataset.theme = scheme();
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
-    chosen = scheme() === "dark" ? "light" : "dark";
-    paint(chosen);
+    const other = scheme() === "dark" ? "light" : "dark";
+    chosen = null;
+    if (scheme() !== other) chosen = other; // back at the system's scheme, the page follows it again
+    paint(other);
   });
   prefersDark.addEventListener("change", () => paint(scheme()));
   window.addEventListener("beforeprint", () => {

@@ -51,7 +51,8 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         "adversary": tables.term_table(curves, ADVERSARY_TERMS),
         "signs": tables.term_table(curves, SIGN_TERMS),
     }
-    drawn = draw_all(curves, summary, panels)
+    colours = figures.arm_colours([*summary["arms"], *summary["references"]])
+    drawn = draw_all(curves, summary, panels, colours)
     return environment.get_template("page.html.j2").render(
         campaign=summary["campaign"] or "no runs yet",
         summary=summary,
@@ -65,7 +66,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         statistic_labels=STATISTIC_LABELS,
         metric_labels=figures.METRIC_LABELS,
         pairs=headline.pairs(summary),
-        colours=figures.arm_colours(list(summary["arms"])),
+        colours=colours,
         term_labels=figures.TERM_LABELS,
         drawn=list(drawn),
         panels={
@@ -81,7 +82,9 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     )
 
 
-def draw_all(curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame]) -> dict[str, go.Figure]:
+def draw_all(
+    curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
+) -> dict[str, go.Figure]:
     """The figures by name, panels by that of their term; one for which there is nothing to draw is left out."""
     if curves.empty:
         return {}
@@ -91,11 +94,11 @@ def draw_all(curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[s
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
     regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
-    drawn = {"errors": figures.draw_error_curves(bands, runs, lines, synthetic)}
+    drawn = {"errors": figures.draw_error_curves(bands, runs, lines, colours, synthetic)}
     if len(regrets[metrics[0]]):
-        drawn["regret"] = figures.draw_regret(regrets, synthetic)
+        drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
     return drawn | {
-        term: figures.draw_term(table, term, synthetic) for table in panels.values() for term in table["term"].unique()
+        term: figures.draw_term(table, term, colours, synthetic) for table in panels.values() for term in table["term"].unique()
     }
 
 
@@ -115,7 +118,7 @@ def action_rows(curves: pd.DataFrame) -> list[dict[str, Any]]:
 
 def plain(figure: go.Figure) -> dict[str, Any]:
     """A figure as JSON values without its template: the page gives all figures the template of the day or the night."""
-    content = json.loads(figure.to_json())
+    content = json.loads(str(figure.to_json()))
     content["layout"].pop("template", None)
     return content
 
@@ -160,7 +163,7 @@ def readable(value: Any) -> str:
     """A scalar as text."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "unknown"}[value]
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 
 def folded(value: Any) -> str:

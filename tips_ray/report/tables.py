@@ -1,6 +1,7 @@
 """Tables behind the report's figures: curves in, tidy means with bands over seeds out. No drawing here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def loss_table(curves: pd.DataFrame) -> pd.DataFrame:
     """`term_table` of every unweighted loss term (columns `loss_…`)."""
-    return term_table(curves, [column for column in curves if str(column).startswith("loss_")])
+    return term_table(curves, [str(column) for column in curves if str(column).startswith("loss_")])
 
 
 def action_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
@@ -105,7 +106,7 @@ def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "runs", "epochs", "poses_per_second", "minutes_a_run"])
 
 
-def reference_lines(summary: dict, metric: str = HEADLINE_METRIC) -> dict[str, float]:
+def reference_lines(summary: Mapping[str, Any], metric: str = HEADLINE_METRIC) -> dict[str, float]:
     """Horizontal lines by name: references as given, and the last-half mean of arms that saw labels."""
     lines = {}
     for name, entry in summary["references"].items():

@@ -87,12 +87,14 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
 
 def divergences(curves: pd.DataFrame) -> list[dict[str, str | int]]:
     """Runs that ended with a non-finite loss: arm, run, seed, and the epoch in which it happened."""
-    return [
-        {"arm": arm, "run": str(run.run), "seed": int(seed), "epoch": int(run.epochs)}
-        for arm in arms_of(curves)
-        for seed, run in runs_of(curves, arm).iterrows()
-        if run.status == "diverged"
-    ]
+    found = []
+    for arm in arms_of(curves):
+        lost = runs_of(curves, arm).query("status == 'diverged'").reset_index()
+        found += [
+            {"arm": arm, "run": str(run), "seed": int(seed), "epoch": int(epoch)}
+            for seed, run, epoch in lost[["seed", "run", "epochs"]].to_numpy()
+        ]
+    return found
 
 
 def last_half(errors: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +147,7 @@ def over_seeds(errors: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:
 
 def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dict[int, Interval]:
     """Interval over seeds of the error at each given epoch; n = 0 for one that was not reached by all."""
-    return {epoch: interval(errors.loc[epoch] if epoch in errors.index else (), seed) for epoch in epochs}
+    return {epoch: interval(errors.loc[epoch].to_list() if epoch in errors.index else [], seed) for epoch in epochs}
 
 
 def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[dict]:

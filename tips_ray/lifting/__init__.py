@@ -1,0 +1,1 @@
+"""Networks, losses, training and evaluation of lifters; knows no Ray, no disk and no plot."""
