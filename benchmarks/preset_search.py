@@ -39,11 +39,11 @@ def main(poses: str, variant: str, arm: str = "parts", minutes: float = 5.0, see
     changes: dict[str, Any] = json.loads(variant)
     config = override(override(BASE, ARMS[arm]), changes)
     dataset = prepare(known, config)
-    started = time.perf_counter()
+    started = time.process_time()
     rows = []
     for epoch in fit(config, dataset, seed):
         row = {name: value for name, value in epoch.row.items() if "/" not in name}
-        rows.append({"epoch": epoch.number, "seconds": time.perf_counter() - started, **row})
+        rows.append({"epoch": epoch.number, "seconds": time.process_time() - started, **row})
         if epoch.diverged or rows[-1]["seconds"] > 60 * minutes:
             break
     half = [row["p_mpjpe_signed_mm"] for row in rows if row["epoch"] > len(rows) // 2]

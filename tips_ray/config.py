@@ -8,11 +8,12 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from tips_ray.poses.skeleton import PARTITIONS, Part, partition
 
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound=Any)
 
 ELEVATION_DEGREES = 10.0
 """Cameras and random rotations look up or down by at most this much (section 3.2.1)."""
@@ -35,6 +36,9 @@ class Data:
     seed: int = 0
     """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a study."""
 
+    def __post_init__(self) -> None:
+        check_fields(self, num_views="[1, inf)", max_train_poses="[1, inf)", epoch_views="[1, inf)")
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -43,11 +47,14 @@ class Weights:
     legs: float = 0.05
     """w1: adversarial term of the 6 leg joints."""
     torso: float = 0.08
-    """w4: adversarial term of the 10 torso joints. Another partition gives each part the sum of its joints' shares (solo: w1 + w4)."""
+    """w4: adversarial term of the 10 torso joints. Another partition gives a part the sum of its joints' shares: solo w1 + w4."""
     reprojection: float = 10.0
     """w2: reprojection consistency, equation 2."""
     ninety_degree: float = 3.0
     """w3: quarter-turn consistency, equations 3 to 5."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, legs="[0, inf)", torso="[0, inf)", reprojection="[0, inf)", ninety_degree="[0, inf)")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,17 @@ class Network:
     negative_slope: float = 0.01
     """Slope of the leaky ReLU for negative inputs."""
 
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            width="[1, inf)",
+            generator_blocks="[0, inf)",
+            discriminator_blocks="[0, inf)",
+            generator_dropout="[0, 1)",
+            discriminator_dropout="[0, 1)",
+            negative_slope="[0, inf)",
+        )
+
 
 @dataclass(frozen=True)
 class Adversary:
@@ -80,6 +98,9 @@ class Adversary:
     rotation: Literal["pose", "batch"] = "pose"
     """One random rotation for each pose, or one for the whole batch."""
 
+    def __post_init__(self) -> None:
+        check_fields(self, real_label="(0, 1]", swap_labels="[0, 1]")
+
 
 @dataclass(frozen=True)
 class Optimiser:
@@ -93,6 +114,17 @@ class Optimiser:
     beta1: float = 0.9
     beta2: float = 0.999
     batch_size: int = 8192
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            learning_rate="(0, inf)",
+            discriminator_learning_rate="(0, inf)",
+            decay="(0, 1]",
+            beta1="[0, 1)",
+            beta2="[0, 1)",
+            batch_size="[2, inf)",
+        )
 
 
 @dataclass(frozen=True)
@@ -113,6 +145,9 @@ class Config:
     keep_weights_every: int = 1
     """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
 
+    def __post_init__(self) -> None:
+        check_fields(self, evaluate_views="[1, inf)", keep_weights_every="[1, inf)")
+
 
 ARMS: dict[str, dict[str, Any]] = {
     "solo": {"partition": "solo"},
@@ -122,8 +157,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "supervised": {"objective": "supervised", "partition": "solo"},
 }
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is."""
-
-
 
 
 @dataclass(frozen=True)
@@ -191,7 +224,10 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
     if unknown:
         raise ValueError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
     new = {
-        name: override(known[name], value) if dataclasses.is_dataclass(known[name]) else value for name, value in changes.items()
+        name: override(known[name], value) if isinstance(value, dict) and dataclasses.is_dataclass(known[name])
+        # JSON, from which configs are read back, has lists only.
+        else tuple(value) if isinstance(known[name], tuple) else value
+        for name, value in changes.items()
     }
     return dataclasses.replace(config, **new)
 
@@ -215,3 +251,57 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 def fingerprint(config: Config) -> str:
     """Short hash of a config's values."""
     return hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    tuple[str, ...]: "a list of texts",
+    NoneType: "None",
+}
+
+
+def check_fields(config: Any, **intervals: str) -> None:
+    """Raise ValueError unless each field's value is of its declared type and in its interval, such as `width="[1, inf)"`.
+
+    Overrides and manifests bring values that no command line has checked. A whole number in a field of real ones becomes one, and
+    a list a tuple, so that equal configs have equal fingerprints.
+    """
+    for name, kind in get_type_hints(type(config)).items():
+        value, interval = getattr(config, name), intervals.get(name, "")
+        if kind in (float, float | None) and type(value) is int:
+            value = float(value)
+        if isinstance(value, list):
+            value = tuple(value)
+        if not is_of(value, kind) or (interval and value is not None and not is_within(value, interval)):
+            raise ValueError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
+        object.__setattr__(config, name, value)
+
+
+def is_of(value: object, kind: Any) -> bool:
+    """Whether a value is of the declared type of a field; True and False are no numbers."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if isinstance(kind, UnionType):
+        return any(is_of(value, option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(is_of(entry, get_args(kind)[0]) for entry in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def is_within(value: Any, interval: str) -> bool:
+    """Whether a number lies in an interval such as "(0, 1]"; NaN lies in none."""
+    low, high = map(float, interval[1:-1].split(","))
+    return low < value < high or (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
+
+
+def in_words(kind: Any, interval: str = "") -> str:
+    """What a field accepts, for an error message."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if isinstance(kind, UnionType):
+        first, *others = get_args(kind)
+        return ", or ".join([in_words(first, interval), *map(in_words, others)])
+    return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f" in {interval}" if interval else "")

@@ -1,5 +1,6 @@
 """What cameras see of a set of poses: the 2D training input, and the 3D truth used to measure errors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ class Views:
     keypoints: Float[Tensor, "views 16 2"]
     """Max-normalised: the largest coordinate of each pose is 1."""
     pose: Float[Tensor, "views 16 3"]
-    """Camera frame, mm, relative to the root. For measuring errors, and for supervised training; never for unsupervised training."""
+    """Camera frame, mm, relative to the root. For measuring errors and for supervised training, never for unsupervised."""
     scale: Float[Tensor, " views"]
     """mm per unit of the keypoints."""
     action: Int[Tensor, " views"]
@@ -33,11 +34,16 @@ class Views:
 
     def to(self, device: str | torch.device) -> "Views":
         """The same on another device."""
-        return Views(*(getattr(self, name).to(device) for name in ("keypoints", "pose", "scale", "action")), self.actions)
+        return self._each(lambda values: values.to(device))
 
-    def first(self, count: int) -> "Views":
-        """The first `count` views."""
-        return Views(self.keypoints[:count], self.pose[:count], self.scale[:count], self.action[:count], self.actions)
+    def spread(self, count: int) -> "Views":
+        """`count` views evenly spaced over all of them, so over subjects, clips and cameras; all views if there are fewer."""
+        count = min(count, len(self))
+        chosen = torch.arange(count, device=self.keypoints.device) * len(self) // count
+        return self._each(lambda values: values[chosen])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Views":
+        return Views(change(self.keypoints), change(self.pose), change(self.scale), change(self.action), self.actions)
 
 
 def see(poses: PoseSet, num_views: int, seed: int, occasion: object = "once") -> Views:
@@ -73,7 +79,7 @@ class Dataset:
 
     def new_views(self, config: Data, epoch: int) -> Views:
         """The training poses from cameras that only this epoch uses (the weakly supervised variant of appendix A.3)."""
-        return see(self.train_poses, config.num_views, config.seed, occasion=epoch)
+        return see(self.train_poses, config.num_views, config.seed, occasion=epoch).to(self.train.keypoints.device)
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same with its views on another device."""
@@ -83,7 +89,7 @@ class Dataset:
 def prepare(poses: PoseSet, config: Config) -> Dataset:
     """Split by subject, subsample, and let the cameras look.
 
-    Raises ValueError for unknown test subjects, or if there are fewer training views than one batch.
+    Raises ValueError for unknown test subjects, or if an epoch has fewer training views than one batch.
     """
     data = config.data
     train, test = split_by_subject(poses, data.test_subjects)
@@ -95,6 +101,11 @@ def prepare(poses: PoseSet, config: Config) -> Dataset:
         raise ValueError(
             f"The batch size {config.optimiser.batch_size} is larger than the data: {len(train)} training poses seen by"
             f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
+        )
+    if data.epoch_views is not None and config.optimiser.batch_size > data.epoch_views:
+        raise ValueError(
+            f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
+            f" use a batch size of at most {data.epoch_views}, or more epoch_views."
         )
     return Dataset(
         see(train, data.num_views, derived_seed(data.seed, "train")),

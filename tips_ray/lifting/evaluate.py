@@ -14,7 +14,7 @@ from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe
 from tips_ray.poses.skeleton import LEGS_TORSO
 
 NUM_VOTERS = 2048
-"""Training views that vote on the depth sign: enough for a vote that is never close, few enough to cost nothing."""
+"""Training views, of all subjects, that vote on the depth sign: enough for a clear vote, few enough to cost nothing."""
 LIFT_AT_ONCE = 16384
 
 
@@ -30,13 +30,17 @@ def evaluate(lifter: Lifter, dataset: Dataset) -> dict[str, Any]:
     """Errors on the test views in mm, and diagnostics of the depth sign.
 
     The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views: neither labels nor test poses are
-    used for it. `part_sign_agreement` and all errors do use the 3D truth.
+    used for it. `part_sign_agreement` and all errors do use the 3D truth. A lifter that answers with NaN or infinity has no
+    errors; all that is said of it is `status` "diverged".
     """
     started = time.perf_counter()
-    voters = lift_views(lifter, dataset.train.first(NUM_VOTERS))
+    voters = lift_views(lifter, dataset.train.spread(NUM_VOTERS))
+    predicted = lift_views(lifter, dataset.test)
+    if not (torch.isfinite(voters).all() and torch.isfinite(predicted).all()):
+        return {"status": "diverged", "evaluate_seconds": time.perf_counter() - started}
     sign = depth_sign(voters)
     votes = {f"right_way_out_{part.name}": float(right_way_out(voters, part)) for part in LEGS_TORSO}
-    row = errors(lift_views(lifter, dataset.test), dataset.test, sign)
+    row = errors(predicted, dataset.test, sign)
     return {"depth_sign": sign, **votes, **row, "evaluate_seconds": time.perf_counter() - started}
 
 

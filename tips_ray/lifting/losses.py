@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from tips_ray.config import Adversary, Weights
 from tips_ray.lifting.networks import Lifter
-from tips_ray.poses.geometry import quarter_turns, reproject
+from tips_ray.poses.geometry import quarter_turns
 from tips_ray.poses.skeleton import LEGS, LIFTED, TORSO, Part
-from tips_ray.poses.types import Depth, Keypoints, PerPose, Pose
+from tips_ray.poses.types import DepthBatch, Keypoints, KeypointsBatch, PerPose
+
 
 class GeneratorTerms(NamedTuple):
     """Unweighted terms of the generators' loss; the consistency terms are per joint, averaged over the batch."""
@@ -21,12 +22,12 @@ class GeneratorTerms(NamedTuple):
     ninety_degree: Float[Tensor, " joints"]
 
 
-def squared(predicted: Keypoints, target: Keypoints) -> Float[Tensor, " joints"]:
+def squared(predicted: KeypointsBatch, target: KeypointsBatch) -> Float[Tensor, " joints"]:
     """Equation 2 for each joint: mean over poses and both coordinates of the squared difference."""
     return (predicted - target).square().mean(dim=(0, 2))
 
 
-def ninety_degree(lifter: Lifter, keypoints: Keypoints, depth: Depth) -> Float[Tensor, " joints"]:
+def ninety_degree(lifter: Lifter, keypoints: KeypointsBatch, depth: DepthBatch) -> Float[Tensor, " joints"]:
     """Equations 3 to 5 for each joint, summed over the three turns, mean over poses."""
     turns = quarter_turns(keypoints, depth)
     return torch.stack([(lifter(seen) - answer).square().mean(dim=0) for seen, answer in turns]).sum(0)

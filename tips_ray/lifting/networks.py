@@ -73,6 +73,8 @@ def residual_network(
 class Lifter(nn.Module):
     """Predicts the depth of each of the 16 joints; each part's generator sees that part's keypoints only (equation 1)."""
 
+    order: Tensor
+
     def __init__(self, parts: tuple[Part, ...], network: Network, chance: torch.Generator) -> None:
         super().__init__()
         self.parts = parts
@@ -98,7 +100,7 @@ class Lifter(nn.Module):
     def forward(self, keypoints: Keypoints) -> Depth:
         """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2)."""
         depths = [
-            self.generators[part.name](keypoints.index_select(-2, getattr(self, f"{part.name}_joints")).flatten(-2))
+            self.generators[part.name](keypoints.index_select(-2, self.get_buffer(f"{part.name}_joints")).flatten(-2))
             for part in self.parts
         ]
         return torch.tanh(torch.cat(depths, dim=-1).index_select(-1, self.order))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tips_ray.config import ELEVATION_DEGREES, Config, parts_of
+from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
 from tips_ray.data.views import Dataset
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.losses import (
@@ -40,15 +40,16 @@ class Epoch:
 
     @property
     def diverged(self) -> bool:
-        """Whether training ended here with a non-finite loss."""
+        """Whether training ended here, with a loss or a prediction that is not finite."""
         return self.row["status"] == "diverged"
 
 
 def fit(config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
-    """Train one run and yield its epochs for as long as the listener asks; ends by itself only when training diverges.
+    """Train one run and yield its epochs for as long as the listener asks; ends by itself only when training diverges: when a
+    loss, a gradient norm or a prediction is NaN or infinite.
 
     With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
-    Raises ValueError for a state that does not belong to this config.
+    Raises ValueError, when its first epoch is asked for, for a state of another config or seed.
     """
     run = Run(config, dataset, seed)
     if state is not None:
@@ -67,6 +68,7 @@ class Run:
 
     def __init__(self, config: Config, dataset: Dataset, seed: int) -> None:
         self.config, self.dataset, self.epoch = config, dataset, 0
+        self.identity = f"config {fingerprint(config)}, seed {seed}"
         device = dataset.train.keypoints.device
         self.chance = {name: stream(seed, name, device=device) for name in STREAMS}
         parts = parts_of(config)
@@ -119,7 +121,8 @@ class Run:
         )
         weights = self.config.weights
         consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
-        norm = self._descend(self.lifter, self.lifter_optimiser, terms.adversarial + (consistency * self.part_means).sum())  # eqs 8, 9
+        loss = terms.adversarial + (consistency * self.part_means).sum()  # eqs 8, 9
+        norm = self._descend(self.lifter, self.lifter_optimiser, loss)
         return judged | {
             "loss_adversarial": terms.adversarial,
             "loss_reprojection": terms.reprojection.mean(),
@@ -136,10 +139,16 @@ class Run:
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
         modules = {name: getattr(self, name).state_dict() for name in self._stateful}
-        return {"epoch": self.epoch, **modules, "chance": {name: chance.get_state() for name, chance in self.chance.items()}}
+        chance = {name: stream.get_state() for name, stream in self.chance.items()}
+        return {"identity": self.identity, "epoch": self.epoch, **modules, "chance": chance}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+        """Continue from what `state` returned; raises ValueError for a state of another config or seed."""
+        if state.get("identity") != self.identity:
+            raise ValueError(
+                f"This state is of {state.get('identity', 'an unknown run')}, but the run is of {self.identity};"
+                f" continue a run with the config and seed it was started with, or start it anew."
+            )
         try:
             for name in self._stateful:
                 getattr(self, name).load_state_dict(state[name])
@@ -147,7 +156,7 @@ class Run:
                 chance.set_state(state["chance"][name].cpu())
             self.epoch = state["epoch"]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise ValueError(f"This state is not of a run with the present config ({error}); start the run anew.") from error
+            raise ValueError(f"The state of this run ({self.identity}) is damaged: {error}; start the run anew.") from error
 
     _stateful = ("lifter", "discriminator", "lifter_optimiser", "discriminator_optimiser")
 
@@ -190,7 +199,7 @@ class Run:
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimiser.step()
-        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        return nn.utils.get_total_norm(gradients)
 
     def _decay(self) -> None:
         for optimiser in (self.lifter_optimiser, self.discriminator_optimiser):

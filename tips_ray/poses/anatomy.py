@@ -23,7 +23,7 @@ def sign_votes(pose: Pose, part: Part) -> PerPose:
 
     Each limb (knee or elbow) votes with the hinge's distance from the line between its neighbours along the facing direction,
     in the pose's unit; exactly odd under a depth mirror. Zero where all limbs are straight, or the part has no limb.
-    Facing is (left - right) x up, from hips for legs and shoulders for arms, so that each limb's vote uses its own end of the body.
+    Facing is (left - right) x up, from hips for legs and shoulders for arms, so that a limb votes by its own end of the body.
     """
     votes = [_limb_vote(pose, limb, sides, sign) for limb, sides, sign in LIMBS if set(limb) <= set(part.joints)]
     return torch.stack(votes).sum(0) if votes else torch.zeros_like(pose[..., 0, 0])

@@ -45,7 +45,7 @@ def rotate_back(pose: Pose, view: View) -> Pose:
 
 
 def quarter_turns(keypoints: Keypoints, depth: Depth) -> list[tuple[Keypoints, Depth]]:
-    """What a consistent lifter sees and should answer after turns by 90, -90 and 180 degrees about y (equations 3 to 5)."""
+    """What a consistent lifter sees and should answer after turns by -90, 90 and 180 degrees about y (equations 3 to 5)."""
     x, y = keypoints.unbind(-1)
     turned = [(depth, -x), (-depth, x), (-x, -depth)]
     return [(torch.stack([seen, y], dim=-1), answer) for seen, answer in turned]

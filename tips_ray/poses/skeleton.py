@@ -81,9 +81,12 @@ PARTITIONS = {"solo": SOLO, "legs_torso": LEGS_TORSO, "left_right": LEFT_RIGHT, 
 def partition(joints_of: dict[str, Sequence[str]]) -> tuple[Part, ...]:
     """Build a partition from part names and their joints, e.g. `{"upper": [...], "lower": [...]}`.
 
-    Raises ValueError unless every lifted joint is in exactly one part and every part has a joint.
+    Raises ValueError unless every lifted joint is in exactly one part, every part has a joint, and its name is an identifier.
     """
     parts = tuple(Part(name, tuple(joints)) for name, joints in joints_of.items())
+    unnamed = [part.name for part in parts if not part.name.isidentifier()]
+    if unnamed:
+        raise ValueError(f"A part cannot be called {unnamed[0]!r}; give a name of letters, digits and '_', such as 'left_arm'.")
     given = [joint for part in parts for joint in part.joints]
     check_joints(given)
     empty = [part.name for part in parts if not part.joints]

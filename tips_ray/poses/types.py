@@ -10,3 +10,6 @@ Keypoints = Float[Tensor, "*poses joints 2"]
 Depth = Float[Tensor, "*poses joints"]
 Pose = Float[Tensor, "*poses joints 3"]
 PerPose = Float[Tensor, "*poses"]
+
+KeypointsBatch = Float[Tensor, "poses joints 2"]
+DepthBatch = Float[Tensor, "poses joints"]

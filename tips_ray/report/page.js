@@ -49,8 +49,12 @@
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((fold) => (fold.open = true));
     paint("light");
+    plots.forEach((plot) => Plotly.relayout(plot, { width: plot.closest(".panels") ? 330 : 680 })); // of a sheet of A4
   });
-  window.addEventListener("afterprint", () => paint(scheme()));
+  window.addEventListener("afterprint", () => {
+    plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));
+    paint(scheme());
+  });
 
   Promise.all(Object.entries(figures).map(([name, figure]) => draw(name, figure)))
     .then(() => paint(scheme()))

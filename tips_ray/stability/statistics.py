@@ -5,7 +5,7 @@ the moment of stopping, not how well a mean is known. Curves are the tidy table 
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ Interval = dict[str, float | int | None]
 """`{mean, std, low, high, n}`: n seeds, their mean and standard deviation, and a bootstrap interval of the mean."""
 
 
-def interval(values: Iterable[float], seed: int = 0, confidence: float = 0.95, resamples: int = 9999) -> Interval:
+def interval(
+    values: Sequence[float] | np.ndarray | pd.Series, seed: int = 0, confidence: float = 0.95, resamples: int = 9999
+) -> Interval:
     """Mean, standard deviation (n - 1) and bootstrap interval of the mean of `values`, one a seed.
 
     The interval is BCa (Efron 1987), or percentile where BCa is undefined, as for equal values. Values that are not finite are
@@ -147,7 +149,7 @@ def over_seeds(errors: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:
 
 def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dict[int, Interval]:
     """Interval over seeds of the error at each given epoch; n = 0 for one that was not reached by all."""
-    return {epoch: interval(errors.loc[epoch].to_list() if epoch in errors.index else [], seed) for epoch in epochs}
+    return {epoch: interval(errors.loc[epoch].to_numpy() if epoch in errors.index else (), seed) for epoch in epochs}
 
 
 def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[dict]:

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tips_ray.campaign.plan import Campaign, Resources, claim, differences, unfinished
+from tips_ray.config import Config, Optimiser, override
+from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest
+from tips_ray.storage import Storage
+
+DATA = {"fingerprint": "abc"}
+
+
+def campaign(folder: Path, config: Config | None = None, **changes) -> Campaign:
+    settings = {"arms": {"solo": config or Config()}, "num_seeds": 2, "num_epochs": 3, **changes}
+    return Campaign("study", Storage(str(folder)), **settings)
+
+
+def test_a_campaign_may_be_continued_and_extended(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    claim(campaign(tmp_path, num_seeds=5, num_epochs=9), DATA, {})
+    claim(campaign(tmp_path, arms={"parts": Config()}), DATA, {})
+    assert list(read_manifest(Storage(str(tmp_path / "study")))["arms"]) == ["solo", "parts"]
+
+
+def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    before = (tmp_path / "study" / MANIFEST).read_bytes()
+    changed = override(Config(), {"optimiser": {"learning_rate": 0.1}, "network": {"width": 7}})
+    with pytest.raises(ValueError, match=r"solo.network.width was 1024 and is 7; solo.optimiser.learning_rate was 0.0002 and is 0.1"):
+        claim(campaign(tmp_path, changed), DATA, {})
+    assert (tmp_path / "study" / MANIFEST).read_bytes() == before
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    with pytest.raises(ValueError, match="data fingerprint was 'abc' and is 'xyz'"):
+        claim(campaign(tmp_path), {"fingerprint": "xyz"}, {})
+
+
+def test_differences_treats_tuples_as_the_lists_that_json_makes_of_them() -> None:
+    assert differences({"subjects": ["6"]}, {"subjects": ("6",)}) == []
+    assert differences({"a": {"b": 1}}, {"a": {}}) == ["a.b was 1 and is None"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_seeds": 0}, "num_seeds = 0"),
+        ({"num_epochs": 0}, "num_epochs = 0"),
+        ({"arms": {}}, "no arms"),
+    ],
+)
+def test_a_campaign_of_nothing_is_refused(tmp_path: Path, changes: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        campaign(tmp_path, **changes)
+
+
+def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="campaign name 'a/b'"):
+        Campaign("a/b", Storage(str(tmp_path)), {"solo": Config()}, 1, 1)
+
+
+def test_resources_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_workers = -1"):
+        Resources(num_workers=-1)
+
+
+def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None:
+    plan = campaign(tmp_path, arms={"solo": Config(), "parts": Config(optimiser=Optimiser(learning_rate=1.0))})
+    assert unfinished(plan) == ["solo", "parts"]
+
+    def store(arm: str, seed: int, statuses: list[str]) -> None:
+        rows = [{"arm": arm, "run": f"{arm}-seed{seed}", "seed": seed, "epoch": i + 1, "status": s} for i, s in enumerate(statuses)]
+        (plan.folder / RUNS / f"{arm}-seed{seed}").write_table(CURVE, pd.DataFrame(rows))
+
+    store("solo", 0, ["ok"] * 3)
+    store("solo", 1, ["ok"] * 2)
+    store("parts", 0, ["ok"] * 4)
+    store("parts", 1, ["ok", "diverged"])
+    assert unfinished(plan) == ["solo"]

@@ -1,0 +1,95 @@
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from tips_ray.campaign.runs import STATE, StoredRun, weights_name
+from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
+from tips_ray.campaign.plan import Campaign, claim
+from tips_ray.config import Config, Data, Network, Optimiser, override
+from tips_ray.data.synthetic import synthesise
+from tips_ray.data.views import Dataset, prepare
+from tips_ray.stability.curves import CURVE, read_curves
+from tips_ray.storage import Storage
+
+CONFIG = Config(
+    data=Data(num_views=1, epoch_views=128),
+    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
+    optimiser=Optimiser(batch_size=64),
+)
+TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return prepare(synthesise(num_poses=400), CONFIG)
+
+
+def stored_run(folder: Path, dataset: Dataset, config: Config = CONFIG) -> StoredRun:
+    return StoredRun(Storage(str(folder)), "solo", 0, config, dataset)
+
+
+def curve_of(folder: Path) -> pd.DataFrame:
+    return read_curves(Storage(str(folder)), "c").drop(columns=TIMES, errors="ignore")
+
+
+@pytest.mark.parametrize("lost", [(), (STATE,), (STATE, CURVE)], ids=["nothing", "state", "state and curve"])
+def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_path: Path, dataset: Dataset, lost: tuple) -> None:
+    whole = stored_run(tmp_path / "whole", dataset)
+    for _ in range(4):
+        whole.advance()
+
+    cut = stored_run(tmp_path / "cut", dataset)
+    cut.advance()
+    cut.advance()
+    files = {name: cut.folder.read(name) for name in (STATE, CURVE)}
+    cut.advance()
+    for name in lost:  # as if the process had died before the file was replaced
+        cut.folder.write(name, files[name])
+
+    again = stored_run(tmp_path / "cut", dataset)
+    assert again.num_epochs == (2 if lost else 3)
+    while again.num_epochs < 4:
+        again.advance()
+    pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
+    for epoch in range(1, 5):
+        assert again.folder.exists(weights_name(epoch))
+    last = [load_lifter(run.folder, 4, CONFIG).state_dict() for run in (whole, again)]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset, override(CONFIG, {"keep_weights_every": 2}))
+    for _ in range(5):
+        run.advance()
+    assert run.folder.names("weights") == [weights_name(epoch).split("/")[1] for epoch in (2, 4, 5)]
+
+
+def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: Dataset) -> None:
+    wild = override(CONFIG, {"optimiser": {"learning_rate": 1e12}, "network": {"generator_norm": "none"}})
+    run = stored_run(tmp_path, dataset, wild)
+    for _ in itertools.takewhile(lambda _: not run.diverged, range(20)):
+        run.advance()
+    assert run.diverged
+    again = stored_run(tmp_path, dataset, wild)
+    assert again.diverged
+    assert curve_of(tmp_path)["status"].iloc[-1] == "diverged"
+
+
+def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tmp_path: Path) -> None:
+    poses = synthesise(num_poses=400)
+    dataset = prepare(poses, CONFIG)
+    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 3)
+    claim(campaign, {"fingerprint": poses.fingerprint}, {})
+    run = StoredRun(campaign.folder, "solo", 0, CONFIG, dataset)
+    rows = [run.advance() for _ in range(3)]
+    for epoch in ("1", "3", "last"):
+        found = evaluate_saved(campaign.folder, dataset.test_poses, epoch)
+        expected = rows[-1 if epoch == "last" else int(epoch) - 1]
+        assert found["p_mpjpe_signed_mm"].iloc[0] == pytest.approx(expected["p_mpjpe_signed_mm"], rel=1e-6)
+    curve = read_curves(campaign.folder, "c")
+    assert choose_epoch(curve, "best", "solo-seed0")["epoch"] == curve["p_mpjpe_signed_mm"].idxmin() + 1
+    with pytest.raises(ValueError, match=r"no weights of epoch '7'.*kept: 1 to 3"):
+        evaluate_saved(campaign.folder, poses, "7")

@@ -1,0 +1,176 @@
+"""The terms of the losses against sums written out, what leaves them unchanged, and how they are weighted."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tips_ray.config import Adversary, Network, Weights
+from tips_ray.lifting.losses import GeneratorTerms, fool, ninety_degree, part_means, part_weights, squared, tell_apart, weigh_gradient
+from tips_ray.lifting.networks import Discriminator, Lifter, initialise
+from tips_ray.poses.geometry import View, lift, reproject, rotate, rotate_back
+from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, PARTITIONS, SOLO
+from tips_ray.seeding import stream
+
+SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_norm="layer", discriminator_dropout=0.0)
+ADVERSARIES = [Adversary(), Adversary(loss="least_squares")]
+
+
+class InsideOut(Lifter):
+    """Answers the depths of `Lifter` with the other sign."""
+
+    def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
+        return -super().forward(keypoints)
+
+
+class Consistent(Lifter):
+    """z = A x with A = [[0, 1], [-1, 0]] on pairs of joints: right from every azimuth, though no joint tells its own depth."""
+
+    def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
+        first, second = keypoints[:, 0::2, 0], keypoints[:, 1::2, 0]
+        return torch.stack([second, -first], dim=-1).flatten(1)
+
+
+def make(kind: type[Lifter], parts=LEGS_TORSO) -> Lifter:
+    lifter = kind(parts, SMALL, stream(0, "dropout"))
+    initialise(lifter, stream(0, "initialise"))
+    return lifter.double()
+
+
+def make_discriminator() -> Discriminator:
+    discriminator = Discriminator(SMALL, stream(0, "dropout"))
+    initialise(discriminator, stream(1, "initialise"))
+    return discriminator.double()
+
+
+def keypoints(seed: int, count: int = 6) -> torch.Tensor:
+    return 2 * torch.rand(count, 16, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 1
+
+
+def random_view(seed: int, count: int = 6, elevation: float = math.pi / 18) -> View:
+    azimuth, tilt = 2 * torch.rand(2, count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 1
+    return View(math.pi * azimuth, elevation * tilt)
+
+
+def terms(lifter: Lifter, seen: torch.Tensor, view: View, adversary: Adversary) -> GeneratorTerms:
+    """The cycle of section 3.2, from equations 2 to 6."""
+    depth = lifter(seen)
+    turned = reproject(rotate(lift(seen, depth), view))
+    again = rotate_back(lift(turned, lifter(turned)), view)
+    return GeneratorTerms(
+        fool(make_discriminator()(turned), adversary), squared(reproject(again), seen), ninety_degree(lifter, seen, depth)
+    )
+
+
+@pytest.mark.parametrize("adversary", ADVERSARIES)
+@given(seed=st.integers(0, 10_000))
+def test_no_term_tells_a_lifter_from_its_inside_out_twin(adversary, seed):
+    seen, view = keypoints(seed), random_view(seed + 1)
+    mirrored = View(-view.azimuth, -view.elevation)
+    one, twin = terms(make(Lifter), seen, view, adversary), terms(make(InsideOut), seen, mirrored, adversary)
+    torch.testing.assert_close(tuple(one), tuple(twin), rtol=1e-9, atol=1e-12)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_a_consistent_lifter_has_no_consistency_loss(seed):
+    lifter = make(Consistent, SOLO)
+    found = terms(lifter, keypoints(seed), random_view(seed + 1, elevation=0.0), Adversary())
+    assert found.reprojection.abs().max() < 1e-24
+    assert found.ninety_degree.abs().max() < 1e-24
+    another = terms(make(Lifter, SOLO), keypoints(seed), random_view(seed + 1, elevation=0.0), Adversary())
+    assert another.reprojection.min() > 1e-6
+    assert another.ninety_degree.min() > 1e-6
+
+
+def test_reprojection_is_the_mean_over_poses_and_coordinates():
+    predicted, target = keypoints(0), keypoints(1)
+    looped = [sum((predicted[n, joint, c] - target[n, joint, c]) ** 2 for n in range(6) for c in range(2)) / 12 for joint in range(16)]
+    torch.testing.assert_close(squared(predicted, target), torch.stack(looped))
+
+
+def test_ninety_degree_is_the_sum_of_equations_3_to_5():
+    lifter, seen = make(Lifter), keypoints(0)
+    depth = lifter(seen)
+    x, y = seen.unbind(-1)
+
+    def generator(first, second):
+        return lifter(torch.stack([first, second], dim=-1))
+
+    by_hand = (generator(depth, y) + x) ** 2 + (generator(-depth, y) - x) ** 2 + (generator(x, y) + generator(-x, y)) ** 2
+    torch.testing.assert_close(ninety_degree(lifter, seen, depth), by_hand.mean(0))
+
+
+def cross_entropy(logits: torch.Tensor, label: float) -> float:
+    probability = 1 / (1 + np.exp(-logits.numpy()))
+    return float(-np.mean(label * np.log(probability) + (1 - label) * np.log(1 - probability)))
+
+
+def squares(logits: torch.Tensor, label: float) -> float:
+    return float(np.mean((logits.numpy() - label) ** 2))
+
+
+@pytest.mark.parametrize(("loss", "score"), [("non_saturating", cross_entropy), ("least_squares", squares)])
+@pytest.mark.parametrize("real_label", [0.8, 1.0])
+def test_the_adversarial_terms_are_those_written_out(loss, score, real_label):
+    adversary = Adversary(loss=loss, real_label=real_label)
+    real, fake = keypoints(0, 1)[0].flatten() * 3, keypoints(1, 1)[0].flatten() * 3
+    assert float(tell_apart(real, fake, adversary)) == pytest.approx((score(real, real_label) + score(fake, 0.0)) / 2)
+    assert float(tell_apart(real, fake, adversary, swapped=True)) == pytest.approx((score(real, 0.0) + score(fake, real_label)) / 2)
+    assert float(fool(fake, adversary)) == pytest.approx(score(fake, 1.0))  # smoothed on the discriminator's side only
+
+
+@pytest.mark.parametrize("adversary", ADVERSARIES)
+def test_logits_beyond_measure_give_finite_losses(adversary):
+    logits = torch.tensor([-1e4, 1e4])
+    assert fool(logits, adversary).isfinite()
+    assert tell_apart(logits, logits, adversary).isfinite()
+
+
+def test_a_part_weighs_the_sum_of_its_joints_shares():
+    weights = Weights(legs=0.06, torso=0.1)
+    legs, torso = (list(part.indices) for part in LEGS_TORSO)
+    weight = part_weights(LEGS_TORSO, weights)
+    assert weight[legs].tolist() == pytest.approx([0.06] * 6)
+    assert weight[torso].tolist() == pytest.approx([0.1] * 10)
+    assert part_weights(SOLO, weights).tolist() == pytest.approx([0.16] * 16)
+    five = {part.name: float(part_weights(FIVE, weights)[part.indices[0]]) for part in FIVE}
+    assert five == pytest.approx({"left_leg": 0.03, "right_leg": 0.03, "left_arm": 0.03, "right_arm": 0.03, "trunk": 0.04})
+    left, right = (float(part_weights(LEFT_RIGHT, weights)[part.indices[0]]) for part in LEFT_RIGHT)
+    assert (left, right) == pytest.approx((0.03 + 0.03, 0.03 + 0.07))
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+def test_whatever_the_partition_parts_weigh_the_same_together(name):
+    parts = PARTITIONS[name]
+    weight = part_weights(parts, Weights())
+    assert sum(float(weight[part.indices[0]]) for part in parts) == pytest.approx(0.05 + 0.08)
+    errors = torch.rand(16, generator=torch.Generator().manual_seed(0))
+    by_part = sum(float(errors[list(part.indices)].mean()) for part in parts)
+    assert float((errors * part_means(parts)).sum()) == pytest.approx(by_part)
+
+
+@pytest.mark.parametrize("parts", [LEGS_TORSO, FIVE, SOLO], ids=lambda parts: f"{len(parts)} parts")
+def test_one_backward_pass_gives_each_generator_its_own_weight(parts):
+    lifter, discriminator, view = make(Lifter, parts), make_discriminator(), random_view(2)
+    weight = part_weights(parts, Weights(legs=0.05, torso=0.08)).double()
+
+    def seen() -> torch.Tensor:
+        found = keypoints(0)
+        return reproject(rotate(lift(found, lifter(found)), view))
+
+    assert torch.equal(weigh_gradient(seen(), weight), seen())
+    together = fool(discriminator(weigh_gradient(seen(), weight)), Adversary())
+    gradients = torch.autograd.grad(together, list(lifter.parameters()))
+    plain = torch.autograd.grad(fool(discriminator(seen()), Adversary()), list(lifter.parameters()))
+    own = {part.name: float(weight[part.indices[0]]) for part in parts}
+    for (name, _), gradient, unweighted in zip(lifter.named_parameters(), gradients, plain, strict=True):
+        part = name.split(".")[1]
+        assert unweighted.abs().max() > 0
+        torch.testing.assert_close(gradient, own[part] * unweighted, rtol=1e-6, atol=1e-12)
+
+
+def test_the_joints_are_those_of_the_skeleton():
+    assert len(part_weights(SOLO, Weights())) == len(part_means(SOLO)) == len(LIFTED)

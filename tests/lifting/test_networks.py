@@ -1,0 +1,123 @@
+"""What the networks see, how they start, and that chance in them is the run's own."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from tips_ray.config import Network
+from tips_ray.lifting.networks import Affine, Discriminator, Dropout, Lifter, initialise, residual_network
+from tips_ray.poses.skeleton import LIFTED, PARTITIONS, partition
+from tips_ray.seeding import stream
+
+SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_norm="none")
+
+
+def make_lifter(parts, network: Network = SMALL, seed: int = 0) -> Lifter:
+    lifter = Lifter(parts, network, stream(seed, "dropout"))
+    initialise(lifter, stream(seed, "initialise"))
+    return lifter
+
+
+def keypoints(count: int = 5, seed: int = 0) -> torch.Tensor:
+    return 2 * torch.rand(count, 16, 2, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+def test_a_depth_depends_on_the_keypoints_of_its_own_part_alone(name):
+    parts = PARTITIONS[name]
+    lifter = make_lifter(parts)
+    influence = torch.autograd.functional.jacobian(lambda seen: lifter(seen[None])[0], keypoints(1)[0]).abs().sum(-1)
+    own = torch.zeros(16, 16, dtype=torch.bool)
+    for part in parts:
+        own[torch.tensor(part.indices)[:, None], torch.tensor(part.indices)] = True
+    assert torch.equal(influence > 0, own)
+
+
+@given(labels=st.lists(st.sampled_from("abc"), min_size=16, max_size=16))
+def test_each_part_s_generator_answers_for_its_joints_in_any_partition(labels):
+    dealt = {label: [joint for joint, mine in zip(LIFTED, labels, strict=True) if mine == label] for label in set(labels)}
+    parts = partition(dealt)
+    lifter, seen = make_lifter(parts), keypoints()
+    depth = lifter(seen)
+    for part in parts:
+        indices = list(part.indices)
+        alone = torch.tanh(lifter.generators[part.name](seen[:, indices].flatten(1)))
+        torch.testing.assert_close(depth[:, indices], alone)
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "affine", "none"])
+def test_depths_are_bounded_and_logits_are_one_a_pose(norm):
+    network = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_norm=norm, discriminator_norm=norm)
+    depth = make_lifter(PARTITIONS["legs_torso"], network)(100 * keypoints(7))
+    assert depth.shape == (7, 16)
+    assert depth.abs().max() <= 1
+    assert Discriminator(network, stream(0, "dropout"))(keypoints(7)).shape == (7,)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3])
+def test_a_network_has_its_blocks_of_two_layers_between_two_ends(blocks):
+    network = residual_network(12, 6, blocks, Network(width=8), "batch", 0.0, stream(0, "dropout"))
+    linears = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
+    assert linears == [(12, 8)] + [(8, 8)] * (2 * blocks) + [(8, 6)]
+    assert sum(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()) == 1 + 2 * blocks
+
+
+def test_a_block_adds_to_what_it_is_given():
+    network = residual_network(4, 4, 1, Network(width=4, negative_slope=1.0), "none", 0.0, stream(0, "dropout"))
+    first, last = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network[0][0].weight.copy_(first)
+        network[-1].weight.copy_(last)
+    x = torch.rand(3, 4)
+    torch.testing.assert_close(network(x), x @ first.T @ last.T)
+
+
+def test_affine_is_batch_norm_in_inference_mode():
+    batch, affine = nn.BatchNorm1d(6, eps=0.0).eval(), Affine(6)
+    with torch.no_grad():
+        for norm in (batch, affine):
+            norm.weight.copy_(torch.arange(1.0, 7.0))
+            norm.bias.copy_(torch.arange(-3.0, 3.0))
+    x = torch.rand(4, 6)
+    torch.testing.assert_close(affine(x), batch(x))
+
+
+def test_dropout_zeroes_its_share_and_keeps_the_mean():
+    dropout, x = Dropout(0.3, stream(0, "dropout")), torch.ones(200, 500)
+    dropped = dropout(x)
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.01)
+    assert torch.equal(dropout.eval()(x), x)
+    assert torch.equal(Dropout(0.0, stream(0, "dropout"))(x), x)
+
+
+def test_dropout_draws_from_the_run_s_own_stream():
+    x = torch.ones(4, 50)
+    dropout = Dropout(0.5, stream(0, "dropout"))
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = dropout(x)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(Dropout(0.5, stream(0, "dropout"))(x), first)
+    assert not torch.equal(dropout(x), first)
+
+
+def test_weights_start_within_their_bound_and_from_the_stream_alone():
+    torch.manual_seed(1)
+    one = make_lifter(PARTITIONS["five"], Network(width=32), seed=3)
+    torch.manual_seed(2)
+    same, other = make_lifter(PARTITIONS["five"], Network(width=32), seed=3), make_lifter(PARTITIONS["five"], Network(width=32), seed=4)
+    for layer in one.modules():
+        if isinstance(layer, nn.Linear):
+            limit = layer.in_features**-0.5
+            assert layer.weight.abs().max() <= limit
+            assert layer.weight.abs().max() > 0.8 * limit
+            assert layer.bias.abs().max() <= limit
+    weights = [torch.cat([parameter.flatten() for parameter in lifter.parameters()]) for lifter in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])

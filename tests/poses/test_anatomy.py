@@ -1,0 +1,106 @@
+"""Bent knees and elbows tell whether a pose is inside out."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tips_ray.data.npz import read_npz
+from tips_ray.data.poseset import PoseSet, root_centred
+from tips_ray.data.synthetic import synthesise
+from tips_ray.poses.anatomy import depth_sign, right_way_out, sign_votes
+from tips_ray.poses.geometry import View, mirror_depth, rotate
+from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, SOLO
+
+LEGS, TORSO = LEGS_TORSO
+CMU = Path(__file__).resolve().parents[3] / "shared/data/cmu17.npz"
+
+
+def standing(knees: float = 0.0, elbows: float = 0.0) -> torch.Tensor:
+    """A person (16, 3) who faces the viewer, so has their left hand at the image's right; mm.
+
+    Knees stand out of the straight leg towards the viewer by `knees`, elbows out of the hanging arm away from the viewer by `elbows`.
+    """
+    midline = {"spine": 200.0, "thorax": 450.0, "neck": 520.0, "head": 650.0}
+    joints = {name: (0.0, height, 0.0) for name, height in midline.items()}
+    for side, x in (("l", 1.0), ("r", -1.0)):
+        joints |= {f"{side}_hip": (128 * x, 0, 0), f"{side}_knee": (128 * x, -400, knees), f"{side}_ankle": (128 * x, -800, 0)}
+        joints |= {
+            f"{side}_shoulder": (200 * x, 450, 0),
+            f"{side}_elbow": (200 * x, 200, -elbows),
+            f"{side}_wrist": (200 * x, -50, 0),
+        }
+    return torch.tensor([joints[name] for name in LIFTED])
+
+
+def turned(pose: torch.Tensor, degrees: float) -> torch.Tensor:
+    return rotate(pose, View(torch.tensor(math.radians(degrees)), torch.tensor(0.0)))
+
+
+@pytest.mark.parametrize("degrees", [0, 90, -90, 180, 37])
+def test_bent_limbs_vote_by_how_far_they_are_bent_whichever_way_the_person_faces(degrees):
+    pose = turned(standing(knees=60.0, elbows=30.0), degrees)
+    assert float(sign_votes(pose, LEGS)) == pytest.approx(2 * 60, rel=1e-4)
+    assert float(sign_votes(pose, TORSO)) == pytest.approx(2 * 30, rel=1e-4)
+    assert float(sign_votes(pose, SOLO[0])) == pytest.approx(2 * 90, rel=1e-4)
+    assert depth_sign(pose[None]) == 1.0
+    assert depth_sign(mirror_depth(pose)[None]) == -1.0
+
+
+def test_limbs_bent_the_wrong_way_vote_against():
+    pose = standing(knees=-60.0, elbows=-30.0)
+    assert float(sign_votes(pose, LEGS)) == pytest.approx(-120)
+    assert float(sign_votes(pose, TORSO)) == pytest.approx(-60)
+    assert depth_sign(pose[None]) == -1.0
+
+
+def test_each_part_votes_by_its_own_limbs():
+    pose = standing(knees=60.0, elbows=-30.0)
+    votes = {part.name: float(sign_votes(pose, part)) for part in (*FIVE, *LEFT_RIGHT)}
+    expected = {"left_leg": 60, "right_leg": 60, "left_arm": -30, "right_arm": -30, "trunk": 0, "left": 30, "right": 30}
+    assert votes == pytest.approx(expected)
+
+
+def test_straight_limbs_do_not_vote():
+    pose = standing()
+    assert float(sign_votes(pose, LEGS)) == float(sign_votes(pose, TORSO)) == 0.0
+    assert depth_sign(pose[None]) == 1.0
+    assert float(right_way_out(pose[None], LEGS)) == 0.0
+    one_of_three = torch.stack([pose, standing(knees=10.0), standing(knees=-10.0)])
+    assert float(right_way_out(one_of_three, LEGS)) == 0.5
+
+
+def test_joints_at_one_point_do_not_vote():
+    assert float(sign_votes(torch.zeros(16, 3), SOLO[0])) == 0.0
+
+
+@given(seed=st.integers(0, 10_000))
+def test_votes_change_sign_exactly_with_depth(seed):
+    pose = torch.randn(2, 5, 16, 3, generator=torch.Generator().manual_seed(seed))
+    for part in (*LEGS_TORSO, *SOLO, *FIVE, *LEFT_RIGHT):
+        assert torch.equal(sign_votes(mirror_depth(pose), part), -sign_votes(pose, part))
+
+
+def lifted_joints(poses: PoseSet) -> torch.Tensor:
+    return torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1))
+
+
+def test_synthetic_people_are_the_right_way_out():
+    pose = lifted_joints(synthesise(num_poses=2000))
+    assert float(right_way_out(pose, LEGS)) > 0.95
+    assert float(right_way_out(pose, TORSO)) > 0.75
+    assert depth_sign(pose) == 1.0
+    assert depth_sign(mirror_depth(pose)) == -1.0
+
+
+@pytest.mark.skipif(not CMU.exists(), reason=f"no real poses at {CMU.name} beside the repository")
+def test_real_people_are_the_right_way_out():
+    pose = lifted_joints(read_npz(CMU))
+    assert float(right_way_out(pose, LEGS)) > 0.98
+    assert float(right_way_out(pose, TORSO)) > 0.75
+    assert depth_sign(pose) == 1.0
+    assert depth_sign(mirror_depth(pose)) == -1.0

@@ -1,0 +1,179 @@
+"""What a config accepts, how it is changed, and when two are the same."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tips_ray.config import ARMS, PRESETS, Adversary, Config, Data, Network, Optimiser, Weights, arm_config, fingerprint, override, parts_of
+from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
+
+
+def test_defaults_are_the_paper_s():
+    config = Config()
+    assert dataclasses.astuple(config.weights) == (0.05, 0.08, 10.0, 3.0)
+    assert (config.network.width, config.network.generator_blocks, config.network.discriminator_blocks) == (1024, 4, 3)
+    assert (config.optimiser.learning_rate, config.optimiser.batch_size) == (2e-4, 8192)
+    assert parts_of(config) == LEGS_TORSO
+
+
+def test_override_changes_only_what_it_names():
+    config = Config()
+    changed = override(config, {"weights": {"reprojection": 5.0}, "partition": "solo"})
+    assert changed == dataclasses.replace(config, partition="solo", weights=Weights(reprojection=5.0))
+    assert config == Config()
+    assert override(config, {}) == config
+    assert override(config, {"weights": Weights(legs=1.0)}).weights.legs == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weight": {}}, "Unknown field 'weight' of Config; it has objective, partition, data, weights"),
+        ({"weights": {"leg": 1.0}}, "Unknown field 'leg' of Weights; it has legs, torso, reprojection, ninety_degree"),
+        ({"weights": 5}, "Config.weights is 5; give a Weights"),
+        ({"data": None}, "Config.data is None; give a Data"),
+    ],
+)
+@pytest.mark.usefixtures("without_shape_checks")
+def test_override_of_what_is_not_there_is_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        override(Config(), changes)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "accepted"),
+    [
+        (Data, "num_views", 0, r"a whole number in \[1, inf\)"),
+        (Data, "num_views", 2.0, r"a whole number in \[1, inf\)"),
+        (Data, "epoch_views", 0, r"a whole number in \[1, inf\), or None"),
+        (Data, "max_train_poses", -1, r"a whole number in \[1, inf\), or None"),
+        (Data, "test_subjects", "S1", "a list of texts"),
+        (Data, "test_subjects", (6, 8), "a list of texts"),
+        (Data, "new_views_each_epoch", 1, "True or False"),
+        (Network, "width", 0, r"a whole number in \[1, inf\)"),
+        (Network, "width", True, r"a whole number in \[1, inf\)"),
+        (Network, "generator_blocks", -1, r"a whole number in \[0, inf\)"),
+        (Network, "discriminator_blocks", -1, r"a whole number in \[0, inf\)"),
+        (Network, "generator_dropout", 1.0, r"a number in \[0, 1\)"),
+        (Network, "discriminator_dropout", -0.1, r"a number in \[0, 1\)"),
+        (Network, "generator_norm", "instance", "one of batch, layer, affine, none"),
+        (Network, "discriminator_norm", None, "one of batch, layer, affine, none"),
+        (Network, "negative_slope", -0.01, r"a number in \[0, inf\)"),
+        (Adversary, "loss", "wasserstein", "one of non_saturating, least_squares"),
+        (Adversary, "rotation", "clip", "one of pose, batch"),
+        (Adversary, "real_label", 0.0, r"a number in \(0, 1\]"),
+        (Adversary, "real_label", 1.1, r"a number in \(0, 1\]"),
+        (Adversary, "swap_labels", 1.5, r"a number in \[0, 1\]"),
+        (Optimiser, "learning_rate", 0.0, r"a number in \(0, inf\)"),
+        (Optimiser, "learning_rate", float("inf"), r"a number in \(0, inf\)"),
+        (Optimiser, "learning_rate", "fast", r"a number in \(0, inf\)"),
+        (Optimiser, "discriminator_learning_rate", 0.0, r"a number in \(0, inf\), or None"),
+        (Optimiser, "decay", 1.01, r"a number in \(0, 1\]"),
+        (Optimiser, "beta1", 1.0, r"a number in \[0, 1\)"),
+        (Optimiser, "beta2", float("nan"), r"a number in \[0, 1\)"),
+        (Optimiser, "batch_size", 1, r"a whole number in \[2, inf\)"),
+        (Weights, "legs", -0.05, r"a number in \[0, inf\)"),
+        (Weights, "torso", float("inf"), r"a number in \[0, inf\)"),
+        (Weights, "reprojection", float("nan"), r"a number in \[0, inf\)"),
+        (Weights, "ninety_degree", "3", r"a number in \[0, inf\)"),
+        (Config, "objective", "reinforcement", "one of adversarial, supervised"),
+        (Config, "evaluate_views", 0, r"a whole number in \[1, inf\)"),
+        (Config, "keep_weights_every", 0, r"a whole number in \[1, inf\)"),
+    ],
+)
+@pytest.mark.usefixtures("without_shape_checks")
+def test_a_value_outside_its_field_is_refused(section, field, value, accepted):
+    with pytest.raises(ValueError, match=rf"^{section.__name__}\.{field} is .*; give {accepted}\.$"):
+        section(**{field: value})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Network(generator_blocks=0, discriminator_blocks=0, generator_dropout=0.0),
+        Adversary(real_label=1.0, swap_labels=1.0),
+        Optimiser(decay=1.0, beta1=0.0, batch_size=2),
+        Weights(legs=0.0, torso=0.0, reprojection=0.0, ninety_degree=0.0),
+        Data(num_views=1, epoch_views=1, max_train_poses=1),
+    ],
+)
+def test_the_ends_of_intervals_are_accepted(config):
+    assert dataclasses.replace(config) == config
+
+
+def test_the_fingerprint_is_the_same_in_another_process():
+    program = "from tips_ray.config import Config, fingerprint; print(fingerprint(Config()))"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert other == fingerprint(Config())
+    assert len(other) == 12
+
+
+def test_every_field_is_in_the_fingerprint():
+    changes = [
+        {"objective": "supervised"},
+        {"partition": "solo"},
+        {"evaluate_views": 2},
+        {"data": {"seed": 1}},
+        {"data": {"epoch_views": 64}},
+        {"weights": {"legs": 0.06}},
+        {"network": {"generator_norm": "layer"}},
+        {"adversary": {"renormalise": True}},
+        {"optimiser": {"discriminator_learning_rate": 2e-4}},
+    ]
+    prints = {fingerprint(override(Config(), change)) for change in [{}, *changes]}
+    assert len(prints) == len(changes) + 1
+
+
+@given(reprojection=st.integers(0, 100), legs=st.floats(0, 1e3))
+def test_equal_configs_have_equal_fingerprints_and_survive_json(reprojection, legs):
+    config = override(Config(), {"weights": {"reprojection": reprojection, "legs": legs}, "data": {"test_subjects": ["6", "8"]}})
+    same = override(Config(), {"weights": {"reprojection": float(reprojection), "legs": legs}, "data": {"test_subjects": ("6", "8")}})
+    read = override(Config(), json.loads(json.dumps(dataclasses.asdict(config))))
+    assert config == same == read
+    assert fingerprint(config) == fingerprint(same) == fingerprint(read)
+    assert isinstance(config.weights.reprojection, float)
+    assert hash(config) == hash(read)
+
+
+def test_a_partition_is_named_or_spelt_out():
+    assert parts_of(Config(partition="five")) == FIVE
+    spelt = parts_of(Config(partition=json.dumps({"lower": LEGS, "upper": TORSO})))
+    assert [(part.name, part.joints) for part in spelt] == [("lower", LEGS), ("upper", TORSO)]
+
+
+@pytest.mark.parametrize(
+    ("given_partition", "said"),
+    [
+        ("legs", "Unknown partition 'legs'; give one of solo, legs_torso, left_right, five, or JSON such as"),
+        ('["l_hip"]', "Unknown partition"),
+        ('{"body": "l_hip"}', "Unknown partition"),
+        (json.dumps({"lower": LEGS}), "joints left out: .*head"),
+        (json.dumps({"body": [*LIFTED, "tail"]}), "Unknown joint 'tail'"),
+    ],
+)
+def test_an_unknown_partition_is_refused(given_partition, said):
+    with pytest.raises(ValueError, match=said):
+        parts_of(Config(partition=given_partition))
+
+
+def test_arms_change_what_they_are_named_for():
+    base = override(Config(), {"partition": "five", "network": {"width": 64}})
+    assert arm_config(base, "parts") == base
+    assert parts_of(arm_config(base, "solo")) == SOLO
+    assert arm_config(base, "supervised").objective == "supervised"
+    assert all(arm_config(base, arm).network.width == 64 for arm in ARMS)
+    with pytest.raises(ValueError, match="Unknown arm 'tips'; there are solo, parts, left_right, five, supervised"):
+        arm_config(base, "tips")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_can_be_made(name):
+    preset = PRESETS[name]()
+    assert preset.num_seeds >= 3
+    assert preset.num_epochs >= 1
+    assert preset.config.optimiser.batch_size <= (preset.config.data.epoch_views or preset.config.optimiser.batch_size)
