@@ -8,7 +8,7 @@ the study then scores the choice on the test subjects.
 
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 

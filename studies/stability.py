@@ -9,9 +9,9 @@ Run the same command again to continue after an interruption; give more --num-se
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -71,7 +71,9 @@ def main() -> int:
     for arm, error in ending.failures.items():
         console.print(f"[red]{arm} failed:[/] {error}", highlight=False)
     if ending.unfinished:
-        console.print(f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped.")
+        console.print(
+            f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped."
+        )
     console.print(f"Report: {campaign.folder}/report.html", soft_wrap=True, highlight=False)
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
 
@@ -80,9 +82,9 @@ def parse(arguments: list[str]) -> Study:
     """Read the options; those left out have the values of the preset."""
     given = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == "--preset"]
     given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
-    name = given[-1] if given and given[-1] in PRESETS else "quick"
+    name: Any = given[-1] if given and given[-1] in PRESETS else "quick"
     preset = PRESETS[name]()
-    default = Study(name, preset.num_seeds, preset.num_epochs, preset.num_workers, preset.cpus_per_worker, preset.gpus_per_worker, preset.config)
+    default = Study(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
     return tyro.cli(Study, default=default, args=arguments, description=__doc__)
 
 

@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips_ray.config import ARMS, PRESETS, Adversary, Config, Data, Network, Optimiser, Weights, arm_config, fingerprint, override, parts_of
+from tips_ray.config import (
+    ARMS,
+    PRESETS,
+    Adversary,
+    Config,
+    Data,
+    Network,
+    Optimiser,
+    Weights,
+    arm_config,
+    fingerprint,
+    override,
+    parts_of,
+)
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
 
 
@@ -132,7 +145,9 @@ def test_every_field_is_in_the_fingerprint():
 @given(reprojection=st.integers(0, 100), legs=st.floats(0, 1e3))
 def test_equal_configs_have_equal_fingerprints_and_survive_json(reprojection, legs):
     config = override(Config(), {"weights": {"reprojection": reprojection, "legs": legs}, "data": {"test_subjects": ["6", "8"]}})
-    same = override(Config(), {"weights": {"reprojection": float(reprojection), "legs": legs}, "data": {"test_subjects": ("6", "8")}})
+    same = override(
+        Config(), {"weights": {"reprojection": float(reprojection), "legs": legs}, "data": {"test_subjects": ("6", "8")}}
+    )
     read = override(Config(), json.loads(json.dumps(dataclasses.asdict(config))))
     assert config == same == read
     assert fingerprint(config) == fingerprint(same) == fingerprint(read)

@@ -134,7 +134,13 @@ def evaluate(
     found = evaluate_saved(folder, poses, epoch, num_views)
     flat = flat_reference(poses, num_views, seed=0)
     if json:
-        told = {"campaign": campaign, "data": data, "subjects": poses.subjects, "num_poses": len(poses), "synthetic": poses.synthetic}
+        told = {
+            "campaign": campaign,
+            "data": data,
+            "subjects": poses.subjects,
+            "num_poses": len(poses),
+            "synthetic": poses.synthetic,
+        }
         print(json_format.dumps({**told, "epoch": epoch, "flat": flat, "runs": found.to_dict("records")}, indent=1))
         return
     print_errors(found[["arm", "seed", "epoch", *METRICS]], flat, Console())

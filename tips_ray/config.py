@@ -224,9 +224,12 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
     if unknown:
         raise ValueError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
     new = {
-        name: override(known[name], value) if isinstance(value, dict) and dataclasses.is_dataclass(known[name])
+        name: override(known[name], value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(known[name])
         # JSON, from which configs are read back, has lists only.
-        else tuple(value) if isinstance(known[name], tuple) else value
+        else tuple(value)
+        if isinstance(known[name], tuple)
+        else value
         for name, value in changes.items()
     }
     return dataclasses.replace(config, **new)

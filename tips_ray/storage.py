@@ -15,8 +15,6 @@ import pyarrow as pa
 from pyarrow import fs
 
 
-
-
 @dataclass(frozen=True)
 class Storage:
     """A folder by its path or URI, such as `reports/x` or `s3://bucket/x`; cheap to make, and to send to another process."""
@@ -30,7 +28,9 @@ class Storage:
         try:
             return fs.FileSystem.from_uri(self.location)
         except pa.ArrowInvalid as error:
-            raise ValueError(f"Cannot use {self.location!r} as storage ({error}); give a folder, or a URI such as s3://bucket/path.") from error
+            raise ValueError(
+                f"Cannot use {self.location!r} as storage ({error}); give a folder, or a URI such as s3://bucket/path."
+            ) from error
 
     def __getstate__(self) -> dict[str, str]:
         return {"location": self.location}
@@ -57,7 +57,9 @@ class Storage:
             self.write(".writable", b"")
             self._place[0].delete_file(self.path(".writable"))
         except OSError as error:
-            raise OSError(f"Cannot write to the storage {self.location!r} ({error}); choose another folder or check your rights to it.") from error
+            raise OSError(
+                f"Cannot write to the storage {self.location!r} ({error}); choose another folder or check your rights to it."
+            ) from error
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file or folder."""

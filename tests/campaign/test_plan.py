@@ -27,7 +27,9 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     claim(campaign(tmp_path), DATA, {})
     before = (tmp_path / "study" / MANIFEST).read_bytes()
     changed = override(Config(), {"optimiser": {"learning_rate": 0.1}, "network": {"width": 7}})
-    with pytest.raises(ValueError, match=r"solo.network.width was 1024 and is 7; solo.optimiser.learning_rate was 0.0002 and is 0.1"):
+    with pytest.raises(
+        ValueError, match=r"solo.network.width was 1024 and is 7; solo.optimiser.learning_rate was 0.0002 and is 0.1"
+    ):
         claim(campaign(tmp_path, changed), DATA, {})
     assert (tmp_path / "study" / MANIFEST).read_bytes() == before
 
@@ -71,7 +73,9 @@ def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None
     assert unfinished(plan) == ["solo", "parts"]
 
     def store(arm: str, seed: int, statuses: list[str]) -> None:
-        rows = [{"arm": arm, "run": f"{arm}-seed{seed}", "seed": seed, "epoch": i + 1, "status": s} for i, s in enumerate(statuses)]
+        rows = [
+            {"arm": arm, "run": f"{arm}-seed{seed}", "seed": seed, "epoch": i + 1, "status": s} for i, s in enumerate(statuses)
+        ]
         (plan.folder / RUNS / f"{arm}-seed{seed}").write_table(CURVE, pd.DataFrame(rows))
 
     store("solo", 0, ["ok"] * 3)

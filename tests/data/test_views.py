@@ -56,8 +56,7 @@ def test_cameras_stand_all_around_and_within_ten_degrees_of_the_horizon():
 
 
 @given(chosen=st.sets(st.integers(0, 10_000), min_size=1, max_size=4))
-def test_a_clip_is_seen_the_same_whatever_other_clips_there_are(chosen):
-    poses = synthesise(num_poses=160)
+def test_a_clip_is_seen_the_same_whatever_other_clips_there_are(poses, chosen):
     clips = np.unique(poses.clip)
     mask = np.isin(poses.clip, clips[[number % len(clips) for number in chosen]])
     alone, together = see(poses.select(mask), 2, seed=5), see(poses, 2, seed=5)
@@ -124,7 +123,10 @@ def test_views_can_be_thinned_evenly(poses):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (Data(num_views=1, max_train_poses=50), "The batch size 64 is larger than the data: 50 training poses seen by 1 cameras are 50 views"),
+        (
+            Data(num_views=1, max_train_poses=50),
+            "The batch size 64 is larger than the data: 50 training poses seen by 1 cameras are 50 views",
+        ),
         (Data(epoch_views=63), "The batch size 64 is larger than an epoch of 63 views; use a batch size of at most 63"),
         (Data(test_subjects=("Anna",)), "no subject 'Anna'"),
     ],

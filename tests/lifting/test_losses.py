@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips_ray.config import Adversary, Network, Weights
-from tips_ray.lifting.losses import GeneratorTerms, fool, ninety_degree, part_means, part_weights, squared, tell_apart, weigh_gradient
+from tips_ray.lifting.losses import (
+    GeneratorTerms,
+    fool,
+    ninety_degree,
+    part_means,
+    part_weights,
+    squared,
+    tell_apart,
+    weigh_gradient,
+)
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
 from tips_ray.poses.geometry import View, lift, reproject, rotate, rotate_back
-from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, PARTITIONS, SOLO
+from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, PARTITIONS, SOLO
 from tips_ray.seeding import stream
 
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_norm="layer", discriminator_dropout=0.0)
@@ -87,7 +96,9 @@ def test_a_consistent_lifter_has_no_consistency_loss(seed):
 
 def test_reprojection_is_the_mean_over_poses_and_coordinates():
     predicted, target = keypoints(0), keypoints(1)
-    looped = [sum((predicted[n, joint, c] - target[n, joint, c]) ** 2 for n in range(6) for c in range(2)) / 12 for joint in range(16)]
+    looped = [
+        sum((predicted[n, joint, c] - target[n, joint, c]) ** 2 for n in range(6) for c in range(2)) / 12 for joint in range(16)
+    ]
     torch.testing.assert_close(squared(predicted, target), torch.stack(looped))
 
 
@@ -118,7 +129,9 @@ def test_the_adversarial_terms_are_those_written_out(loss, score, real_label):
     adversary = Adversary(loss=loss, real_label=real_label)
     real, fake = keypoints(0, 1)[0].flatten() * 3, keypoints(1, 1)[0].flatten() * 3
     assert float(tell_apart(real, fake, adversary)) == pytest.approx((score(real, real_label) + score(fake, 0.0)) / 2)
-    assert float(tell_apart(real, fake, adversary, swapped=True)) == pytest.approx((score(real, 0.0) + score(fake, real_label)) / 2)
+    assert float(tell_apart(real, fake, adversary, swapped=True)) == pytest.approx(
+        (score(real, 0.0) + score(fake, real_label)) / 2
+    )
     assert float(fool(fake, adversary)) == pytest.approx(score(fake, 1.0))  # smoothed on the discriminator's side only
 
 
@@ -170,7 +183,3 @@ def test_one_backward_pass_gives_each_generator_its_own_weight(parts):
         part = name.split(".")[1]
         assert unweighted.abs().max() > 0
         torch.testing.assert_close(gradient, own[part] * unweighted, rtol=1e-6, atol=1e-12)
-
-
-def test_the_joints_are_those_of_the_skeleton():
-    assert len(part_weights(SOLO, Weights())) == len(part_means(SOLO)) == len(LIFTED)

@@ -111,7 +111,10 @@ def test_weights_start_within_their_bound_and_from_the_stream_alone():
     torch.manual_seed(1)
     one = make_lifter(PARTITIONS["five"], Network(width=32), seed=3)
     torch.manual_seed(2)
-    same, other = make_lifter(PARTITIONS["five"], Network(width=32), seed=3), make_lifter(PARTITIONS["five"], Network(width=32), seed=4)
+    same, other = (
+        make_lifter(PARTITIONS["five"], Network(width=32), seed=3),
+        make_lifter(PARTITIONS["five"], Network(width=32), seed=4),
+    )
     for layer in one.modules():
         if isinstance(layer, nn.Linear):
             limit = layer.in_features**-0.5

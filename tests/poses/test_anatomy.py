@@ -23,7 +23,7 @@ CMU = Path(__file__).resolve().parents[3] / "shared/data/cmu17.npz"
 def standing(knees: float = 0.0, elbows: float = 0.0) -> torch.Tensor:
     """A person (16, 3) who faces the viewer, so has their left hand at the image's right; mm.
 
-    Knees stand out of the straight leg towards the viewer by `knees`, elbows out of the hanging arm away from the viewer by `elbows`.
+    Knees stand out of the leg towards the viewer by `knees`, elbows out of the hanging arm away from the viewer by `elbows`.
     """
     midline = {"spine": 200.0, "thorax": 450.0, "neck": 520.0, "head": 650.0}
     joints = {name: (0.0, height, 0.0) for name, height in midline.items()}

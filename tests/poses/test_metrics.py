@@ -29,7 +29,9 @@ def each(metric, *poses: torch.Tensor) -> np.ndarray:
 
 
 def reference_mpjpe(predicted: np.ndarray, target: np.ndarray) -> float:
-    return float(np.mean([np.sqrt(sum((a - b) ** 2 for a, b in zip(p, t, strict=True))) for p, t in zip(predicted, target, strict=True)]))
+    return float(
+        np.mean([np.sqrt(sum((a - b) ** 2 for a, b in zip(p, t, strict=True))) for p, t in zip(predicted, target, strict=True)])
+    )
 
 
 def reference_n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> float:
@@ -38,7 +40,7 @@ def reference_n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> float:
 
 
 def horn(moved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """The rotation that brings centred points nearest to others, by the largest eigenvector of Horn's quaternion matrix (1987)."""
+    """The rotation that brings centred points nearest to others: the largest eigenvector of Horn's quaternion matrix (1987)."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = moved.T @ goal
     matrix = [
         [xx + yy + zz, yz - zy, zx - xz, xy - yx],
@@ -212,7 +214,8 @@ def test_an_error_of_what_is_not_finite_is_refused(metric, bad):
 @pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(
-    ("predicted", "target"), [((2, 16, 3), (3, 16, 3)), ((2, 16, 3), (2, 17, 3)), ((2, 16, 2), (2, 16, 2)), ((3,), (3,)), ((0, 3), (0, 3))]
+    ("predicted", "target"),
+    [((2, 16, 3), (3, 16, 3)), ((2, 16, 3), (2, 17, 3)), ((2, 16, 2), (2, 16, 2)), ((3,), (3,)), ((0, 3), (0, 3))],
 )
 def test_poses_of_other_shapes_are_refused(metric, predicted, target):
     with pytest.raises(ValueError, match=r"have shapes .*; give two of the same shape \(\.\.\., joints, 3\)"):

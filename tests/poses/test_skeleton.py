@@ -4,7 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips_ray.poses.skeleton import BONES, CENTRE, JOINTS, LEFT, LEGS, LIFTED, PARENTS, PARTITIONS, RIGHT, ROOT, TORSO, mirrored, partition
+from tips_ray.poses.skeleton import (
+    BONES,
+    CENTRE,
+    JOINTS,
+    LEFT,
+    LEGS,
+    LIFTED,
+    PARENTS,
+    PARTITIONS,
+    RIGHT,
+    ROOT,
+    TORSO,
+    mirrored,
+    partition,
+)
 
 
 def test_bones_join_every_joint_to_the_root():
@@ -12,7 +26,12 @@ def test_bones_join_every_joint_to_the_root():
     assert JOINTS[ROOT] == "pelvis"
     assert sorted(child for _, child in BONES) == [joint for joint in range(17) if joint != ROOT]
     assert all(parent < child for parent, child in BONES)  # so that a walk in storage order meets parents first
-    assert {(JOINTS[a], JOINTS[b]) for a, b in BONES} >= {("r_hip", "r_knee"), ("l_elbow", "l_wrist"), ("neck", "head"), ("pelvis", "spine")}
+    assert {(JOINTS[a], JOINTS[b]) for a, b in BONES} >= {
+        ("r_hip", "r_knee"),
+        ("l_elbow", "l_wrist"),
+        ("neck", "head"),
+        ("pelvis", "spine"),
+    }
 
 
 def test_the_body_is_symmetric():

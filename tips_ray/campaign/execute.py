@@ -50,7 +50,7 @@ def execute(
         ),
     )
     results = tuner.fit()
-    return {arm: str(result.error) for arm, result in zip(arms, results, strict=True) if result.error is not None}
+    return {arm: str(result.error) for index, arm in enumerate(arms) if (result := results[index]).error is not None}
 
 
 def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
@@ -112,7 +112,9 @@ def train_seeds(
         everyone = [row for share in pool(rows) for row in share]
         errors = [row[HEADLINE] for row in everyone if row["status"] != "diverged"]
         error = statistics.fmean(errors) if errors else float("nan")
-        report({"arm": arm, "epoch": number, "error_mm": error, "spread_mm": statistics.pstdev(errors) if errors else float("nan")})
+        report(
+            {"arm": arm, "epoch": number, "error_mm": error, "spread_mm": statistics.pstdev(errors) if errors else float("nan")}
+        )
 
 
 def worker_resources(resources: Resources) -> dict[str, float]:
@@ -131,8 +133,8 @@ def max_concurrent(resources: Resources, num_seeds: int) -> int:
         fits.append(int(have / (each * workers) + 1e-6))
         if not fits[-1]:
             raise ValueError(
-                f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {have:g}; give fewer --num-workers,"
-                f" a smaller --{name.lower()}s-per-worker, or a larger cluster."
+                f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {have:g};"
+                f" give fewer --num-workers, a smaller --{name.lower()}s-per-worker, or a larger cluster."
             )
     return min(fits)
 

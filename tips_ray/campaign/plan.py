@@ -16,7 +16,7 @@ class Resources:
     """Where the runs of one arm are trained."""
 
     num_workers: int = 0
-    """Ray Train workers of each arm, to which its seeds are dealt; 0 trains them in the trial's own process, without Ray Train."""
+    """Ray Train workers of each arm, to which its seeds are dealt; 0 trains them in the trial itself, without Ray Train."""
     cpus_per_worker: float = 1.0
     """CPUs of a worker (or of the trial, without workers); a fraction lets several share a core."""
     gpus_per_worker: float = 0.0
@@ -71,8 +71,8 @@ def unfinished(campaign: Campaign) -> list[str]:
 def claim(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> None:
     """Make the campaign's folder, or join the one that is there.
 
-    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs, if the
-    data or the config of an arm is another, and OSError if the storage cannot be written; nothing is written then.
+    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs, if
+    the data or the config of an arm is another, and OSError if the storage cannot be written; nothing is written then.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "sessions": []}

@@ -59,8 +59,8 @@ class StoredRun:
         if not self.folder.exists(STATE):
             return None
         state = torch.load(io.BytesIO(self.folder.read(STATE)), weights_only=True)
-        rows = self.folder.read_table(CURVE).to_dict("records")
-        self.rows = [row for row in rows if row["epoch"] <= state["epoch"]]
+        curve = self.folder.read_table(CURVE)
+        self.rows = [dict(row) for row in curve[curve["epoch"] <= state["epoch"]].to_dict("records")]
         return state
 
 

@@ -52,9 +52,9 @@ def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
     if kept.empty:
         raise ValueError(f"The run {run!r} has kept no weights; train it for at least one epoch.")
     if epoch == "last":
-        return kept.loc[kept["epoch"].idxmax()]
+        return kept.iloc[int(kept["epoch"].argmax())]
     if epoch == "best":
-        return kept.loc[kept[HEADLINE_METRIC].idxmin()]
+        return kept.iloc[int(kept[HEADLINE_METRIC].argmin())]
     named = kept[kept["epoch"].astype(str) == epoch]
     if named.empty:
         raise ValueError(

@@ -36,19 +36,26 @@ def origin(manifest: dict[str, Any]) -> dict[str, Any]:
     """The provenance that a report shows: the last session's, with the wall time of all."""
     sessions = manifest["sessions"]
     last = {key: value for key, value in sessions[-1].items() if key != "seconds"} if sessions else {}
-    return {**last, "wall_seconds": round(sum(session["seconds"] for session in sessions), 1), "num_sessions": len(sessions), "config": manifest["arms"]}
+    return {
+        **last,
+        "wall_seconds": round(sum(session["seconds"] for session in sessions), 1),
+        "num_sessions": len(sessions),
+        "config": manifest["arms"],
+    }
 
 
 def print_headline(summary: dict[str, Any], console: Console) -> None:
     """Print the headline table and the finding."""
-    table = Table(title=f"{HEADLINE_METRIC} (mean over seeds, 95% interval)", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("arm")
     table.add_column("seeds", justify="right")
     for statistic in STATISTICS:
-        table.add_column(COLUMNS[statistic])
+        table.add_column(COLUMNS[statistic], no_wrap=True)
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
-        texts = [f"{cell['text']}  [dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
+        texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
         table.add_row(row["name"], row["seeds"], *texts)
     console.print(table)
     console.print(finding(summary), highlight=False)

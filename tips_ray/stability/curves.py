@@ -37,5 +37,7 @@ def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
 def read_manifest(folder: Storage) -> dict[str, Any]:
     """The record of what the campaign in a folder is; raises ValueError if there is none."""
     if not folder.exists(MANIFEST):
-        raise ValueError(f"There is no campaign in {str(folder)!r} (no {MANIFEST}); give the folder that a study printed, STORAGE/NAME.")
+        raise ValueError(
+            f"There is no campaign in {str(folder)!r} (no {MANIFEST}); give the folder that a study printed, STORAGE/NAME."
+        )
     return json.loads(folder.read(MANIFEST))

@@ -1,0 +1,76 @@
+"""What a whole study costs: wall time, memory, and Ray's share of it.
+
+    python benchmarks/study_cost.py                                      # make study: under 6 minutes, under 4 GB
+    python benchmarks/study_cost.py --preset laptop --data poses.npz ... # any study; all options are passed on
+
+Memory is the fall of what the machine has available while the study runs, so run nothing else. Ray's share is the wall time in
+which no core of the critical path trains or evaluates: start-up, scheduling, storing and reporting all count as overhead.
+"""
+
+import heapq
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tips_ray.stability.curves import read_curves, read_manifest
+from tips_ray.storage import Storage
+
+SECONDS_BETWEEN_SAMPLES = 0.5
+
+
+def available_gb() -> float:
+    """Memory that this machine can still give, in GB (Linux)."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 1e6
+
+
+def makespan(campaign: Storage) -> float:
+    """Seconds that the arms' own training and evaluation take on the cores that they were given, by list scheduling."""
+    manifest = read_manifest(campaign)
+    curves = read_curves(campaign, manifest["name"])
+    session = manifest["sessions"][-1]
+    workers = max(1, session["num_workers"])
+    slots = [0.0] * max(1, int(session["machine"]["cores"] / (workers * session["cpus_per_worker"])))
+    for arm in manifest["arms"]:
+        own = curves[curves["arm"] == arm].assign(seconds=lambda rows: rows["train_seconds"] + rows["evaluate_seconds"])
+        per_worker = own.groupby(own["seed"] % workers)["seconds"].sum()
+        heapq.heappush(slots, heapq.heappop(slots) + per_worker.max())
+    return max(slots)
+
+
+def main() -> None:
+    """Run the study that the options name and print its cost as one JSON object."""
+    with tempfile.TemporaryDirectory() as folder:
+        lows = [available_gb()]
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(SECONDS_BETWEEN_SAMPLES):
+                lows.append(available_gb())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        started = time.perf_counter()
+        options = [*sys.argv[1:], "--storage", folder, "--campaign", "cost"]
+        study = subprocess.run([sys.executable, "studies/stability.py", *options], check=False)
+        wall = time.perf_counter() - started
+        ended.set()
+        watcher.join()
+        if study.returncode:
+            raise SystemExit(study.returncode)
+        training = makespan(Storage(folder) / "cost")
+    cost = {
+        "name": "study_cost",
+        "options": sys.argv[1:],
+        "wall_seconds": round(wall),
+        "memory_gb": round(lows[0] - min(lows), 2),
+    }
+    print(json.dumps({**cost, "training_seconds": round(training), "ray_share": round(1 - training / wall, 3)}))
+
+
+if __name__ == "__main__":
+    main()
