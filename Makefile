@@ -24,6 +24,7 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/data_speed.py
+	$(BIN)/python benchmarks/study_cost.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
@@ -55,6 +55,7 @@ def test_cameras_stand_all_around_and_within_ten_degrees_of_the_horizon():
     assert abs(np.corrcoef(azimuth, elevation)[0, 1]) < 0.1
 
 
+@settings(max_examples=30)
 @given(chosen=st.sets(st.integers(0, 10_000), min_size=1, max_size=4))
 def test_a_clip_is_seen_the_same_whatever_other_clips_there_are(poses, chosen):
     clips = np.unique(poses.clip)

@@ -128,6 +128,13 @@ def test_degenerate_poses_have_the_reference_s_finite_error(name, dtype):
             np.testing.assert_allclose(value.numpy(), expected, rtol=100 * RTOL[dtype], atol=300 * RTOL[dtype])
 
 
+@pytest.mark.parametrize("point", [(100.1, -20.7, 333.3), (0.1, 0.1, 0.1), (1e4 / 3, 0.0, -1e3 / 7)])
+def test_joints_at_one_point_off_the_origin_fit_nothing_by_rounding(point):
+    predicted, target = torch.tensor(point).expand(17, 3), random_poses(5, 2, dtype=torch.float32).reshape(-1, 3)[:17]
+    expected = (target - target.mean(0)).norm(dim=-1).mean()
+    torch.testing.assert_close(p_mpjpe(predicted, target), expected, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_rotation_is_proper_even_if_the_poses_leave_it_open(dtype):
     poses = list(degenerate_poses(dtype).values())

@@ -78,8 +78,6 @@ def _distances(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def _centred(pose: Tensor) -> Tensor:
-    """The pose about its centroid; joints that coincide become exactly 0, which subtracting their rounded mean would not give."""
-    pose = pose - pose[..., :1, :]
     return pose - pose.mean(-2, keepdim=True)
 
 
