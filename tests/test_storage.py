@@ -63,10 +63,10 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="Cannot write to the storage .*file/inside"):
+    with pytest.raises(OSError, match=r"Cannot write to the storage .*file/inside"):
         Storage(str(tmp_path / "file" / "inside")).make()
 
 
 def test_an_unknown_scheme_is_a_clear_error() -> None:
-    with pytest.raises(ValueError, match="ftp://host/x.*give a folder, or a URI"):
+    with pytest.raises(ValueError, match=r"ftp://host/x.*give a folder, or a URI"):
         Storage("ftp://host/x").exists("y")

@@ -8,9 +8,9 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar
 
+from tips_ray.checks import check_fields
 from tips_ray.poses.skeleton import PARTITIONS, Part, partition
 
 Value = TypeVar("Value", bound=Any)
@@ -218,16 +218,14 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
     unknown = [name for name in changes if name not in known]
     if unknown:
         raise ValueError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
-    new = {
-        name: override(known[name], value)
-        if isinstance(value, dict) and dataclasses.is_dataclass(known[name])
-        # JSON, from which configs are read back, has lists only.
-        else tuple(value)
-        if isinstance(known[name], tuple)
-        else value
-        for name, value in changes.items()
-    }
-    return dataclasses.replace(config, **new)
+
+    def new(name: str, value: Any) -> Any:
+        if isinstance(value, dict) and dataclasses.is_dataclass(known[name]):
+            return override(known[name], value)
+        # Configs are read back from JSON, which has lists only.
+        return tuple(value) if isinstance(value, list) else value
+
+    return dataclasses.replace(config, **{name: new(name, value) for name, value in changes.items()})
 
 
 def parts_of(config: Config) -> tuple[Part, ...]:
@@ -249,57 +247,3 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 def fingerprint(config: Config) -> str:
     """Short hash of a config's values."""
     return hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode()).hexdigest()[:12]
-
-
-WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "True or False",
-    str: "text",
-    tuple[str, ...]: "a list of texts",
-    NoneType: "None",
-}
-
-
-def check_fields(config: Any, **intervals: str) -> None:
-    """Raise ValueError unless each field's value is of its declared type and in its interval, such as `width="[1, inf)"`.
-
-    Overrides and manifests bring values that no command line has checked. A whole number in a field of real ones becomes one, and
-    a list a tuple, so that equal configs have equal fingerprints.
-    """
-    for name, kind in get_type_hints(type(config)).items():
-        value, interval = getattr(config, name), intervals.get(name, "")
-        if kind in (float, float | None) and type(value) is int:
-            value = float(value)
-        if isinstance(value, list):
-            value = tuple(value)
-        if not is_of(value, kind) or (interval and value is not None and not is_within(value, interval)):
-            raise ValueError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
-        object.__setattr__(config, name, value)
-
-
-def is_of(value: object, kind: Any) -> bool:
-    """Whether a value is of the declared type of a field; True and False are no numbers."""
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if isinstance(kind, UnionType):
-        return any(is_of(value, option) for option in get_args(kind))
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(is_of(entry, get_args(kind)[0]) for entry in value)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def is_within(value: Any, interval: str) -> bool:
-    """Whether a number lies in an interval such as "(0, 1]"; NaN lies in none."""
-    low, high = map(float, interval[1:-1].split(","))
-    return low < value < high or (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
-
-
-def in_words(kind: Any, interval: str = "") -> str:
-    """What a field accepts, for an error message."""
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(get_args(kind))}"
-    if isinstance(kind, UnionType):
-        first, *others = get_args(kind)
-        return ", or ".join([in_words(first, interval), *map(in_words, others)])
-    return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f" in {interval}" if interval else "")

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
+from tips_ray.campaign.plan import Campaign, claim
 from tips_ray.campaign.runs import STATE, StoredRun, weights_name
 from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
-from tips_ray.campaign.plan import Campaign, claim
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare

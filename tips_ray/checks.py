@@ -1,0 +1,55 @@
+"""Checks of the fields of config classes: values come from manifests and searches too, which no command line has checked."""
+
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    tuple[str, ...]: "a list of texts",
+    NoneType: "None",
+}
+
+
+def check_fields(config: Any, **intervals: str) -> None:
+    """Raise ValueError unless each field's value is of its declared type and in its interval, such as `width="[1, inf)"`.
+
+    Overrides and manifests bring values that no command line has checked. A whole number in a field of real ones becomes one,
+    so that equal configs have equal fingerprints.
+    """
+    for name, kind in get_type_hints(type(config)).items():
+        value, interval = getattr(config, name), intervals.get(name, "")
+        if kind in (float, float | None) and type(value) is int:
+            value = float(value)
+        if not is_of(value, kind) or (interval and value is not None and not is_within(value, interval)):
+            raise ValueError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
+        object.__setattr__(config, name, value)
+
+
+def is_of(value: object, kind: Any) -> bool:
+    """Whether a value is of the declared type of a field; True and False are no numbers."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if isinstance(kind, UnionType):
+        return any(is_of(value, option) for option in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(is_of(entry, get_args(kind)[0]) for entry in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def is_within(value: Any, interval: str) -> bool:
+    """Whether a number lies in an interval such as "(0, 1]"; NaN lies in none."""
+    low, high = map(float, interval[1:-1].split(","))
+    return low < value < high or (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
+
+
+def in_words(kind: Any, interval: str = "") -> str:
+    """What a field accepts, for an error message."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if isinstance(kind, UnionType):
+        first, *others = get_args(kind)
+        return ", or ".join([in_words(first, interval), *map(in_words, others)])
+    return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f" in {interval}" if interval else "")
