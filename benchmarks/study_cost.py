@@ -7,6 +7,7 @@ Memory is the fall of what the machine has available while the study runs, so ru
 which no core of the critical path trains or evaluates: start-up, scheduling, storing and reporting all count as overhead.
 """
 
+import argparse
 import heapq
 import json
 import subprocess
@@ -44,7 +45,11 @@ def makespan(campaign: Storage) -> float:
 
 def main() -> None:
     """Run the study that the options name and print its cost as one JSON object."""
-    with tempfile.TemporaryDirectory() as folder:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", help="folder for the campaign, which is thrown away otherwise")
+    given, passed_on = parser.parse_known_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.keep or scratch
         lows = [available_gb()]
         ended = threading.Event()
 
@@ -55,7 +60,7 @@ def main() -> None:
         watcher = threading.Thread(target=watch)
         watcher.start()
         started = time.perf_counter()
-        options = [*sys.argv[1:], "--storage", folder, "--campaign", "cost"]
+        options = [*passed_on, "--storage", folder, "--campaign", "cost"]
         study = subprocess.run([sys.executable, "studies/stability.py", *options], check=False)
         wall = time.perf_counter() - started
         ended.set()
@@ -65,7 +70,7 @@ def main() -> None:
         training = makespan(Storage(folder) / "cost")
     cost = {
         "name": "study_cost",
-        "options": sys.argv[1:],
+        "options": passed_on,
         "wall_seconds": round(wall),
         "memory_gb": round(lows[0] - min(lows), 2),
     }

@@ -50,13 +50,13 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     arms = unfinished(campaign)
     failures: dict[str, str] = {}
     if arms:
-        started, clock = datetime.now(UTC), time.monotonic()
+        origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
         try:
             console.print("Starting Ray ...")
             with running_ray(), ProgressListener(arms, campaign.num_epochs, console) as progress:
                 failures = execute(campaign, arms, resources, poses, [progress])
         finally:
-            record_session(campaign, resources, started, time.monotonic() - clock)
+            record_session(campaign, resources, origin, started, time.monotonic() - clock)
     return Ending(failures, unfinished(campaign) if arms else [])
 
 
@@ -76,11 +76,11 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str) -> dict[str, Any]:
     }
 
 
-def record_session(campaign: Campaign, resources: Resources, started: datetime, seconds: float) -> None:
+def record_session(campaign: Campaign, resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> None:
     """Add to the campaign's record when, where, how and for how long it was trained."""
     manifest = read_manifest(campaign.folder)
     session = {
-        **provenance(),
+        **origin,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "num_workers": resources.num_workers,
