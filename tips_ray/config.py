@@ -189,7 +189,7 @@ def quick() -> Preset:
 
 def laptop() -> Preset:
     """Less than half an hour on two cores."""
-    return Preset(small(epoch_views=32768), num_seeds=3, num_epochs=100)
+    return Preset(small(epoch_views=32768), num_seeds=3, num_epochs=80)
 
 
 def paper() -> Preset:

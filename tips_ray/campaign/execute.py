@@ -50,7 +50,8 @@ def execute(
         ),
     )
     results = tuner.fit()
-    return {arm: str(result.error) for index, arm in enumerate(arms) if (result := results[index]).error is not None}
+    ended = [results[index] for index in range(len(results))]  # fewer than arms if it was interrupted
+    return {result.config["arm"]: str(result.error) for result in ended if result.error is not None and result.config}
 
 
 def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:

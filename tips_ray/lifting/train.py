@@ -111,14 +111,15 @@ class Run:
         depth = self.lifter(keypoints)
         pose = lift(keypoints, depth)
         seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
-        shown = max_normalise(seen)[0] if self.config.adversary.renormalise else seen
-        judged = self._discriminator_step(keypoints, shown.detach())
+        judged = self._discriminator_step(keypoints, self._shown(seen).detach())
         again = rotate_back(lift(seen, self.lifter(seen)), view)
         terms = GeneratorTerms(
-            adversarial=fool(self.discriminator(weigh_gradient(shown, self.adversarial_weight)), self.config.adversary),  # eq 6
-            reprojection=squared(reproject(again), keypoints),  # eq 2
-            ninety_degree=ninety_degree(self.lifter, keypoints, depth),  # eqs 3-5
-        )
+            adversarial=fool(
+                self.discriminator(self._shown(weigh_gradient(seen, self.adversarial_weight))), self.config.adversary
+            ),
+            reprojection=squared(reproject(again), keypoints),
+            ninety_degree=ninety_degree(self.lifter, keypoints, depth),
+        )  # eqs 6, 2, 3-5
         weights = self.config.weights
         consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
         loss = terms.adversarial + (consistency * self.part_means).sum()  # eqs 8, 9
@@ -176,6 +177,10 @@ class Run:
             "fake_accuracy": (fake_score < middle).float().mean(),
             "discriminator_gradient_norm": norm,
         }
+
+    def _shown(self, seen: Tensor) -> Tensor:
+        """What the discriminator is shown of a reprojected pose; in observed poses the largest coordinate is 1."""
+        return max_normalise(seen)[0] if self.config.adversary.renormalise else seen
 
     def _random_view(self, count: int) -> View:
         """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
