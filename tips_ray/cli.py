@@ -92,6 +92,22 @@ def print_summary(summary, console) -> None:
             console.print(f"… and {len(frame) - len(shown)} more {title.lower()}, on the page")
 
 
+@app.command(name="report")
+def report(campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]) -> None:
+    """Write a campaign's report anew from what its runs have stored, also while they train.
+
+    Args:
+        campaign: Folder of the campaign, as the study printed it.
+    """
+    from rich.console import Console
+
+    from tips_ray.report.publish import print_headline, publish
+    from tips_ray.storage import Storage
+
+    print_headline(publish(Storage(campaign)), Console())
+    print(f"Report: {campaign}/report.html")
+
+
 @app.command(name="evaluate")
 def evaluate(
     campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")],

@@ -38,7 +38,7 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     poses = load_poses(spec, config.data.seed)
     datasets = {arm: prepare(poses, arm_config) for arm, arm_config in campaign.arms.items()}
     dataset = next(iter(datasets.values()))
-    data = describe(poses, dataset, spec)
+    data = describe(poses, dataset, spec, config.data.new_views_each_epoch)
     console.print(
         f"[bold]{campaign.name}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x {campaign.num_epochs} epochs on"
         f" {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
@@ -60,13 +60,14 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     return Ending(failures, unfinished(campaign) if arms else [])
 
 
-def describe(poses: PoseSet, dataset: Dataset, spec: str) -> dict[str, Any]:
+def describe(poses: PoseSet, dataset: Dataset, spec: str, weakly_supervised: bool) -> dict[str, Any]:
     """What the study was trained and tested on, in plain JSON types."""
     return {
         "spec": spec,
         "name": poses.name,
         "fingerprint": poses.fingerprint,
         "synthetic": poses.synthetic,
+        "weakly_supervised": weakly_supervised,
         "num_train_poses": len(dataset.train_poses),
         "num_train_views": len(dataset.train),
         "num_test_poses": len(dataset.test_poses),

@@ -96,6 +96,10 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
     arms = {arm: entry for arm, entry in summary["arms"].items() if entry["num_seeds"]}
     if summary["data"].get("synthetic"):
         found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
+    if summary["data"].get("weakly_supervised"):
+        found.append(
+            "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
+        )
     counts = [entry["last_half"][HEADLINE_METRIC]["n"] for entry in arms.values()]
     few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
     if few < ENOUGH_SEEDS:
