@@ -113,13 +113,12 @@ class Run:
         seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
         judged = self._discriminator_step(keypoints, self._shown(seen).detach())
         again = rotate_back(lift(seen, self.lifter(seen)), view)
+        score = self.discriminator(self._shown(weigh_gradient(seen, self.adversarial_weight)))
         terms = GeneratorTerms(
-            adversarial=fool(
-                self.discriminator(self._shown(weigh_gradient(seen, self.adversarial_weight))), self.config.adversary
-            ),
-            reprojection=squared(reproject(again), keypoints),
-            ninety_degree=ninety_degree(self.lifter, keypoints, depth),
-        )  # eqs 6, 2, 3-5
+            adversarial=fool(score, self.config.adversary),  # eq 6
+            reprojection=squared(reproject(again), keypoints),  # eq 2
+            ninety_degree=ninety_degree(self.lifter, keypoints, depth),  # eqs 3-5
+        )
         weights = self.config.weights
         consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
         loss = terms.adversarial + (consistency * self.part_means).sum()  # eqs 8, 9
