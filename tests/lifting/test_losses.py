@@ -20,7 +20,7 @@ from tips_ray.lifting.losses import (
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
-from tips_ray.poses.geometry import View, lift, reproject, rotate, rotate_back
+from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate, rotate_back
 from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, PARTITIONS, SOLO
 from tips_ray.seeding import stream
 
@@ -165,8 +165,9 @@ def test_whatever_the_partition_parts_weigh_the_same_together(name):
     assert float((errors * part_means(parts)).sum()) == pytest.approx(by_part)
 
 
+@pytest.mark.parametrize("renormalise", [False, True])
 @pytest.mark.parametrize("parts", [LEGS_TORSO, FIVE, SOLO], ids=lambda parts: f"{len(parts)} parts")
-def test_one_backward_pass_gives_each_generator_its_own_weight(parts):
+def test_one_backward_pass_gives_each_generator_its_own_weight(parts, renormalise):
     lifter, discriminator, view = make(Lifter, parts), make_discriminator(), random_view(2)
     weight = part_weights(parts, Weights(legs=0.05, torso=0.08)).double()
 
@@ -174,10 +175,13 @@ def test_one_backward_pass_gives_each_generator_its_own_weight(parts):
         found = keypoints(0)
         return reproject(rotate(lift(found, lifter(found)), view))
 
+    def shown(pose: torch.Tensor) -> torch.Tensor:
+        return max_normalise(pose)[0] if renormalise else pose
+
     assert torch.equal(weigh_gradient(seen(), weight), seen())
-    together = fool(discriminator(weigh_gradient(seen(), weight)), Adversary())
+    together = fool(discriminator(shown(weigh_gradient(seen(), weight))), Adversary())
     gradients = torch.autograd.grad(together, list(lifter.parameters()))
-    plain = torch.autograd.grad(fool(discriminator(seen()), Adversary()), list(lifter.parameters()))
+    plain = torch.autograd.grad(fool(discriminator(shown(seen())), Adversary()), list(lifter.parameters()))
     own = {part.name: float(weight[part.indices[0]]) for part in parts}
     for (name, _), gradient, unweighted in zip(lifter.named_parameters(), gradients, plain, strict=True):
         part = name.split(".")[1]
