@@ -48,6 +48,15 @@ def test_travels_to_another_process(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(storage)).read("x") == b"1"
 
 
+def test_a_relative_place_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sent = pickle.dumps(Storage("a"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    pickle.loads(sent).write("x", b"1")
+    assert (tmp_path / "a" / "x").read_bytes() == b"1"
+
+
 def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     for wait in (0.3, 0.35, 0.4):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])

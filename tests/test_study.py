@@ -67,7 +67,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished campaign: three arms, two seeds, four epochs."""
     storage = tmp_path_factory.mktemp("undisturbed")
     before = processes_of_ray()
-    ended = run_study(storage, "--num-seeds", "2", "--num-epochs", "4")
+    relative = Path(os.path.relpath(storage, ROOT))
+    ended = run_study(relative, "--num-seeds", "2", "--num-epochs", "4")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "synthetic" in ended.stdout
     assert f"Report: {storage}/c/report.html" in ended.stdout

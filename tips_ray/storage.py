@@ -21,10 +21,14 @@ class Storage:
 
     location: str
 
+    def __post_init__(self) -> None:
+        if "://" not in self.location:  # other processes, to which this is sent, work in other folders
+            object.__setattr__(self, "location", str(Path(self.location).expanduser().absolute()))
+
     @cached_property
     def _place(self) -> tuple[fs.FileSystem, str]:
         if "://" not in self.location:
-            return fs.LocalFileSystem(), str(Path(self.location).expanduser().absolute())
+            return fs.LocalFileSystem(), self.location
         try:
             return fs.FileSystem.from_uri(self.location)
         except pa.ArrowInvalid as error:

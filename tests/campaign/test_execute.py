@@ -1,0 +1,136 @@
+"""Arms on a real Ray: what the cluster must offer, seeds dealt to workers, a worker killed, an arm that fails."""
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import ray
+
+from tips_ray.campaign.cluster import running_ray
+from tips_ray.campaign.execute import execute, max_concurrent
+from tips_ray.campaign.plan import Campaign, Resources, unfinished
+from tips_ray.config import Config, Data, Network, Optimiser, override
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.synthetic import synthesise
+from tips_ray.stability.curves import read_curves
+from tips_ray.storage import Storage
+
+pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of which there are many
+
+CONFIG = Config(
+    data=Data(num_views=1, epoch_views=128),
+    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
+    optimiser=Optimiser(batch_size=64),
+)
+NUM_EPOCHS = 40
+TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
+TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=0.5)
+
+
+@pytest.fixture(scope="module")
+def ray_folder() -> Iterator[Path]:
+    """Where the Ray that these tests share keeps its files, by which its processes are known."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, running_ray(folder):
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def poses() -> PoseSet:
+    return synthesise(num_poses=400)
+
+
+def campaign(folder: Path, num_epochs: int = NUM_EPOCHS, **arms: Config) -> Campaign:
+    return Campaign("c", Storage(str(folder)), arms or {"solo": CONFIG}, num_seeds=3, num_epochs=num_epochs)
+
+
+def rows(of: Campaign) -> pd.DataFrame:
+    """All rows that a campaign has stored, without what a clock measured."""
+    return read_curves(of.folder, of.name).drop(columns=TIMES, errors="ignore")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ray_folder: Path, poses: PoseSet, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Rows of one arm, three seeds, trained in the trial itself."""
+    plain = campaign(tmp_path_factory.mktemp("undisturbed"))
+    assert execute(plain, ["solo"], Resources(), poses, []) == {}
+    found = rows(plain)
+    assert found.groupby("seed")["epoch"].agg(list).tolist() == [list(range(1, NUM_EPOCHS + 1))] * 3
+    return found
+
+
+@pytest.mark.usefixtures("ray_folder")
+def test_a_cluster_too_small_for_one_arm_is_refused_with_what_is_missing() -> None:
+    cpus = ray.cluster_resources()["CPU"]
+    with pytest.raises(ValueError, match=rf"needs 1 x {cpus + 1:g} CPUs at once, and this Ray cluster has {cpus:g};"):
+        max_concurrent(Resources(cpus_per_worker=cpus + 1), num_seeds=3)
+    with pytest.raises(ValueError, match=rf"needs 3 x {cpus:g} CPUs at once"):  # no more workers than seeds
+        max_concurrent(Resources(num_workers=9, cpus_per_worker=cpus), num_seeds=3)
+    with pytest.raises(ValueError, match=r"needs 1 x 0\.5 GPUs at once.*smaller --gpus-per-worker"):
+        max_concurrent(Resources(gpus_per_worker=0.5 + ray.cluster_resources().get("GPU", 0)), num_seeds=3)
+    assert max_concurrent(Resources(cpus_per_worker=cpus / 2), num_seeds=3) == 2
+
+
+def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
+    undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path
+) -> None:
+    dealt = campaign(tmp_path, num_epochs=4)
+    assert execute(dealt, ["solo"], TWO_WORKERS, poses, []) == {}
+    expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows(dealt), expected, check_exact=True)
+
+
+def workers_of(ray_folder: Path) -> list[int]:
+    """Process ids of the Ray Train workers of the Ray that keeps its files in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (entry / "cmdline").read_bytes()
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            starter = Path("/proc", parent, "cmdline").read_bytes()
+        except OSError:  # it ended meanwhile
+            continue
+        if b"RayTrainWorker" in title and str(ray_folder).encode() in starter:
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_worker_killed_in_the_middle_is_replaced_and_leaves_no_trace_in_the_curves(
+    undisturbed: pd.DataFrame, ray_folder: Path, poses: PoseSet, tmp_path: Path
+) -> None:
+    disturbed = campaign(tmp_path)
+    stored_at_death = []
+
+    def kill_one() -> None:
+        weights = "c/runs/solo-seed1/weights/*.pt"
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            if len(list(tmp_path.glob(weights))) >= 5 and (workers := workers_of(ray_folder)):
+                os.kill(workers[0], signal.SIGKILL)
+                stored_at_death.append(len(list(tmp_path.glob(weights))))
+                return
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    assert execute(disturbed, ["solo"], TWO_WORKERS, poses, []) == {}
+    killer.join()
+    assert stored_at_death
+    assert stored_at_death[0] < NUM_EPOCHS
+    pd.testing.assert_frame_equal(rows(disturbed), undisturbed, check_exact=True)
+
+
+def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path) -> None:
+    broken = override(CONFIG, {"data": {"epoch_views": 32}})
+    mixed = campaign(tmp_path, num_epochs=4, broken=broken, solo=CONFIG)
+    failures = execute(mixed, ["broken", "solo"], Resources(cpus_per_worker=0.5), poses, [])
+    assert list(failures) == ["broken"]
+    assert "batch size 64 is larger than an epoch of 32 views" in failures["broken"]
+    assert unfinished(mixed) == ["broken"]
+    expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows(mixed), expected, check_exact=True)
