@@ -23,7 +23,7 @@ class Storage:
 
     def __post_init__(self) -> None:
         if "://" not in self.location:  # other processes, to which this is sent, work in other folders
-            object.__setattr__(self, "location", str(Path(self.location).expanduser().absolute()))
+            object.__setattr__(self, "location", str(Path(self.location).expanduser().resolve()))
 
     @cached_property
     def _place(self) -> tuple[fs.FileSystem, str]:
