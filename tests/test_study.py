@@ -16,6 +16,7 @@ TINY = [
     *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
     *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
 ]
+MARK = "TIPS_RAY_TEST_OF"
 TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 
 
@@ -24,7 +25,13 @@ def command(storage: Path, *options: str) -> list[str]:
 
 
 def run_study(storage: Path, *options: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(storage, *options), cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        command(storage, *options), cwd=ROOT, env=marked(storage), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def marked(storage: Path) -> dict[str, str]:
+    return os.environ | {MARK: str(storage.resolve())}
 
 
 def curves(storage: Path) -> pd.DataFrame:
@@ -42,37 +49,37 @@ def wait_for_rows(storage: Path, count: int, study: subprocess.Popen) -> None:
     raise AssertionError(f"no {count} epochs in time: {study.communicate()}")
 
 
-def processes_of_ray() -> set[int]:
+def descendants(storage: Path) -> set[int]:
+    """Processes that a study on this storage started, Ray's daemons among them: they inherit the mark in its environment."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes()
+            environment = (folder / "environ").read_bytes()
         except OSError:  # it ended meanwhile
             continue
-        if b"raylet" in words or b"gcs_server" in words or words.startswith(b"ray::"):
+        if f"{MARK}={storage}".encode() in environment.split(b"\0"):
             found.add(int(folder.name))
     return found
 
 
-def leaves_nothing_behind(before: set[int]) -> bool:
-    """Whether all of Ray's processes end within seconds of the study."""
+def leaves_nothing_behind(storage: Path) -> bool:
+    """Whether all processes that a study started end within seconds of it."""
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not processes_of_ray() <= before:
+    while time.monotonic() < deadline and descendants(storage):
         time.sleep(0.2)
-    return processes_of_ray() <= before
+    return not descendants(storage)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished campaign: three arms, two seeds, four epochs."""
     storage = tmp_path_factory.mktemp("undisturbed")
-    before = processes_of_ray()
     relative = Path(os.path.relpath(storage, ROOT))
     ended = run_study(relative, "--num-seeds", "2", "--num-epochs", "4")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "synthetic" in ended.stdout
     assert f"Report: {storage}/c/report.html" in ended.stdout
-    assert leaves_nothing_behind(before)
+    assert leaves_nothing_behind(storage)
     return storage
 
 
@@ -111,10 +118,10 @@ def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undist
     """Ctrl-C in a campaign on Ray Train workers; continued without them; the curves are those of the undisturbed campaign."""
     options = ("--num-seeds", "2")  # three arms, of which two fit at once: the third waits when the others are interrupted
     workers = ("--num-workers", "2", "--cpus-per-worker", "0.5")
-    before = processes_of_ray()
     study = subprocess.Popen(
         command(tmp_path, *options, *workers, "--num-epochs", "60"),
         cwd=ROOT,
+        env=marked(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -123,8 +130,8 @@ def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undist
     study.send_signal(signal.SIGINT)
     out, err = study.communicate(timeout=120)
     assert study.returncode == 130, out + err
-    assert "the same command continues" in out
-    assert leaves_nothing_behind(before)
+    assert "the same command continues" in " ".join(out.split())
+    assert leaves_nothing_behind(tmp_path)
     cut = curves(tmp_path)
     ended = run_study(tmp_path, *options, "--num-epochs", "4")
     assert ended.returncode == 0, ended.stdout + ended.stderr
