@@ -33,9 +33,9 @@ def makespan(campaign: Storage) -> float:
     """Seconds that the arms' own training and evaluation take on the cores that they were given, by list scheduling."""
     manifest = read_manifest(campaign)
     curves = read_curves(campaign, manifest["name"])
-    session = manifest["sessions"][-1]
-    workers = max(1, session["num_workers"])
-    slots = [0.0] * max(1, int(session["machine"]["cores"] / (workers * session["cpus_per_worker"])))
+    execution = manifest["executions"][-1]
+    workers = max(1, execution["num_workers"])
+    slots = [0.0] * max(1, int(execution["machine"]["cores"] / (workers * execution["cpus_per_worker"])))
     for arm in manifest["arms"]:
         own = curves[curves["arm"] == arm].assign(seconds=lambda rows: rows["train_seconds"] + rows["evaluate_seconds"])
         per_worker = own.groupby(own["seed"] % workers)["seconds"].sum()

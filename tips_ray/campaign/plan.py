@@ -75,7 +75,7 @@ def claim(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     the data or the config of an arm is another, and OSError if the storage cannot be written; nothing is written then.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
-    manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "sessions": []}
+    manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "executions": []}
     if campaign.folder.exists(MANIFEST):
         before = read_manifest(campaign.folder)
         known = {arm: config for arm, config in before["arms"].items() if arm in arms}
@@ -88,7 +88,7 @@ def claim(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
                 f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
                 " Give the same options to continue it, or another --campaign name."
             )
-        manifest = {**manifest, "arms": {**before["arms"], **arms}, "sessions": before["sessions"]}
+        manifest = {**manifest, "arms": {**before["arms"], **arms}, "executions": before["executions"]}
     campaign.folder.make()
     write_manifest(campaign.folder, manifest)
 

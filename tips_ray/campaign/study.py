@@ -56,7 +56,7 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
             with running_ray(), ProgressListener(arms, campaign.num_epochs, console) as progress:
                 failures = execute(campaign, arms, resources, poses, [progress])
         finally:
-            record_session(campaign, resources, origin, started, time.monotonic() - clock)
+            record_execution(campaign, resources, origin, started, time.monotonic() - clock)
     return Ending(failures, unfinished(campaign) if arms else [])
 
 
@@ -77,10 +77,10 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, weakly_supervised: boo
     }
 
 
-def record_session(campaign: Campaign, resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> None:
+def record_execution(campaign: Campaign, resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> None:
     """Add to the campaign's record when, where, how and for how long it was trained."""
     manifest = read_manifest(campaign.folder)
-    session = {
+    execution = {
         **origin,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
@@ -88,4 +88,4 @@ def record_session(campaign: Campaign, resources: Resources, origin: dict[str, A
         "cpus_per_worker": resources.cpus_per_worker,
         "gpus_per_worker": resources.gpus_per_worker,
     }
-    write_manifest(campaign.folder, {**manifest, "sessions": [*manifest["sessions"], session]})
+    write_manifest(campaign.folder, {**manifest, "executions": [*manifest["executions"], execution]})

@@ -33,13 +33,13 @@ def publish(folder: Storage) -> dict[str, Any]:
 
 
 def origin(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The provenance that a report shows: the last session's, with the wall time of all."""
-    sessions = manifest["sessions"]
-    last = {key: value for key, value in sessions[-1].items() if key != "seconds"} if sessions else {}
+    """The provenance that a report shows: the last execution's, with the wall time of all."""
+    executions = manifest["executions"]
+    last = {key: value for key, value in executions[-1].items() if key != "seconds"} if executions else {}
     return {
         **last,
-        "wall_seconds": round(sum(session["seconds"] for session in sessions), 1),
-        "num_sessions": len(sessions),
+        "wall_seconds": round(sum(execution["seconds"] for execution in executions), 1),
+        "num_executions": len(executions),
         "config": manifest["arms"],
     }
 
