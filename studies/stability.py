@@ -52,6 +52,15 @@ class Study:
 
 
 def main() -> int:
+    """Run the study; Ctrl-C ends it without a traceback."""
+    try:
+        return conduct_and_report()
+    except KeyboardInterrupt:
+        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def conduct_and_report() -> int:
     """Parse the command line, train what is missing, and report; returns the exit code."""
     console = Console()
     with user_errors():
@@ -69,12 +78,12 @@ def main() -> int:
         ending = conduct(campaign, resources, study.data, console)
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
-        console.print(f"[red]{arm} failed:[/] {error}", highlight=False)
+        print(f"{arm} failed:\n{error}", file=sys.stderr)
     if ending.unfinished:
         console.print(
             f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped."
         )
-    console.print(f"Report: {campaign.folder}/report.html", soft_wrap=True, highlight=False)
+    print(f"Report: {campaign.folder}/report.html")
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
 
 

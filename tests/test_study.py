@@ -180,6 +180,13 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(tmp_path: Path, options
     assert not (tmp_path / "storage").exists()
 
 
+def test_a_cluster_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    ended = run_study(tmp_path, "--cpus-per-worker", "640")
+    assert ended.returncode == 2
+    assert "One arm needs 1 x 640 CPUs at once" in ended.stderr
+    assert not (tmp_path / "c" / "campaign.json").exists()
+
+
 def test_a_storage_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = run_study(tmp_path / "file", "--num-seeds", "2")

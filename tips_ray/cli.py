@@ -1,5 +1,6 @@
 """The `tips-ray` command. Each sub-command imports what it needs, so that `--help` is quick."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -140,6 +141,8 @@ def evaluate(
     from tips_ray.stability.statistics import METRICS
     from tips_ray.storage import Storage
 
+    if num_views < 1:
+        raise ValueError(f"num_views = {num_views}; give at least 1.")
     folder = Storage(campaign)
     own = read_manifest(folder)["data"]
     poses = load_poses(data, seed=seed)
@@ -147,8 +150,10 @@ def evaluate(
         subjects = tuple(own["test_subjects"])
     if subjects:
         poses = poses.select(np.isin(poses.subject, check_subjects(subjects, poses.subjects)))
+    elif set(poses.subjects) & set(own["train_subjects"]):
+        print("caution: some of these subjects have the names of subjects trained on; choose with --subjects.", file=sys.stderr)
     found = evaluate_saved(folder, poses, epoch, num_views)
-    flat = flat_reference(poses, num_views, seed=0)
+    flat = flat_reference(folder, poses, num_views)
     if json:
         told = {
             "campaign": campaign,

@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from tips_ray.campaign.cluster import running_ray
-from tips_ray.campaign.execute import execute, max_concurrent
+from tips_ray.campaign.execute import check_capacity, execute
 from tips_ray.campaign.plan import Campaign, Resources, unfinished
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.poseset import PoseSet
@@ -30,7 +30,7 @@ CONFIG = Config(
 )
 NUM_EPOCHS = 12
 TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
-TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=0.5)
+TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,12 @@ def undisturbed(ray_folder: Path, poses: PoseSet, tmp_path_factory: pytest.TempP
 def test_a_cluster_too_small_for_one_arm_is_refused_with_what_is_missing() -> None:
     cpus = ray.cluster_resources()["CPU"]
     with pytest.raises(ValueError, match=rf"needs 1 x {cpus + 1:g} CPUs at once, and this Ray cluster has {cpus:g};"):
-        max_concurrent(Resources(cpus_per_worker=cpus + 1), num_seeds=3)
+        check_capacity(Resources(cpus_per_worker=cpus + 1), num_seeds=3)
     with pytest.raises(ValueError, match=rf"needs 3 x {cpus:g} CPUs at once"):  # no more workers than seeds
-        max_concurrent(Resources(num_workers=9, cpus_per_worker=cpus), num_seeds=3)
+        check_capacity(Resources(num_workers=9, cpus_per_worker=cpus), num_seeds=3)
     with pytest.raises(ValueError, match=r"needs 1 x 0\.5 GPUs at once.*smaller --gpus-per-worker"):
-        max_concurrent(Resources(gpus_per_worker=0.5 + ray.cluster_resources().get("GPU", 0)), num_seeds=3)
-    assert max_concurrent(Resources(cpus_per_worker=cpus / 2), num_seeds=3) == 2
+        check_capacity(Resources(gpus_per_worker=0.5 + ray.cluster_resources().get("GPU", 0)), num_seeds=3)
+    assert check_capacity(Resources(cpus_per_worker=cpus / 2), num_seeds=3) == 2
 
 
 def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(

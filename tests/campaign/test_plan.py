@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tips_ray.campaign.plan import Campaign, Resources, claim, differences, unfinished
+from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished, write_manifest
 from tips_ray.config import Config, Optimiser, override
 from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest
 from tips_ray.storage import Storage
@@ -14,6 +14,10 @@ DATA = {"fingerprint": "abc"}
 def campaign(folder: Path, config: Config | None = None, **changes) -> Campaign:
     settings = {"arms": {"solo": config or Config()}, "num_seeds": 2, "num_epochs": 3, **changes}
     return Campaign("study", Storage(str(folder)), **settings)
+
+
+def claim(plan: Campaign, data: dict, references: dict) -> None:
+    write_manifest(plan.folder, agree(plan, data, references))
 
 
 def test_a_campaign_may_be_continued_and_extended(tmp_path: Path) -> None:
@@ -32,6 +36,15 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     ):
         claim(campaign(tmp_path, changed), DATA, {})
     assert (tmp_path / "study" / MANIFEST).read_bytes() == before
+
+
+def test_an_arm_that_sees_other_data_is_refused(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    fewer = override(Config(), {"data": {"num_views": 1}})
+    with pytest.raises(ValueError, match=r"data.num_views was 4 and is 1"):
+        claim(campaign(tmp_path, arms={"parts": fewer}), DATA, {})
+    with pytest.raises(ValueError, match=r"differ in 'data'"):
+        campaign(tmp_path, arms={"solo": Config(), "parts": fewer})
 
 
 def test_other_data_are_refused(tmp_path: Path) -> None:

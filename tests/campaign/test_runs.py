@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tips_ray.campaign.plan import Campaign, claim
+from tips_ray.campaign.plan import Campaign, agree, write_manifest
 from tips_ray.campaign.runs import STATE, StoredRun, weights_name
 from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
@@ -82,7 +82,7 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
     poses = synthesise(num_poses=400)
     dataset = prepare(poses, CONFIG)
     campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 3)
-    claim(campaign, {"fingerprint": poses.fingerprint}, {})
+    write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
     run = StoredRun(campaign.folder, "solo", 0, CONFIG, dataset)
     rows = [run.advance() for _ in range(3)]
     for epoch in ("1", "3", "last"):

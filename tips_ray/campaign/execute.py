@@ -21,8 +21,8 @@ HEADLINE = "p_mpjpe_signed_mm"
 MAX_FAILURES = 2
 """How often an arm is started again after a crash; it continues from the states of its runs."""
 MAX_CONTROLLER_FAILURES = 5
-DRIVER_CPUS = 0.01
-"""A trial that only waits for its workers must not hold a CPU that they need, or both wait for ever."""
+WAITING = {"memory": 1.0}
+"""What a trial that only waits for its workers holds: one byte, and no share of a CPU that they need, or both wait for ever."""
 
 
 def execute(
@@ -34,9 +34,9 @@ def execute(
     `arm`, `epoch`, `error_mm` and `spread_mm` (mean and standard deviation over seeds). Returns the errors of arms that failed.
     Raises ValueError if the cluster is too small for one arm.
     """
-    concurrent = max_concurrent(resources, campaign.num_seeds)
+    concurrent = check_capacity(resources, campaign.num_seeds)
     shared = {"campaign": campaign, "resources": resources, "poses": ray.put(poses)}
-    driver = {"CPU": DRIVER_CPUS} if resources.num_workers else worker_resources(resources)
+    driver = WAITING if resources.num_workers else worker_resources(resources)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(train_arm, shared=shared), driver),
         param_space={"arm": tune.grid_search(arms)},
@@ -124,7 +124,7 @@ def worker_resources(resources: Resources) -> dict[str, float]:
     return {name: amount for name, amount in asked.items() if amount}
 
 
-def max_concurrent(resources: Resources, num_seeds: int) -> int:
+def check_capacity(resources: Resources, num_seeds: int) -> int:
     """How many arms the cluster can train at once; raises ValueError, saying what is missing, if it is none."""
     workers = max(1, min(resources.num_workers, num_seeds))
     cluster = ray.cluster_resources()

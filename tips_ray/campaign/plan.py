@@ -9,6 +9,7 @@ from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
 from tips_ray.storage import Storage
 
 VERSION = 1
+SHARED = ("data", "evaluate_views")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,15 @@ class Campaign:
     def __post_init__(self) -> None:
         if not self.arms:
             raise ValueError("The campaign has no arms; give at least one.")
+        configs = [asdict(config) for config in self.arms.values()]
+        for name in SHARED:
+            if any(config[name] != configs[0][name] for config in configs):
+                raise ValueError(
+                    f"The arms {', '.join(self.arms)} differ in {name!r}; arms of one campaign must share it to be compared."
+                )
         if self.num_seeds < 1 or self.num_epochs < 1:
             raise ValueError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
-        if not self.name or set(self.name) & set("/\\:?*"):
+        if self.name in ("", ".", "..") or set(self.name) & set("/\\:?*"):
             raise ValueError(f"The campaign name {self.name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
 
     @property
@@ -68,29 +75,34 @@ def unfinished(campaign: Campaign) -> list[str]:
     return [arm for arm in campaign.arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
 
 
-def claim(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> None:
-    """Make the campaign's folder, or join the one that is there.
+def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
+    """The record of a campaign with what is asked for now; nothing is written.
 
-    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs, if
-    the data or the config of an arm is another, and OSError if the storage cannot be written; nothing is written then.
+    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs,
+    if the data, or the config of an arm, or what all arms share is another.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "executions": []}
-    if campaign.folder.exists(MANIFEST):
-        before = read_manifest(campaign.folder)
-        known = {arm: config for arm, config in before["arms"].items() if arm in arms}
-        changes = differences(
-            {"data fingerprint": before["data"]["fingerprint"], **known},
-            {"data fingerprint": data["fingerprint"], **{arm: arms[arm] for arm in known}},
+    if not campaign.folder.exists(MANIFEST):
+        return manifest
+    before = read_manifest(campaign.folder)
+    known = {arm: config for arm, config in before["arms"].items() if arm in arms}
+    changes = differences(
+        {"data fingerprint": before["data"]["fingerprint"], **shared(before["arms"]), **known},
+        {"data fingerprint": data["fingerprint"], **shared(arms), **{arm: arms[arm] for arm in known}},
+    )
+    if changes:
+        raise ValueError(
+            f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
+            " Give the same options to continue it, or another --campaign name."
         )
-        if changes:
-            raise ValueError(
-                f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
-                " Give the same options to continue it, or another --campaign name."
-            )
-        manifest = {**manifest, "arms": {**before["arms"], **arms}, "executions": before["executions"]}
-    campaign.folder.make()
-    write_manifest(campaign.folder, manifest)
+    return {**manifest, "arms": {**before["arms"], **arms}, "executions": before["executions"]}
+
+
+def shared(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What all arms of a campaign have in common, so that they can be compared: what they see, and how they are measured."""
+    first = next(iter(arms.values()))
+    return {name: first[name] for name in SHARED}
 
 
 def write_manifest(folder: Storage, manifest: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ class StoredRun:
         """Load the rows up to the last epoch that was stored whole, and that epoch's state; None for a new run."""
         if not self.folder.exists(STATE):
             return None
-        state = torch.load(io.BytesIO(self.folder.read(STATE)), weights_only=True)
+        state = torch.load(io.BytesIO(self.folder.read(STATE)), map_location="cpu", weights_only=True)
         curve = self.folder.read_table(CURVE)
         self.rows = [dict(row) for row in curve[curve["epoch"] <= state["epoch"]].to_dict("records")]
         return state

@@ -8,7 +8,7 @@ import torch
 from tips_ray.campaign.runs import weights_name
 from tips_ray.config import Config, override, parts_of
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Views, see
+from tips_ray.data.views import see
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
@@ -41,10 +41,11 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
     return pd.DataFrame(rows)
 
 
-def flat_reference(poses: PoseSet, num_views: int, seed: int) -> dict[str, float]:
+def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:
     """Errors of the flat prediction on the same views."""
-    views: Views = see(poses, num_views, derived_seed(seed, "test"))
-    return {metric: flat_errors(views)[metric] for metric in METRICS}
+    config = next(iter(read_manifest(folder)["arms"].values()))
+    found = flat_errors(see(poses, num_views, derived_seed(config["data"]["seed"], "test")))
+    return {metric: found[metric] for metric in METRICS}
 
 
 def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
@@ -67,5 +68,5 @@ def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
 def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
     """The lifter of a run as it was after an epoch."""
     lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
-    lifter.load_state_dict(torch.load(io.BytesIO(run.read(weights_name(epoch))), weights_only=True))
+    lifter.load_state_dict(torch.load(io.BytesIO(run.read(weights_name(epoch))), map_location="cpu", weights_only=True))
     return lifter.eval()

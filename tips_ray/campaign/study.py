@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from tips_ray.campaign.cluster import running_ray
-from tips_ray.campaign.execute import execute
-from tips_ray.campaign.plan import Campaign, Resources, claim, unfinished, write_manifest
+from tips_ray.campaign.execute import check_capacity, execute
+from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished, write_manifest
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.data.load import load_poses
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
-from tips_ray.stability.curves import read_manifest
+from tips_ray.stability.curves import MANIFEST, read_manifest
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,27 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     dataset = next(iter(datasets.values()))
     data = describe(poses, dataset, spec, config.data.new_views_each_epoch)
     console.print(
-        f"[bold]{campaign.name}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x {campaign.num_epochs} epochs on"
-        f" {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
+        f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
+        f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
         f"{' [yellow](synthetic)[/]' if poses.synthetic else ''}, tested on {data['num_test_poses']:,} of"
-        f" {', '.join(data['test_subjects'])}",
+        f" {escape(', '.join(data['test_subjects']))}",
         highlight=False,
     )
-    claim(campaign, data, {"flat": flat_errors(dataset.test)})
+    manifest = agree(campaign, data, {"flat": flat_errors(dataset.test)})
     arms = unfinished(campaign)
     failures: dict[str, str] = {}
     if arms:
+        campaign.folder.make()
         origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
         try:
             console.print("Starting Ray ...")
             with running_ray(), ProgressListener(arms, campaign.num_epochs, console) as progress:
+                check_capacity(resources, campaign.num_seeds)
+                write_manifest(campaign.folder, manifest)
                 failures = execute(campaign, arms, resources, poses, [progress])
         finally:
-            record_execution(campaign, resources, origin, started, time.monotonic() - clock)
+            if campaign.folder.exists(MANIFEST):
+                record_execution(campaign, resources, origin, started, time.monotonic() - clock)
     return Ending(failures, unfinished(campaign) if arms else [])
 
 

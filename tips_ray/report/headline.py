@@ -115,6 +115,15 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"{len(entry['diverged'])} of {entry['num_seeds']} runs of {arm} diverged. Such runs are listed below and left"
                 f" out of the means, which may flatter {arm}."
             )
+    for arm, entry in arms.items():
+        ahead = [
+            run["epochs"] for run in entry.get("runs", ()) if run["status"] != "diverged" and run["epochs"] > entry["num_epochs"]
+        ]
+        if ahead:
+            found.append(
+                f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
+                f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
+            )
     flat = summary["references"].get("flat", {}).get(HEADLINE_METRIC)
     for arm, entry in arms.items():
         own = entry["last_half"][HEADLINE_METRIC]

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -25,21 +26,22 @@ def publish(folder: Storage) -> dict[str, Any]:
     manifest = read_manifest(folder)
     curves = read_curves(folder, manifest["name"])
     supervised = [arm for arm, config in manifest["arms"].items() if config["objective"] == "supervised"]
-    summary = summarise(curves, manifest["data"], manifest["references"], origin(manifest), supervised, manifest["arms"])
+    summary = summarise(curves, manifest["data"], manifest["references"], origin(manifest, curves), supervised, manifest["arms"])
     folder.write_table("curves.parquet", curves)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     folder.write("report.html", render(curves, summary).encode())
     return summary
 
 
-def origin(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The provenance that a report shows: the last execution's, with the wall time of all."""
+def origin(manifest: dict[str, Any], curves: pd.DataFrame) -> dict[str, Any]:
+    """The provenance that a report shows: the last execution's, the seeds and wall time of all, and each execution's own."""
     executions = manifest["executions"]
     last = {key: value for key, value in executions[-1].items() if key != "seconds"} if executions else {}
     return {
         **last,
+        "seeds": sorted(int(seed) for seed in curves["seed"].unique()),
         "wall_seconds": round(sum(execution["seconds"] for execution in executions), 1),
-        "num_executions": len(executions),
+        "executions": executions,
         "config": manifest["arms"],
     }
 
