@@ -126,11 +126,11 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_leaves_no_trace_in_the_cu
 
 
 def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path) -> None:
-    broken = override(CONFIG, {"data": {"epoch_views": 32}})
+    broken = override(CONFIG, {"optimiser": {"batch_size": 256}})
     mixed = campaign(tmp_path, num_epochs=4, broken=broken, solo=CONFIG)
     failures = execute(mixed, ["broken", "solo"], Resources(cpus_per_worker=0.5), poses, [])
     assert list(failures) == ["broken"]
-    assert "batch size 64 is larger than an epoch of 32 views" in failures["broken"]
+    assert "batch size 256 is larger than an epoch of 128 views" in failures["broken"]
     assert unfinished(mixed) == ["broken"]
     expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows(mixed), expected, check_exact=True)
