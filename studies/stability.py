@@ -44,7 +44,7 @@ class Study:
     """`synthetic`, an .npz file of poses, or a folder of CMU's .asf and .amc files."""
     arms: tuple[str, ...] = ("solo", "parts", "supervised")
     """solo and parts: the paper's baseline and its part generators (--partition); supervised: a solo network trained on true
-    depths, as a reference; also left_right and five."""
+    depths, as a reference; also solo_deep (as many parameters as two parts), left_right and five."""
     campaign: str = ""
     """Name of the campaign; empty: stability-PRESET-DATA."""
     storage: str = "reports"

@@ -20,10 +20,13 @@ from tips_ray.config import (
     Weights,
     arm_config,
     fingerprint,
+    laptop,
     override,
     parts_of,
 )
+from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
+from tips_ray.seeding import stream
 
 
 def test_defaults_are_the_paper_s():
@@ -182,7 +185,7 @@ def test_arms_change_what_they_are_named_for():
     assert parts_of(arm_config(base, "solo")) == SOLO
     assert arm_config(base, "supervised").objective == "supervised"
     assert all(arm_config(base, arm).network.width == 64 for arm in ARMS)
-    with pytest.raises(ValueError, match="Unknown arm 'tips'; there are solo, parts, left_right, five, supervised"):
+    with pytest.raises(ValueError, match="Unknown arm 'tips'; there are solo, solo_deep, parts, left_right, five, supervised"):
         arm_config(base, "tips")
 
 
@@ -192,3 +195,14 @@ def test_presets_can_be_made(name):
     assert preset.num_seeds >= 3
     assert preset.num_epochs >= 1
     assert preset.config.optimiser.batch_size <= (preset.config.data.epoch_views or preset.config.optimiser.batch_size)
+
+
+@pytest.mark.parametrize("base", [Config(), laptop().config], ids=["paper", "laptop"])
+def test_a_deep_solo_has_about_as_many_parameters_as_two_parts(base):
+    counts = {}
+    for arm in ("solo", "solo_deep", "parts"):
+        config = arm_config(base, arm)
+        lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
+        counts[arm] = sum(parameter.numel() for parameter in lifter.parameters())
+    assert counts["solo_deep"] == pytest.approx(counts["parts"], rel=0.15)
+    assert counts["solo"] < 0.6 * counts["parts"]

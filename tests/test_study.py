@@ -159,7 +159,7 @@ def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--arms", "duo"], "Unknown arm 'duo'; there are solo, parts"),
+        (["--arms", "duo"], "Unknown arm 'duo'; there are solo, solo_deep, parts"),
         (["--preset", "huge"], "huge"),
         (["--no-such-field", "1"], "no-such-field"),
         (["--data", "missing.npz"], "missing.npz"),

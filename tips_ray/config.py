@@ -152,12 +152,14 @@ class Config:
 
 ARMS: dict[str, dict[str, Any]] = {
     "solo": {"partition": "solo"},
+    "solo_deep": {"partition": "solo"},
     "parts": {},
     "left_right": {"partition": "left_right"},
     "five": {"partition": "five"},
     "supervised": {"objective": "supervised", "partition": "solo"},
 }
-"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is."""
+"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is; `solo_deep` also has twice the
+residual blocks, and so about as many parameters as two parts."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,10 @@ def arm_config(base: Config, arm: str) -> Config:
     """The config of a named arm; raises ValueError for an unknown name."""
     if arm not in ARMS:
         raise ValueError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
-    return override(base, ARMS[arm])
+    config = override(base, ARMS[arm])
+    if arm == "solo_deep":
+        return override(config, {"network": {"generator_blocks": 2 * base.network.generator_blocks}})
+    return config
 
 
 def override(config: Value, changes: dict[str, Any]) -> Value:
