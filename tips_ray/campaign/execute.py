@@ -16,8 +16,8 @@ from tips_ray.campaign.plan import Campaign, Resources
 from tips_ray.campaign.runs import StoredRun
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import prepare
+from tips_ray.stability.statistics import HEADLINE_METRIC
 
-HEADLINE = "p_mpjpe_signed_mm"
 MAX_FAILURES = 2
 """How often an arm is started again after a crash; it continues from the states of its runs."""
 MAX_CONTROLLER_FAILURES = 5
@@ -111,7 +111,7 @@ def train_seeds(
     for number in range(min(pool(behind)) + 1, campaign.num_epochs + 1):
         rows = [run.advance() for run in runs if run.num_epochs < number and not run.diverged]
         everyone = [row for share in pool(rows) for row in share]
-        errors = [row[HEADLINE] for row in everyone if row["status"] != "diverged"]
+        errors = [row[HEADLINE_METRIC] for row in everyone if row["status"] != "diverged"]
         error = statistics.fmean(errors) if errors else float("nan")
         report(
             {"arm": arm, "epoch": number, "error_mm": error, "spread_mm": statistics.pstdev(errors) if errors else float("nan")}

@@ -40,7 +40,6 @@ class Campaign:
     arms: dict[str, Config]
     num_seeds: int
     num_epochs: int
-    first_seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -64,7 +63,7 @@ class Campaign:
     @property
     def seeds(self) -> list[int]:
         """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in pairs."""
-        return list(range(self.first_seed, self.first_seed + self.num_seeds))
+        return list(range(self.num_seeds))
 
 
 def unfinished(campaign: Campaign) -> list[str]:

@@ -8,13 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tips_ray.report.headline import finding, headline_rows
-from tips_ray.report.page import render
+from tips_ray.report.page import STATISTIC_LABELS, render
 from tips_ray.stability.curves import read_curves, read_manifest
 from tips_ray.stability.statistics import HEADLINE_METRIC, STATISTICS
 from tips_ray.stability.summary import summarise
 from tips_ray.storage import Storage
-
-COLUMNS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
 
 
 def publish(folder: Storage) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def print_headline(summary: dict[str, Any], console: Console) -> None:
     table.add_column("arm")
     table.add_column("seeds", justify="right")
     for statistic in STATISTICS:
-        table.add_column(COLUMNS[statistic], no_wrap=True)
+        table.add_column(STATISTIC_LABELS[statistic], no_wrap=True)
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
