@@ -16,9 +16,11 @@ from tips_ray.config import (
     Config,
     Data,
     Network,
+    Numerics,
     Optimiser,
     Weights,
     arm_config,
+    departures,
     fingerprint,
     laptop,
     override,
@@ -99,6 +101,8 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Weights, "ninety_degree", "3", r"a number in \[0, inf\)"),
         (Config, "objective", "reinforcement", "one of adversarial, supervised"),
         (Config, "evaluate_views", 0, r"a whole number in \[1, inf\)"),
+        (Numerics, "compile", "yes", "True or False"),
+        (Config, "keep_weights_in", "float64", "one of float32, float16"),
         (Config, "keep_weights_every", 0, r"a whole number in \[1, inf\)"),
     ],
 )
@@ -140,9 +144,20 @@ def test_every_field_is_in_the_fingerprint():
         {"network": {"generator_norm": "layer"}},
         {"adversary": {"renormalise": True}},
         {"optimiser": {"discriminator_learning_rate": 2e-4}},
+        {"numerics": {"bf16": True}},
+        {"keep_weights_in": "float16"},
     ]
     prints = {fingerprint(override(Config(), change)) for change in [{}, *changes]}
     assert len(prints) == len(changes) + 1
+
+
+def test_a_fingerprint_is_of_what_departs_from_the_defaults():
+    """So that a field that a later version adds, at its default, changes no fingerprint."""
+    changes = {"partition": "solo", "weights": {"legs": 0.06}, "data": {"test_subjects": ("6",)}}
+    config = override(Config(), changes)
+    assert departures(config, Config()) == changes
+    assert departures(Config(), Config()) == {}
+    assert override(Config(), departures(config, Config())) == config
 
 
 @given(reprojection=st.integers(0, 100), legs=st.floats(0, 1e3))

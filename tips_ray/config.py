@@ -128,6 +128,21 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
+class Numerics:
+    """How the same training is computed; nothing here changes more than rounding."""
+
+    compile: bool = False
+    """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
+    bf16: bool = False
+    """Multiply matrices in bfloat16 (autocast) while training; errors are always measured in float32."""
+    deterministic: bool = False
+    """Use deterministic algorithms only, so that runs on a GPU repeat bit for bit, as runs on a CPU do anyway."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
 class Config:
     """One arm: everything that decides a run's numbers, but its seed."""
 
@@ -140,10 +155,13 @@ class Config:
     network: Network = field(default_factory=Network)
     adversary: Adversary = field(default_factory=Adversary)
     optimiser: Optimiser = field(default_factory=Optimiser)
+    numerics: Numerics = field(default_factory=Numerics)
     evaluate_views: int = 1
     """Cameras from which each test pose is lifted to measure the error."""
     keep_weights_every: int = 1
     """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
+    keep_weights_in: Literal["float32", "float16"] = "float32"
+    """Precision of the weights that are kept; a run continues from full precision in any case."""
 
     def __post_init__(self) -> None:
         check_fields(self, evaluate_views="[1, inf)", keep_weights_every="[1, inf)")
@@ -250,5 +268,15 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 
 
 def fingerprint(config: Config) -> str:
-    """Short hash of a config's values."""
-    return hashlib.sha256(json.dumps(dataclasses.asdict(config), sort_keys=True).encode()).hexdigest()[:12]
+    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint."""
+    return hashlib.sha256(json.dumps(departures(config, Config()), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def departures(config: Any, default: Any) -> dict[str, Any]:
+    """The fields of a config that are not as in `default`: what `override(default, ...)` needs to make it."""
+    changed = {}
+    for entry in dataclasses.fields(config):
+        value, usual = getattr(config, entry.name), getattr(default, entry.name)
+        if value != usual:
+            changed[entry.name] = departures(value, usual) if dataclasses.is_dataclass(value) else value
+    return changed

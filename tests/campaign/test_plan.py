@@ -27,6 +27,17 @@ def test_a_campaign_may_be_continued_and_extended(tmp_path: Path) -> None:
     assert list(read_manifest(Storage(str(tmp_path / "study")))["arms"]) == ["solo", "parts"]
 
 
+def test_a_campaign_of_before_a_field_was_added_may_be_continued(tmp_path: Path) -> None:
+    plan = campaign(tmp_path)
+    claim(plan, DATA, {})
+    manifest = read_manifest(plan.folder)
+    del manifest["arms"]["solo"]["numerics"], manifest["arms"]["solo"]["network"]["negative_slope"]
+    write_manifest(plan.folder, manifest)
+    claim(plan, DATA, {})
+    claim(campaign(tmp_path, arms={"parts": Config()}), DATA, {})
+    assert read_manifest(plan.folder)["arms"]["solo"]["network"]["negative_slope"] == 0.01
+
+
 def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     claim(campaign(tmp_path), DATA, {})
     before = (tmp_path / "study" / MANIFEST).read_bytes()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tips_ray.config import Network
-from tips_ray.lifting.networks import Affine, Discriminator, Dropout, Lifter, initialise, residual_network
+from tips_ray.lifting.networks import Affine, BatchNorm, Discriminator, Dropout, Lifter, initialise, residual_network
 from tips_ray.poses.skeleton import LIFTED, PARTITIONS, partition
 from tips_ray.seeding import stream
 
@@ -61,7 +61,7 @@ def test_a_network_has_its_blocks_of_two_layers_between_two_ends(blocks):
     network = residual_network(12, 6, blocks, Network(width=8), "batch", 0.0, stream(0, "dropout"))
     linears = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
     assert linears == [(12, 8)] + [(8, 8)] * (2 * blocks) + [(8, 6)]
-    assert sum(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()) == 1 + 2 * blocks
+    assert sum(isinstance(layer, BatchNorm) for layer in network.modules()) == 1 + 2 * blocks
 
 
 def test_a_block_adds_to_what_it_is_given():
@@ -70,10 +70,45 @@ def test_a_block_adds_to_what_it_is_given():
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-        network[0][0].weight.copy_(first)
+        network[0].linear.weight.copy_(first)
         network[-1].weight.copy_(last)
     x = torch.rand(3, 4)
     torch.testing.assert_close(network(x), x @ first.T @ last.T)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_views_in_one_call_are_views_in_calls_of_their_own(training):
+    """Depths, gradients and running statistics of four views at once, against one call a view."""
+    network = Network(width=16, generator_blocks=1, discriminator_blocks=0, generator_norm="batch")
+    together, apart = (make_lifter(PARTITIONS["legs_torso"], network).double().train(training) for _ in range(2))
+    views = torch.stack([keypoints(7, seed) for seed in range(4)], dim=1).double()
+    depth = together(views)
+    by_view = torch.stack([apart(view) for view in views.unbind(1)], dim=1)
+    torch.testing.assert_close(depth, by_view)
+    loss, other = depth.cos().sum(), by_view.cos().sum()
+    gradients, others = (
+        torch.autograd.grad(value, list(lifter.parameters())) for value, lifter in ((loss, together), (other, apart))
+    )
+    torch.testing.assert_close(gradients, others)
+    torch.testing.assert_close(together.state_dict(), apart.state_dict())
+
+
+def test_batch_norm_is_pytorch_s_on_one_view():
+    ours, theirs, x = BatchNorm(6), nn.BatchNorm1d(6), torch.randn(9, 6, generator=torch.Generator().manual_seed(0))
+    for _ in range(3):
+        torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+    assert ours.running_mean.abs().min() > 0
+
+
+def test_a_norm_changes_no_weight_that_others_start_from():
+    started = [
+        {name: value for name, value in make_lifter(PARTITIONS["solo"], Network(width=8, generator_norm=norm)).named_parameters()}
+        for norm in ("batch", "layer")
+    ]
+    shared = [name for name in started[0] if name.endswith(".linear.weight")]
+    assert len(shared) == 9
+    assert all(torch.equal(started[0][name], started[1][name]) for name in shared)
 
 
 def test_affine_is_batch_norm_in_inference_mode():
@@ -120,7 +155,7 @@ def test_weights_start_within_their_bound_and_from_the_stream_alone():
             limit = layer.in_features**-0.5
             assert layer.weight.abs().max() <= limit
             assert layer.weight.abs().max() > 0.8 * limit
-            assert layer.bias.abs().max() <= limit
+            assert layer.bias is None or layer.bias.abs().max() <= limit
     weights = [torch.cat([parameter.flatten() for parameter in lifter.parameters()]) for lifter in (one, same, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])

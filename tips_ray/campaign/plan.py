@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tips_ray.config import Config
+from tips_ray.config import Config, override
 from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
 from tips_ray.storage import Storage
 
@@ -85,6 +85,8 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     if not campaign.folder.exists(MANIFEST):
         return manifest
     before = read_manifest(campaign.folder)
+    # Fields that were added since have their defaults.
+    before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
     known = {arm: config for arm, config in before["arms"].items() if arm in arms}
     changes = differences(
         {"data fingerprint": before["data"]["fingerprint"], **shared(before["arms"]), **known},

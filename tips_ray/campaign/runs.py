@@ -13,6 +13,7 @@ import torch
 
 from tips_ray.config import Config
 from tips_ray.data.views import Dataset
+from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.train import fit
 from tips_ray.stability.curves import CURVE, RUNS, run_name
 from tips_ray.storage import Storage
@@ -46,13 +47,17 @@ class StoredRun:
         epoch = next(self.epochs)
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
-        self.folder.write(weights_name(epoch.number), packed(epoch.run.lifter.state_dict()))
+        self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter)))
         self.folder.write_table(CURVE, pd.DataFrame(self.rows))
         self.folder.write(STATE, packed(epoch.run.state()))
         before = epoch.number - 1
         if before % self.config.keep_weights_every and self.folder.exists(weights_name(before)):
             self.folder.delete(weights_name(before))
         return row
+
+    def _kept(self, lifter: Lifter) -> dict[str, torch.Tensor]:
+        precision = getattr(torch, self.config.keep_weights_in)
+        return {name: value.to(precision) for name, value in lifter.state_dict().items()}
 
     def _read_state(self) -> dict[str, Any] | None:
         """Load the rows up to the last epoch that was stored whole, and that epoch's state; None for a new run."""

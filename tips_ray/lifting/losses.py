@@ -1,9 +1,10 @@
 """The terms of equations 2 to 6, unweighted, and how equations 8 and 9 weigh them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,21 +28,25 @@ def squared(predicted: KeypointsBatch, target: KeypointsBatch) -> Float[Tensor, 
     return (predicted - target).square().mean(dim=(0, 2))
 
 
-def ninety_degree(lifter: Lifter, keypoints: KeypointsBatch, depth: DepthBatch) -> Float[Tensor, " joints"]:
+def ninety_degree(answers: Sequence[DepthBatch], known: Sequence[DepthBatch]) -> Float[Tensor, " joints"]:
     """Equations 3 to 5 for each joint, summed over the three turns, mean over poses."""
-    turns = quarter_turns(keypoints, depth)
-    return torch.stack([(lifter(seen) - answer).square().mean(dim=0) for seen, answer in turns]).sum(0)
+    return torch.stack([(answer - depth).square().mean(dim=0) for answer, depth in zip(answers, known, strict=True)]).sum(0)
 
 
 def fool(logits: PerPose, adversary: Adversary) -> Float[Tensor, ""]:
     """The generators' side of equation 6 (non-saturating, or least squares)."""
-    return _score(logits, 1.0, adversary)
+    return _score(logits, logits.new_ones(()), adversary)
 
 
-def tell_apart(real: PerPose, fake: PerPose, adversary: Adversary, swapped: bool = False) -> Float[Tensor, ""]:
-    """The discriminator's side of equation 6: observed poses score `real_label`, reprojected ones 0; mean of the two."""
-    labels = (0.0, adversary.real_label) if swapped else (adversary.real_label, 0.0)
-    return (_score(real, labels[0], adversary) + _score(fake, labels[1], adversary)) / 2
+def tell_apart(real: PerPose, fake: PerPose, adversary: Adversary, swapped: Bool[Tensor, ""] | None = None) -> Float[Tensor, ""]:
+    """The discriminator's side of equation 6: observed poses score `real_label`, reprojected ones 0; mean of the two.
+
+    Where `swapped` is true it is the other way round; a tensor, so that the host need not wait to know it.
+    """
+    high, low = real.new_full((), adversary.real_label), real.new_zeros(())
+    if swapped is not None:
+        high, low = torch.where(swapped, low, high), torch.where(swapped, high, low)
+    return (_score(real, high, adversary) + _score(fake, low, adversary)) / 2
 
 
 def part_weights(parts: tuple[Part, ...], weights: Weights) -> Float[Tensor, " joints"]:
@@ -70,7 +75,7 @@ def weigh_gradient(keypoints: Keypoints, weight: Float[Tensor, " joints"]) -> Ke
     return still + weight[:, None] * (keypoints - still)
 
 
-def _score(logits: PerPose, label: float, adversary: Adversary) -> Float[Tensor, ""]:
+def _score(logits: PerPose, label: Float[Tensor, ""], adversary: Adversary) -> Float[Tensor, ""]:
     if adversary.loss == "least_squares":
         return (logits - label).square().mean()
-    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+    return functional.binary_cross_entropy_with_logits(logits, label.expand_as(logits))

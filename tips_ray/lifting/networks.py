@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tips_ray.config import Network
 from tips_ray.poses.skeleton import LIFTED, Part
@@ -20,7 +21,40 @@ class Affine(nn.Module):
         return torch.addcmul(self.bias, x, self.weight)
 
 
-NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "affine": Affine, "none": lambda width: nn.Identity()}
+class BatchNorm(nn.Module):
+    """Batch norm of (poses, *views, width), each view by statistics of its own; gives back (poses, views * width).
+
+    Several views in one call train as that many calls, one after another, would.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            mean, var = self.running_mean, self.running_var
+            return functional.batch_norm(x.flatten(0, -2), mean, var, self.weight, self.bias, eps=self.eps).view(len(x), -1)
+        views = x[0].numel() // x.shape[-1]
+        # Each view's features are features of their own; momentum 1 leaves the statistics of this batch in `mean` and `var`.
+        mean, var = self.running_mean.new_zeros(2, views * x.shape[-1])
+        weight, bias = self.weight.repeat(views), self.bias.repeat(views)
+        y = functional.batch_norm(x.flatten(1), mean, var, weight, bias, training=True, momentum=1.0, eps=self.eps)
+        with torch.no_grad():
+            for running, seen in ((self.running_mean, mean), (self.running_var, var)):
+                for one in seen.view(views, -1):
+                    running.lerp_(one, self.momentum)
+        return y
+
+
+NORMS = {"batch": BatchNorm, "layer": nn.LayerNorm, "affine": Affine, "none": lambda width: nn.Identity()}
 
 
 class Dropout(nn.Module):
@@ -34,17 +68,23 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.keep == 1.0:
             return x
-        kept = torch.rand(x.shape, generator=self.chance, device=x.device) < self.keep
-        return x * kept * (1.0 / self.keep)
+        kept = torch.rand(x.shape, generator=self.chance, device=x.device).lt_(self.keep)
+        return x * kept.mul_(1.0 / self.keep)
 
 
-class Layer(nn.Sequential):
-    """Linear, normalisation, leaky ReLU, dropout."""
+class Layer(nn.Module):
+    """Linear, normalisation, leaky ReLU, dropout of (poses, *views, inputs)."""
 
     def __init__(self, inputs: int, width: int, norm: str, dropout: float, slope: float, chance: torch.Generator) -> None:
-        super().__init__(
-            nn.Linear(inputs, width), NORMS[norm](width), nn.LeakyReLU(slope, inplace=norm != "affine"), Dropout(dropout, chance)
-        )
+        super().__init__()
+        self.linear = nn.Linear(inputs, width, bias=norm != "batch")  # batch norm would take any bias away again
+        self.norm = NORMS[norm](width)
+        self.activation = nn.LeakyReLU(slope, inplace=norm != "affine")
+        self.dropout = Dropout(dropout, chance)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.linear(x)
+        return self.dropout(self.activation(self.norm(x))).view_as(x)
 
 
 class Residual(nn.Module):
@@ -98,7 +138,7 @@ class Lifter(nn.Module):
             self.register_buffer(f"{part.name}_joints", torch.tensor(part.indices), persistent=False)
 
     def forward(self, keypoints: Keypoints) -> Depth:
-        """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2)."""
+        """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2), or (poses, views, 16, 2) of several views at once."""
         depths = [
             self.generators[part.name](keypoints.index_select(-2, self.get_buffer(f"{part.name}_joints")).flatten(-2))
             for part in self.parts
@@ -132,4 +172,6 @@ def initialise(module: nn.Module, chance: torch.Generator) -> None:
         if isinstance(layer, nn.Linear):
             limit = layer.in_features**-0.5
             nn.init.uniform_(layer.weight, -limit, limit, generator=chance)
-            nn.init.uniform_(layer.bias, -limit, limit, generator=chance)
+            # Drawn even where batch norm makes a bias pointless, so that a norm changes no other layer's draw.
+            bias = layer.weight.new_empty(layer.out_features) if layer.bias is None else layer.bias
+            nn.init.uniform_(bias, -limit, limit, generator=chance)

@@ -1,8 +1,10 @@
 """Adversarial training of part generators, an epoch at a time."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,7 @@ from tips_ray.lifting.losses import (
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
-from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate, rotate_back
+from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, reproject, rotate, rotate_back
 from tips_ray.seeding import stream
 
 STREAMS = ("shuffle", "azimuth", "elevation", "swap", "dropout")
@@ -63,6 +65,19 @@ def fit(config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | Non
             return
 
 
+@contextmanager
+def deterministic(wanted: bool) -> Iterator[None]:
+    """Let PyTorch use deterministic algorithms only, on GPUs too, if `wanted`."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(wanted or before)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 class Run:
     """One config and one seed: networks, optimisers and random streams, on the device of the dataset."""
 
@@ -84,6 +99,9 @@ class Run:
         self.lifter_optimiser = self._adam(self.lifter, rate)
         self.discriminator_optimiser = self._adam(self.discriminator, config.optimiser.discriminator_learning_rate or rate)
         self.step = self.supervised_step if config.objective == "supervised" else self.adversarial_step
+        if config.numerics.compile:
+            self.lifter.compile()
+            self.discriminator.compile()
 
     def train_epoch(self) -> dict[str, Any]:
         """One pass over the training views; returns the epoch's mean losses, accuracies and gradient norms."""
@@ -95,12 +113,15 @@ class Run:
         self.lifter.train()
         num_steps = min(data.epoch_views or len(views), len(views)) // batch
         totals: dict[str, Tensor] = {}
-        for chosen in order[: num_steps * batch].split(batch):
-            for name, value in self.step(views.keypoints[chosen], views.pose[chosen, :, 2] / views.scale[chosen, None]).items():
-                totals[name] = totals.get(name, 0) + value.detach()
+        with deterministic(self.config.numerics.deterministic):
+            for chosen in order[: num_steps * batch].split(batch):
+                step = self.step(views.keypoints[chosen], views.pose[chosen, :, 2] / views.scale[chosen, None])
+                for name, value in step.items():
+                    totals[name] = totals.get(name, 0) + value.detach()
         self._decay()
         self.epoch += 1
-        row = {name: float(total) / num_steps for name, total in totals.items()}
+        means = torch.stack(list(totals.values())).div(num_steps).tolist()  # the epoch's only wait for the device
+        row = dict(zip(totals, means, strict=True))
         seconds = time.perf_counter() - started
         status = "ok" if all(map(math.isfinite, row.values())) else "diverged"
         return {"status": status, **row, "train_seconds": seconds, "poses_per_second": num_steps * batch / seconds}
@@ -108,16 +129,18 @@ class Run:
     def adversarial_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
         """One step of discriminator and generators on 2D keypoints alone (equations 2 to 9)."""
         view = self._random_view(len(keypoints))
-        depth = self.lifter(keypoints)
+        depth = self.lift(keypoints)
         pose = lift(keypoints, depth)
         seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
         judged = self._discriminator_step(keypoints, self._shown(seen).detach())
-        again = rotate_back(lift(seen, self.lifter(seen)), view)
-        score = self.discriminator(self._shown(weigh_gradient(seen, self.adversarial_weight)))
+        turns = quarter_turns(keypoints, depth)
+        lifted, *answers = self.lift(torch.stack([seen, *(turned for turned, _ in turns)], dim=1)).unbind(1)
+        again = rotate_back(lift(seen, lifted), view)
+        score = self.judge(self._shown(weigh_gradient(seen, self.adversarial_weight)))
         terms = GeneratorTerms(
             adversarial=fool(score, self.config.adversary),  # eq 6
             reprojection=squared(reproject(again), keypoints),  # eq 2
-            ninety_degree=ninety_degree(self.lifter, keypoints, depth),  # eqs 3-5
+            ninety_degree=ninety_degree(answers, [known for _, known in turns]),  # eqs 3-5
         )
         weights = self.config.weights
         consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
@@ -132,9 +155,19 @@ class Run:
 
     def supervised_step(self, keypoints: Tensor, depth: Tensor) -> dict[str, Tensor]:
         """One step on true depths: the reference that an unsupervised lifter is held against."""
-        loss = (self.lifter(keypoints) - depth).square().mean()
+        loss = (self.lift(keypoints) - depth).square().mean()
         norm = self._descend(self.lifter, self.lifter_optimiser, loss)
         return {"loss_supervised": loss, "generator_gradient_norm": norm}
+
+    def lift(self, keypoints: Tensor) -> Tensor:
+        """Depths of keypoints (poses, *views, 16, 2), multiplied in the config's precision."""
+        with self._precision():
+            return self.lifter(keypoints).float()
+
+    def judge(self, keypoints: Tensor) -> Tensor:
+        """The discriminator's logits, multiplied in the config's precision."""
+        with self._precision():
+            return self.discriminator(keypoints).float()
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
@@ -162,10 +195,8 @@ class Run:
 
     def _discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         adversary = self.config.adversary
-        swapped = adversary.swap_labels > 0 and bool(
-            torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
-        )
-        scores = self.discriminator(torch.cat([real, fake]))
+        swapped = torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
+        scores = self.judge(torch.cat([real, fake]))
         real_score, fake_score = scores.split(len(real))
         loss = tell_apart(real_score, fake_score, adversary, swapped)
         norm = self._descend(self.discriminator, self.discriminator_optimiser, loss)
@@ -176,6 +207,9 @@ class Run:
             "fake_accuracy": (fake_score < middle).float().mean(),
             "discriminator_gradient_norm": norm,
         }
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.part_means.device.type, torch.bfloat16, enabled=self.config.numerics.bf16)
 
     def _shown(self, seen: Tensor) -> Tensor:
         """What the discriminator is shown of a reprojected pose; in observed poses the largest coordinate is 1."""

@@ -1,0 +1,45 @@
+"""How the benchmarks time rivals side by side, and how they publish what they found."""
+
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tips_ray.provenance import provenance
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def seconds_of(rivals: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
+    """Wall seconds of every call, `rounds` of each rival by turns, so that a slow moment of the machine hits all alike."""
+    for call in rivals.values():
+        for _ in range(warm_up):
+            call()
+    gc.collect()
+    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, call in rivals.items():
+            started = time.perf_counter()
+            call()
+            taken[name].append(time.perf_counter() - started)
+    return taken
+
+
+def ratio_of(taken: dict[str, list[float]], slow: str, fast: str) -> float:
+    """How many times faster `fast` is: the median over rounds of each round's ratio."""
+    return statistics.median(a / b for a, b in zip(taken[slow], taken[fast], strict=True))
+
+
+def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw: Any) -> None:
+    """Keep a result with its machine and versions in `results/NAME.json`, and print it as the last line, one JSON object.
+
+    `ratio` is what `target` is held against: it should be at least that, or with `at_least=False` at most.
+    """
+    met = ratio >= target if at_least else ratio <= target
+    result = {"name": name, "ratio": round(ratio, 3), "target": target, "met": met, **raw}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
+    print(json.dumps(result))
