@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tips_ray.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
@@ -43,3 +45,22 @@ def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
     print(json.dumps(result))
+
+
+def gemm_rate(rows: int, width: int, rounds: int = 30) -> float:
+    """FLOP/s of the three products of a square linear layer, forwards and backwards, on torch's threads."""
+    x, weight, gradient = torch.randn(rows, width), torch.randn(width, width), torch.randn(rows, width)
+
+    def products() -> tuple[torch.Tensor, ...]:
+        return x @ weight.T, gradient @ weight, gradient.T @ x
+
+    taken = seconds_of({"gemm": products}, rounds)["gemm"]
+    return 3 * 2 * rows * width**2 / statistics.median(taken)
+
+
+def copy_rate(megabytes: int = 256, rounds: int = 10) -> float:
+    """Bytes per second of a copy too large for any cache, counting what is read and what is written."""
+    source = torch.ones(megabytes * 2**18)
+    target = torch.empty_like(source)
+    taken = seconds_of({"copy": lambda: target.copy_(source)}, rounds)["copy"]
+    return 2 * source.nbytes / statistics.median(taken)

@@ -4,12 +4,10 @@ Five separate lifts; real and fake poses judged apart; a backward pass of its ow
 logged as soon as it is known. The networks are PyTorch's own layers.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from tips_ray.config import ELEVATION_DEGREES, Config, Network, Weights, parts_of
+from tips_ray.config import Config, Network, Weights, parts_of
 from tips_ray.poses.skeleton import LEGS, TORSO, Part
 
 NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": lambda width: nn.Identity()}
@@ -50,7 +48,7 @@ def discriminator(network: Network) -> nn.Sequential:
 
 
 class Plain:
-    """Trains as `tips_ray.lifting.train.Run` does, at the settings that all presets share (non-saturating loss, batch by pose)."""
+    """Trains as `tips_ray.lifting.train.Run` does, at the settings that all presets share (non-saturating loss, no decay)."""
 
     def __init__(self, config: Config) -> None:
         self.config, self.parts = config, parts_of(config)
@@ -68,11 +66,11 @@ class Plain:
             depth[:, list(part.indices)] = network(keypoints[:, list(part.indices)].flatten(1))
         return depth
 
-    def step(self, keypoints: Tensor) -> dict[str, float]:
-        """One step of the discriminator and of every generator; returns what is logged."""
-        batch, adversary, weights = len(keypoints), self.config.adversary, self.config.weights
+    def step(self, keypoints: Tensor, azimuth: Tensor, elevation: Tensor) -> dict[str, float]:
+        """One step of the discriminator and of every generator, seen anew from these angles; returns what is logged."""
+        adversary, weights = self.config.adversary, self.config.weights
         depth = self.lift(keypoints)
-        turn = rotation((2 * torch.rand(batch) - 1) * math.pi, (2 * torch.rand(batch) - 1) * math.radians(ELEVATION_DEGREES))
+        turn = rotation(azimuth, elevation)
         pose = torch.cat([keypoints, depth[..., None]], dim=-1) @ turn
         seen = pose[..., :2]
         shown = seen / seen.abs().amax(dim=(1, 2), keepdim=True) if adversary.renormalise else seen
@@ -99,7 +97,8 @@ class Plain:
         for part, network in zip(self.parts, self.generators, strict=True):
             chosen, share = list(part.indices), adversarial_share(part, weights)
             for parameter in network.parameters():
-                parameter.grad = share * parameter.grad
+                if parameter.grad is not None:
+                    parameter.grad *= share
             terms[f"reprojection_{part.name}"] = (again - keypoints)[:, chosen].square().mean()
             terms[f"ninety_degree_{part.name}"] = torch.stack([error[:, chosen].square().mean() for error in quarter]).sum()
             consistency = consistency + weights.reprojection * terms[f"reprojection_{part.name}"]

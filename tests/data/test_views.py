@@ -12,7 +12,7 @@ from scipy.stats import kstest
 from tips_ray.config import Config, Data, override
 from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Views, prepare, see
+from tips_ray.data.views import Views, prepare, scene, see
 from tips_ray.poses.metrics import best_rotation
 
 CONFIG = override(Config(), {"optimiser": {"batch_size": 64}})
@@ -70,7 +70,7 @@ def test_cameras_depend_on_seed_number_and_occasion(poses):
     assert torch.equal(views.pose[: len(poses)], see(poses, 1, seed=0).pose)  # another camera moves no other
     assert not torch.allclose(views.pose[: len(poses)], views.pose[len(poses) :])
     assert not torch.allclose(views.pose, see(poses, 2, seed=1).pose)
-    assert not torch.allclose(views.pose, see(poses, 2, seed=0, occasion=0).pose)
+    assert not torch.allclose(views.pose, scene(poses).seen_by(2, seed=0, occasion=0).pose)
 
 
 def test_keypoints_are_max_normalised_and_the_scale_restores_millimetres(poses):
@@ -84,12 +84,18 @@ def test_keypoints_are_max_normalised_and_the_scale_restores_millimetres(poses):
 
 
 def test_new_views_differ_by_epoch_and_are_the_same_when_drawn_again(poses):
-    dataset = prepare(poses, CONFIG)
-    first, second = (dataset.new_views(CONFIG.data, epoch) for epoch in (0, 1))
+    config = override(CONFIG, {"data": {"new_views_each_epoch": True}})
+    dataset = prepare(poses, config)
+    first, second = (dataset.training_views(config.data, epoch) for epoch in (0, 1))
     assert len(first) == len(second) == len(dataset.train)
-    assert torch.equal(first.pose, dataset.new_views(CONFIG.data, 0).pose)
+    assert torch.equal(first.pose, dataset.training_views(config.data, 0).pose)
     assert not torch.allclose(first.pose, second.pose)
     assert not torch.allclose(first.pose, dataset.train.pose)
+
+
+def test_views_that_are_drawn_once_are_the_same_in_every_epoch(poses):
+    dataset = prepare(poses, CONFIG)
+    assert all(dataset.training_views(CONFIG.data, epoch) is dataset.train for epoch in range(3))
 
 
 def test_train_and_test_share_no_subject(poses):

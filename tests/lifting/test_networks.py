@@ -103,7 +103,7 @@ def test_batch_norm_is_pytorch_s_on_one_view():
 
 def test_a_norm_changes_no_weight_that_others_start_from():
     started = [
-        {name: value for name, value in make_lifter(PARTITIONS["solo"], Network(width=8, generator_norm=norm)).named_parameters()}
+        dict(make_lifter(PARTITIONS["solo"], Network(width=8, generator_norm=norm)).named_parameters())
         for norm in ("batch", "layer")
     ]
     shared = [name for name in started[0] if name.endswith(".linear.weight")]

@@ -1,7 +1,7 @@
 """What cameras see of a set of poses: the 2D training input, and the 3D truth used to measure errors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,26 +46,51 @@ class Views:
         return Views(change(self.keypoints), change(self.pose), change(self.scale), change(self.action), self.actions)
 
 
-def see(poses: PoseSet, num_views: int, seed: int, occasion: object = "once") -> Views:
-    """Let `num_views` cameras look at every pose, orthographically.
+@dataclass(frozen=True)
+class Scene:
+    """Poses about their roots, and the clips around which cameras are set up."""
 
-    A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole clip; both depend only on the
-    seed, the clip's name, the camera's number and the occasion, so that adding a clip moves no other camera.
-    Views come camera by camera, each in the order of the poses.
-    """
-    centred = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).float()
+    joints: Float[Tensor, "poses 16 3"]
+    """World frame, mm, relative to the root."""
+    clip: Int[Tensor, " poses"]
+    """Index into `clips`."""
+    action: Int[Tensor, " poses"]
+    """Index into `actions`."""
+    clips: list[str]
+    actions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def to(self, device: str | torch.device) -> "Scene":
+        """The same on another device."""
+        return Scene(self.joints.to(device), self.clip.to(device), self.action.to(device), self.clips, self.actions)
+
+    def seen_by(self, num_views: int, seed: int, occasion: object = "once") -> Views:
+        """Let `num_views` cameras look at every pose, orthographically, on the scene's device.
+
+        A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole clip; both depend only on the
+        seed, the clip's name, the camera's number and the occasion, so that adding a clip moves no other camera.
+        Views come camera by camera, each in the order of the poses.
+        """
+        angles = [[_camera_angles(seed, clip, camera, occasion) for clip in self.clips] for camera in range(num_views)]
+        azimuth, elevation = self.joints.new_tensor(angles)[:, self.clip].unbind(-1)
+        pose = rotate(self.joints.expand(num_views, *self.joints.shape), View(azimuth, elevation)).flatten(0, 1)
+        keypoints, scale = max_normalise(reproject(pose))
+        return Views(keypoints, pose, scale, self.action.repeat(num_views), self.actions)
+
+
+def scene(poses: PoseSet) -> Scene:
+    """Set up a scene of all poses, on the CPU."""
+    joints = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).float()
     clips, clip_of = np.unique(poses.clip, return_inverse=True)
-    seen = []
-    for camera in range(num_views):
-        angles = np.array([_camera_angles(seed, clip, camera, occasion) for clip in clips], dtype=np.float32)
-        azimuth, elevation = torch.from_numpy(angles[clip_of]).unbind(-1)
-        seen.append(rotate(centred, View(azimuth, elevation)))
-    pose = torch.cat(seen)
-    keypoints, scale = max_normalise(reproject(pose))
-    actions = poses.actions
-    index = {name: number for number, name in enumerate(actions)}
-    action = torch.tensor([index[name] for name in poses.action.tolist()]).repeat(num_views)
-    return Views(keypoints, pose, scale, action, actions)
+    actions, action_of = np.unique(poses.action, return_inverse=True)
+    return Scene(joints, torch.from_numpy(clip_of), torch.from_numpy(action_of), clips.tolist(), actions.tolist())
+
+
+def see(poses: PoseSet, num_views: int, seed: int) -> Views:
+    """Let `num_views` cameras look at every pose of a set, as `Scene.seen_by` does."""
+    return scene(poses).seen_by(num_views, seed)
 
 
 @dataclass(frozen=True)
@@ -76,14 +101,23 @@ class Dataset:
     test: Views
     train_poses: PoseSet
     test_poses: PoseSet
+    train_scene: Scene
+    """The training poses, for cameras that are drawn in each epoch."""
 
-    def new_views(self, config: Data, epoch: int) -> Views:
-        """The training poses from cameras that only this epoch uses (the weakly supervised variant of appendix A.3)."""
-        return see(self.train_poses, config.num_views, config.seed, occasion=epoch).to(self.train.keypoints.device)
+    def training_views(self, config: Data, epoch: int) -> Views:
+        """What is trained on in an epoch, counted from 0.
+
+        With `new_views_each_epoch` (the weakly supervised variant of appendix A.3) the training poses are seen from cameras that
+        only this epoch uses, on the device, and those views are forgotten after it.
+        """
+        if config.new_views_each_epoch:
+            return self.train_scene.seen_by(config.num_views, config.seed, occasion=epoch)
+        return self.train
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same with its views on another device."""
-        return Dataset(self.train.to(device), self.test.to(device), self.train_poses, self.test_poses)
+        moved = {name: getattr(self, name).to(device) for name in ("train", "test", "train_scene")}
+        return replace(self, **moved)
 
 
 def prepare(poses: PoseSet, config: Config) -> Dataset:
@@ -107,11 +141,13 @@ def prepare(poses: PoseSet, config: Config) -> Dataset:
             f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
             f" use a batch size of at most {data.epoch_views}, or more epoch_views."
         )
+    train_scene = scene(train)
     return Dataset(
-        see(train, data.num_views, derived_seed(data.seed, "train")),
+        train_scene.seen_by(data.num_views, derived_seed(data.seed, "train")),
         see(test, config.evaluate_views, derived_seed(data.seed, "test")),
         train,
         test,
+        train_scene,
     )
 
 

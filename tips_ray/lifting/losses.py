@@ -9,8 +9,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from tips_ray.config import Adversary, Weights
-from tips_ray.lifting.networks import Lifter
-from tips_ray.poses.geometry import quarter_turns
 from tips_ray.poses.skeleton import LEGS, LIFTED, TORSO, Part
 from tips_ray.poses.types import DepthBatch, Keypoints, KeypointsBatch, PerPose
 

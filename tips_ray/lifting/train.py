@@ -107,7 +107,7 @@ class Run:
         """One pass over the training views; returns the epoch's mean losses, accuracies and gradient norms."""
         started = time.perf_counter()
         data = self.config.data
-        views = self.dataset.new_views(data, self.epoch) if data.new_views_each_epoch else self.dataset.train
+        views = self.dataset.training_views(data, self.epoch)
         batch = self.config.optimiser.batch_size
         order = torch.randperm(len(views), generator=self.chance["shuffle"], device=views.keypoints.device)
         self.lifter.train()
@@ -128,7 +128,7 @@ class Run:
 
     def adversarial_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
         """One step of discriminator and generators on 2D keypoints alone (equations 2 to 9)."""
-        view = self._random_view(len(keypoints))
+        view = self.random_view(len(keypoints))
         depth = self.lift(keypoints)
         pose = lift(keypoints, depth)
         seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
@@ -162,12 +162,22 @@ class Run:
     def lift(self, keypoints: Tensor) -> Tensor:
         """Depths of keypoints (poses, *views, 16, 2), multiplied in the config's precision."""
         with self._precision():
-            return self.lifter(keypoints).float()
+            return self.lifter(keypoints).to(keypoints.dtype)
 
     def judge(self, keypoints: Tensor) -> Tensor:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
-            return self.discriminator(keypoints).float()
+            return self.discriminator(keypoints).to(keypoints.dtype)
+
+    def random_view(self, count: int) -> View:
+        """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
+        size = count if self.config.adversary.rotation == "pose" else 1
+
+        def uniform(name: str, limit: float) -> Tensor:
+            chance = self.chance[name]
+            return (2 * torch.rand(size, generator=chance, device=chance.device) - 1) * limit
+
+        return View(uniform("azimuth", math.pi), uniform("elevation", ELEVATION))
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
@@ -214,16 +224,6 @@ class Run:
     def _shown(self, seen: Tensor) -> Tensor:
         """What the discriminator is shown of a reprojected pose; in observed poses the largest coordinate is 1."""
         return max_normalise(seen)[0] if self.config.adversary.renormalise else seen
-
-    def _random_view(self, count: int) -> View:
-        """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
-        size = count if self.config.adversary.rotation == "pose" else 1
-
-        def uniform(name: str, limit: float) -> Tensor:
-            chance = self.chance[name]
-            return (2 * torch.rand(size, generator=chance, device=chance.device) - 1) * limit
-
-        return View(uniform("azimuth", math.pi), uniform("elevation", ELEVATION))
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         settings = self.config.optimiser

@@ -1,0 +1,63 @@
+"""How near a training step at the paper's size (1024 units, 8192 poses) comes to the measured rate of matrix products.
+
+    python benchmarks/gemm.py                            # a step of the part generators takes half a minute on two cores
+    python benchmarks/gemm.py --width 128 --batch 512    # laptop size
+
+Prints the floors of the machine, by its measured products and by its measured copies, and the share that the step reaches.
+"""
+
+import argparse
+import statistics
+
+import torch
+from count import step_need
+from measure import copy_rate, gemm_rate, publish, seconds_of
+
+from tips_ray.config import arm_config, override, paper
+from tips_ray.data.synthetic import synthesise
+from tips_ray.data.views import prepare
+from tips_ray.lifting.train import Run
+
+
+def main() -> None:
+    """Measure products, copies and steps on the same threads; the published ratio is the share of the products' rate."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--arm", default="parts")
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--batch", type=int, default=8192)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    changes = {"network": {"width": given.width}, "optimiser": {"batch_size": given.batch}, "data": {"num_views": 2}}
+    config = override(arm_config(paper().config, given.arm), changes)
+    dataset = prepare(synthesise(num_poses=max(1000, given.batch)), config)
+    run, need = Run(config, dataset, seed=0), step_need(config)
+    keypoints = dataset.train.keypoints[: given.batch]
+    before = gemm_rate(given.batch, given.width, rounds=5)
+    taken = seconds_of({"step": lambda: run.step(keypoints, torch.zeros(0))}, given.rounds, warm_up=1)["step"]
+    rate = statistics.fmean([before, gemm_rate(given.batch, given.width, rounds=5)])
+    memory, seconds = copy_rate(), statistics.median(taken)
+    by_products, by_memory = need.seconds(rate, memory)
+    share = by_products / seconds
+    print(
+        f"{given.arm}, {given.width} units, {given.batch} poses: {need.flops / 1e9:,.1f} GFLOP, {need.num_bytes / 1e9:.2f} GB a step"
+        f"\nfloors: {by_products:.3g} s by products ({rate / 1e9:.1f} GFLOP/s), {by_memory:.3g} s by memory"
+        f" ({memory / 1e9:.1f} GB/s)\nmeasured: {seconds:.3g} s, {share:.0%} of the products' rate"
+    )
+    publish(
+        "gemm" if given.width == 1024 else f"gemm-{given.width}",
+        share,
+        0.7,
+        arm=given.arm,
+        threads=given.threads,
+        gflop=need.flops / 1e9,
+        gigabytes=need.num_bytes / 1e9,
+        gemm_gflops=rate / 1e9,
+        copy_gigabytes_per_second=memory / 1e9,
+        step_seconds=taken,
+    )
+
+
+if __name__ == "__main__":
+    main()
