@@ -41,9 +41,10 @@ def main() -> None:
     by_products, by_memory = need.seconds(rate, memory)
     share = by_products / seconds
     print(
-        f"{given.arm}, {given.width} units, {given.batch} poses: {need.flops / 1e9:,.1f} GFLOP, {need.num_bytes / 1e9:.2f} GB a step"
-        f"\nfloors: {by_products:.3g} s by products ({rate / 1e9:.1f} GFLOP/s), {by_memory:.3g} s by memory"
-        f" ({memory / 1e9:.1f} GB/s)\nmeasured: {seconds:.3g} s, {share:.0%} of the products' rate"
+        f"{given.arm}, {given.width} units, {given.batch} poses: {need.flops / 1e9:,.1f} GFLOP, {need.num_bytes / 1e9:.2f} GB"
+        f"\nfloors: {by_products:.3g} s by products ({rate / 1e9:.1f} GFLOP/s),"
+        f" {by_memory:.3g} s by memory ({memory / 1e9:.1f} GB/s)"
+        f"\nmeasured: {seconds:.3g} s, {share:.0%} of the products' rate"
     )
     publish(
         "gemm" if given.width == 1024 else f"gemm-{given.width}",
