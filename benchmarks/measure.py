@@ -4,7 +4,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tips_ray.provenance import provenance
 RESULTS = Path(__file__).parent / "results"
 
 
-def seconds_of(rivals: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
+def seconds_of(rivals: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
     """Wall seconds of every call, `rounds` of each rival by turns, so that a slow moment of the machine hits all alike."""
     for call in rivals.values():
         for _ in range(warm_up):

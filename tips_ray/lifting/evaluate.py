@@ -10,7 +10,7 @@ from tips_ray.data.views import Dataset, Views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.anatomy import depth_sign, right_way_out
 from tips_ray.poses.geometry import lift, mirror_depth
-from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe
+from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe_by_sign
 from tips_ray.poses.skeleton import LEGS_TORSO
 
 NUM_VOTERS = 2048
@@ -48,11 +48,11 @@ def errors(predicted: Tensor, views: Views, sign: float) -> dict[str, float]:
     """Mean errors of predicted poses (views, 16, 3) in mm, over all poses and per action."""
     target = views.pose
     upright = predicted if sign > 0 else mirror_depth(predicted)
-    proper = p_mpjpe(predicted, target)
-    signed = proper if sign > 0 else p_mpjpe(upright, target)
+    aligned = p_mpjpe_by_sign(predicted, target)
+    signed = aligned.proper if sign > 0 else aligned.mirrored
     per_pose = {
-        "p_mpjpe_mm": proper,
-        "p_mpjpe_reflected_mm": p_mpjpe(predicted, target, reflection=True),
+        "p_mpjpe_mm": aligned.proper,
+        "p_mpjpe_reflected_mm": aligned.reflected,
         "p_mpjpe_signed_mm": signed,
         "n_mpjpe_mm": n_mpjpe(upright, target),
         "mpjpe_mm": mpjpe(upright, target),

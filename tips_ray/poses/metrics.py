@@ -3,31 +3,61 @@
 Inputs have any leading dimensions, float32 or float64. All functions raise ValueError for non-finite input, so that a NaN never
 passes for an error, and for poses that differ in shape or type. Degenerate poses (collinear, coincident, all zero) give finite
 values: where no scale is defined it is 0, and where several rotations fit equally well one of them is taken, since they give the
-same squared error.
+same squared error. The errors have no gradients, and need little memory beyond themselves for any number of poses.
 """
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+from tips_ray.poses.alignment import similarity_errors
+from tips_ray.poses.blocks import by_blocks
+from tips_ray.poses.procrustes import best_rotation, procrustes, ratio, unit
 from tips_ray.poses.types import PerPose, Pose
+
+__all__ = [
+    "AUC_THRESHOLDS_MM",
+    "PMpjpe",
+    "auc",
+    "best_rotation",
+    "mpjpe",
+    "n_mpjpe",
+    "p_mpjpe",
+    "p_mpjpe_by_sign",
+    "pck",
+    "procrustes",
+]
 
 AUC_THRESHOLDS_MM = tuple(map(float, range(0, 151, 5)))
 """MPI-INF-3DHP's thresholds: 0, 5, ..., 150 mm."""
 
 
+class PMpjpe(NamedTuple):
+    """P-MPJPE of predictions whose depths may have the wrong sign."""
+
+    proper: PerPose
+    """Rotation only: `p_mpjpe(predicted, target)`."""
+    mirrored: PerPose
+    """Rotation only, of the prediction turned inside out: `p_mpjpe(mirror_depth(predicted), target)`."""
+    reflected: PerPose
+    """Of the two, the one with the smaller squared error: `p_mpjpe(predicted, target, reflection=True)`."""
+
+
 def mpjpe(predicted: Pose, target: Pose) -> PerPose:
     """Mean distance of the joints (Human3.6M protocol I); both poses are taken as they are, root-centred by convention."""
-    _check(predicted, target)
-    return _distances(predicted, target).mean(-1)
+    return by_blocks(lambda guess, truth: _distances(guess, truth).mean(0), predicted, target)
 
 
 def n_mpjpe(predicted: Pose, target: Pose) -> PerPose:
     """MPJPE after the least-squares scale (Rhodin et al., CVPR 2018), negative for a prediction that points the other way."""
-    _check(predicted, target)
-    predicted = _unit(predicted)
-    scale = _ratio((predicted * target).sum((-2, -1)), predicted.square().sum((-2, -1)))
-    return _distances(predicted * scale[..., None, None], target).mean(-1)
+
+    def scaled(guess: Tensor, truth: Tensor) -> Tensor:
+        guess = unit(guess, dim=(0, 1))
+        scale = ratio((guess * truth).sum((0, 1)), guess.square().sum((0, 1)))
+        return _distances(guess.mul_(scale), truth).mean(0)
+
+    return by_blocks(scaled, predicted, target)
 
 
 def p_mpjpe(predicted: Pose, target: Pose, reflection: bool = False) -> PerPose:
@@ -36,71 +66,46 @@ def p_mpjpe(predicted: Pose, target: Pose, reflection: bool = False) -> PerPose:
     With `reflection` the alignment may also mirror the pose. That hides a wrong depth sign, and numbers with and without it
     are not comparable.
     """
-    return _distances(procrustes(predicted, target, reflection), target).mean(-1)
+    if reflection:
+        return p_mpjpe_by_sign(predicted, target).reflected
+    return by_blocks(lambda guess, truth: similarity_errors(guess, truth, (1,))[0][0], predicted, target, _aligned_by_svd)
 
 
-def procrustes(predicted: Pose, target: Pose, reflection: bool = False) -> Pose:
-    """`predicted` moved onto `target` by the least-squares similarity (Umeyama, PAMI 1991)."""
-    _check(predicted, target)
-    moved, goal = _unit(_centred(predicted)), _centred(target)
-    rotated = moved @ best_rotation(moved, goal, reflection)
-    scale = _ratio((rotated * goal).sum((-2, -1)), moved.square().sum((-2, -1)))
-    return scale[..., None, None] * rotated + target.mean(-2, keepdim=True)
+def p_mpjpe_by_sign(predicted: Pose, target: Pose) -> PMpjpe:
+    """P-MPJPE of the predictions, of their mirror images, and of whichever fits better, from one decomposition."""
 
+    def aligned(guess: Tensor, truth: Tensor) -> Tensor:
+        (proper, mirrored), trace = similarity_errors(guess, truth, (1, -1))
+        return torch.stack([proper, mirrored, torch.where(trace[1] > trace[0], mirrored, proper)])
 
-def best_rotation(moved: Pose, goal: Pose, reflection: bool = False) -> Float[Tensor, "*poses 3 3"]:
-    """The orthogonal matrix R for which `moved @ R` is nearest to `goal`; without `reflection` its determinant is +1.
+    def aligned_by_svd(guess: Tensor, truth: Tensor) -> Tensor:
+        either = _aligned_by_svd(guess, truth, reflection=True)
+        return torch.stack([_aligned_by_svd(guess, truth), _aligned_by_svd(-guess, truth), either])
 
-    Where a pose is flat or collinear and leaves R open, R is one of those that fit equally well.
-    """
-    left, _, right = torch.linalg.svd(moved.mT @ goal)
-    if not reflection:
-        left = torch.cat([left[..., :2], left[..., 2:] * torch.det(left @ right).sign()[..., None, None]], dim=-1)
-    return left @ right
+    return PMpjpe(*by_blocks(aligned, predicted, target, aligned_by_svd))
 
 
 def pck(predicted: Pose, target: Pose, threshold: float = 150.0) -> PerPose:
     """Share of joints nearer than `threshold` (strictly, as MPI-INF-3DHP's evaluation), in the unit of the poses."""
-    _check(predicted, target)
-    return (_distances(predicted, target) < threshold).to(predicted.dtype).mean(-1)
+    return auc(predicted, target, (threshold,))
 
 
 def auc(predicted: Pose, target: Pose, thresholds: tuple[float, ...] = AUC_THRESHOLDS_MM) -> PerPose:
     """Mean PCK over the thresholds, MPI-INF-3DHP's area under the curve."""
-    _check(predicted, target)
-    distances = _distances(predicted, target)
-    limits = torch.as_tensor(thresholds, dtype=distances.dtype, device=distances.device)
-    return (distances[..., None] < limits).to(predicted.dtype).mean((-2, -1))
+
+    def near(guess: Tensor, truth: Tensor) -> Tensor:
+        distances = _distances(guess, truth)
+        return torch.stack([(distances < threshold).to(distances.dtype).mean(0) for threshold in thresholds]).mean(0)
+
+    return by_blocks(near, predicted, target)
 
 
 def _distances(predicted: Tensor, target: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(predicted - target, dim=-1)
+    """Of the joints of poses (3, joints, poses), which it overwrites."""
+    return predicted.sub_(target).square_().sum(0).sqrt_()
 
 
-def _centred(pose: Tensor) -> Tensor:
-    return pose - pose.mean(-2, keepdim=True)
-
-
-def _unit(pose: Tensor) -> Tensor:
-    """The pose scaled to a largest coordinate of 1, so that no square of it over- or underflows; a zero pose stays zero."""
-    largest = pose.abs().amax((-2, -1), keepdim=True)
-    return pose / torch.where(largest > 0, largest, torch.ones_like(largest))
-
-
-def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """The quotient, and 0 where the denominator is 0: a pose that is a single point has no scale."""
-    defined = denominator > 0
-    return torch.where(defined, numerator / torch.where(defined, denominator, torch.ones_like(denominator)), 0.0)
-
-
-def _check(predicted: Tensor, target: Tensor) -> None:
-    if predicted.shape != target.shape or predicted.ndim < 2 or predicted.shape[-1] != 3 or predicted.shape[-2] == 0:
-        raise ValueError(
-            f"The poses have shapes {tuple(predicted.shape)} and {tuple(target.shape)};"
-            " give two of the same shape (..., joints, 3)."
-        )
-    if predicted.dtype != target.dtype or not predicted.is_floating_point():
-        raise ValueError(f"The poses are of {predicted.dtype} and {target.dtype}; give two of the same type, float32 or float64.")
-    for name, pose in {"predicted": predicted, "target": target}.items():
-        if not torch.isfinite(pose).all():
-            raise ValueError(f"The {name} poses hold NaN or infinity; an error is defined for finite poses only.")
+def _aligned_by_svd(predicted: Tensor, target: Tensor, reflection: bool = False) -> Tensor:
+    """P-MPJPE in float64, right also for degenerate, huge and tiny poses (n, joints, 3)."""
+    predicted, target = predicted.double(), target.double()
+    return torch.linalg.vector_norm(procrustes(predicted, target, reflection) - target, dim=-1).mean(-1)
