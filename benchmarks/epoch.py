@@ -20,6 +20,7 @@ from tips_ray.campaign.runs import STATE, StoredRun, weights_name
 from tips_ray.config import Data, arm_config, laptop, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.storage import Storage
 
 
@@ -37,6 +38,7 @@ class Options:
 def main(options: Options) -> None:
     """Publish the share of an epoch that is not training, as the median over epochs but the first."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     config = arm_config(laptop().config, options.arm)
     config = override(config, {"data": options.data, "keep_weights_in": options.keep_weights_in})
     dataset = prepare(load_poses(options.poses), config)

@@ -34,9 +34,11 @@ def train(num_epochs: int) -> None:
     from tips_ray.config import laptop, override
     from tips_ray.data.synthetic import synthesise
     from tips_ray.data.views import prepare
+    from tips_ray.lifting.memory import keep_freed_memory
     from tips_ray.storage import Storage
 
     torch.set_num_threads(1)
+    keep_freed_memory()  # as in a campaign, though it costs memory
     poses = synthesise(num_poses=NUM_POSES * 4 // 3)  # a quarter of the subjects is held out
     config = override(laptop().config, {"data": {"max_train_poses": NUM_POSES, "epoch_views": 8192}})
     dataset = prepare(poses, config)

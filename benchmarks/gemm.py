@@ -16,6 +16,7 @@ from measure import copy_rate, gemm_rate, publish, seconds_of
 from tips_ray.config import arm_config, override, paper
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(given.threads)
     changes = {"network": {"width": given.width}, "optimiser": {"batch_size": given.batch}, "data": {"num_views": 2}}
     config = override(arm_config(paper().config, given.arm), changes)

@@ -19,6 +19,7 @@ from tips_ray.config import arm_config, laptop, override
 from tips_ray.data.poseset import PoseSet, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run, fit
 
 CONFIG = override(arm_config(laptop().config, "solo"), {"data": {"num_views": 1, "epoch_views": None, "test_subjects": ["S1"]}})
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 4, 8])
     given = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     poses = synthesise(num_poses=30_000)
     by_poses, by_seeds = {}, {}
     for count in given.poses:

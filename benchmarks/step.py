@@ -2,26 +2,33 @@
 
     python benchmarks/step.py
 
-Both train side by side, step by step in turns, on the same poses. Before that, they are shown to be the same training: from the
-same weights, without dropout, in double precision, their losses and gradient norms agree over some steps.
+Rivals train on the same poses in processes of their own, a step each in turns. Before that, they are shown to be the same
+training: from the same weights, without dropout, in double precision, their losses and gradient norms agree over some steps.
+The floor is the time of the step's matrix products alone, at the rate measured on the same threads.
 """
 
 import argparse
 import itertools
+import multiprocessing
 import statistics
+import time
+from multiprocessing.connection import Connection
 
 import torch
 from count import step_need
-from measure import gemm_rate, publish, ratio_of, seconds_of
+from measure import gemm_rate, publish, ratio_of
 from plain import Plain
-from torch import Tensor, nn
+from torch import nn
 
 from tips_ray.config import Config, arm_config, laptop, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 
 ARMS = ("parts", "solo")
+RIVALS = ("plain", "ours", "ours_bf16")
+WARM_UP = 20
 LOGGED = ("loss_discriminator", "loss_adversarial", "generator_gradient_norm")
 
 
@@ -49,30 +56,51 @@ def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
     for keypoints in dataset.train.keypoints.double().split(config.optimiser.batch_size)[:steps]:
         ours = run.step(keypoints, keypoints[..., 0])
         theirs = plain.step(keypoints, *same_chance.random_view(len(keypoints)))
-        worst = max(worst, *(abs(float(ours[name]) / theirs[name] - 1) for name in LOGGED))
+        worst = max(worst, *(abs(ours[name].item() / theirs[name] - 1) for name in LOGGED))
     torch.set_default_dtype(torch.float32)
     return worst
 
 
-def milliseconds(config: Config, dataset: Dataset, rounds: int) -> tuple[dict[str, float], float, float]:
-    """Median times of a step, and the ratios of plain to ours in float32 and with bfloat16 products."""
-    run, reduced = (Run(override(config, {"numerics": {"bf16": bf16}}), dataset, seed=0) for bf16 in (False, True))
+def rival(name: str, config: Config, threads: int, requests: Connection) -> None:
+    """A process of its own that trains one way, a step at each request, and answers with its seconds."""
+    torch.set_num_threads(threads)
+    dataset = prepare(synthesise(num_poses=10_000), config)
+    run = Run(override(config, {"numerics": {"bf16": name == "ours_bf16"}}), dataset, seed=0)
     plain = plain_like(run)
-    batches = itertools.cycle(dataset.train.keypoints.split(config.optimiser.batch_size)[:-1])
+    if name != "plain":
+        keep_freed_memory()
+    for keypoints in itertools.cycle(dataset.train.keypoints.split(config.optimiser.batch_size)[:-1]):
+        if requests.recv() == "end":
+            return
+        started = time.perf_counter()
+        if name == "plain":
+            plain.step(keypoints, *run.random_view(len(keypoints)))
+        else:
+            run.step(keypoints, torch.zeros(0))
+        requests.send(time.perf_counter() - started)
 
-    def views() -> tuple[Tensor, Tensor, Tensor]:
-        keypoints = next(batches)
-        azimuth, elevation = run.random_view(len(keypoints))
-        return keypoints, azimuth, elevation
 
-    rivals = {
-        "plain": lambda: plain.step(*views()),
-        "ours": lambda: run.step(next(batches), torch.zeros(0)),
-        "ours_bf16": lambda: reduced.step(next(batches), torch.zeros(0)),
-    }
-    taken = seconds_of(rivals, rounds, warm_up=10)
-    times = {name: round(1e3 * statistics.median(values), 2) for name, values in taken.items()}
-    return times, ratio_of(taken, "plain", "ours"), ratio_of(taken, "plain", "ours_bf16")
+def race(config: Config, threads: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of every rival's steps, taken by turns."""
+    context = multiprocessing.get_context("spawn")
+    lines, processes = {}, []
+    for name in RIVALS:
+        lines[name], theirs = context.Pipe()
+        processes.append(context.Process(target=rival, args=(name, config, threads, theirs)))
+        processes[-1].start()
+
+    def step(name: str) -> None:
+        lines[name].send("step")
+        taken[name].append(lines[name].recv())
+
+    taken: dict[str, list[float]] = {name: [] for name in RIVALS}
+    for _ in range(WARM_UP + rounds):
+        for name in RIVALS:
+            step(name)
+    for name, process in zip(RIVALS, processes, strict=True):
+        lines[name].send("end")
+        process.join()
+    return {name: seconds[WARM_UP:] for name, seconds in taken.items()}
 
 
 def main() -> None:
@@ -80,31 +108,26 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
-    poses, rows = synthesise(num_poses=10_000), []
+    rows = []
     for arm in ARMS:
         config = arm_config(laptop().config, arm)
-        dataset = prepare(poses, config)
-        differ = disagreement(config, dataset)
+        differ = disagreement(config, prepare(synthesise(num_poses=10_000), config))
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            times, ratio, ratio_bf16 = milliseconds(config, dataset, rounds)
             need, rate = step_need(config), gemm_rate(4 * config.optimiser.batch_size, config.network.width)
+            taken = race(config, threads, rounds)
+            ms = {name: 1e3 * statistics.median(seconds) for name, seconds in taken.items()}
+            ratio, ratio_bf16 = ratio_of(taken, "plain", "ours"), ratio_of(taken, "plain", "ours_bf16")
             floor = 1e3 * need.flops / rate
-            rows.append(
-                {"arm": arm, "threads": threads, "disagreement": differ, "ms": times, "ratio": ratio, "ratio_bf16": ratio_bf16}
-                | {
-                    "gflop": need.flops / 1e9,
-                    "gemm_gflops": rate / 1e9,
-                    "floor_ms": floor,
-                    "ratio_at_floor": times["plain"] / floor,
-                }
-            )
             print(
-                f"{arm}, {threads} thread(s): plain {times['plain']:.1f} ms, ours {times['ours']:.1f} ms ({ratio:.2f}x),"
-                f" with bf16 {times['ours_bf16']:.1f} ms ({ratio_bf16:.2f}x);"
-                f" products alone {floor:.1f} ms; differ by {differ:.0e}"
+                f"{arm}, {threads} thread(s): plain {ms['plain']:.1f} ms, ours {ms['ours']:.1f} ms ({ratio:.2f}x),"
+                f" with bf16 {ms['ours_bf16']:.1f} ms ({ratio_bf16:.2f}x);"
+                f" products alone {floor:.1f} ms ({ms['plain'] / floor:.2f}x); differ by {differ:.0e}",
+                flush=True,
             )
-    publish("step", rows[0]["ratio"], 2.0, rows=rows)
+            rows.append({"arm": arm, "threads": threads, "ms": ms, "ratio": ratio, "ratio_bf16": ratio_bf16})
+            rows[-1] |= {"disagreement": differ, "gflop": need.flops / 1e9, "gemm_gflops": rate / 1e9, "floor_ms": floor}
+    publish("step", rows[0]["ratio"], 2.0, ratio_bf16=rows[0]["ratio_bf16"], rows=rows)
 
 
 if __name__ == "__main__":

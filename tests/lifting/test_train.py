@@ -240,6 +240,18 @@ print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(sy
     assert numbers(json.loads(printed)) == pytest.approx(numbers(epochs(plain, dataset, 2)), rel=1e-3)
 
 
+@pytest.mark.parametrize("norm", ["batch", "layer", "affine", "none"])
+@pytest.mark.parametrize("objective", ["adversarial", "supervised"])
+def test_gradients_lie_in_memory_as_their_parameters_do(dataset, norm, objective):
+    """Fused Adam on a CPU reads gradients as if they did, and would take a transposed one for another (PyTorch 2.13)."""
+    changes = {"objective": objective, "network": {"generator_norm": norm, "discriminator_norm": norm}}
+    run = Run(override(TINY, changes), dataset, 0)
+    run.step(dataset.train.keypoints[:64], dataset.train.pose[:64, :, 2])
+    modules = [run.lifter] if objective == "supervised" else [run.lifter, run.discriminator]
+    parameters = [parameter for module in modules for parameter in module.parameters()]
+    assert [parameter.grad.stride() for parameter in parameters] == [parameter.stride() for parameter in parameters]
+
+
 class NoWaiting(TorchDispatchMode):
     """Refuses every operation for which a host must wait for its device: reading a value, or a shape that depends on values."""
 

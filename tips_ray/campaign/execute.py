@@ -16,6 +16,7 @@ from tips_ray.campaign.plan import Campaign, Resources
 from tips_ray.campaign.runs import StoredRun
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import prepare
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.stability.statistics import HEADLINE_METRIC
 
 MAX_FAILURES = 2
@@ -104,6 +105,7 @@ def train_seeds(
     """Advance this process's runs side by side, an epoch at a time; pool the rows of all processes and report their mean."""
     campaign: Campaign = shared["campaign"]
     torch.set_num_threads(max(1, int(shared["resources"].cpus_per_worker)))
+    keep_freed_memory()
     config = campaign.arms[arm]
     dataset = prepare(ray.get(shared["poses"]), config).to(device)
     runs = [StoredRun(campaign.folder, arm, seed, config, dataset) for seed in seeds]

@@ -45,7 +45,7 @@ class BatchNorm(nn.Module):
         views = x[0].numel() // x.shape[-1]
         # Each view's features are features of their own; momentum 1 leaves the statistics of this batch in `mean` and `var`.
         mean, var = self.running_mean.new_zeros(2, views * x.shape[-1])
-        weight, bias = self.weight.repeat(views), self.bias.repeat(views)
+        weight, bias = (self.weight, self.bias) if views == 1 else (self.weight.repeat(views), self.bias.repeat(views))
         y = functional.batch_norm(x.flatten(1), mean, var, weight, bias, training=True, momentum=1.0, eps=self.eps)
         with torch.no_grad():
             for running, seen in ((self.running_mean, mean), (self.running_var, var)):
