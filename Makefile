@@ -23,8 +23,7 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/data_speed.py
-	$(BIN)/python benchmarks/study_cost.py
+	$(BIN)/python benchmarks
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -3,20 +3,21 @@
 python benchmarks/data_speed.py
 """
 
-import json
+import statistics
 import time
 
+from measure import publish
 from tips_ray.data.synthetic import synthesise
 
 
 def main() -> None:
-    """Print the median of three timings as one JSON object."""
+    """Print the median of three timings ."""
     seconds = []
     for seed in range(3):
         started = time.perf_counter()
         poses = synthesise(30_000, seed=seed)
         seconds.append(time.perf_counter() - started)
-    print(json.dumps({"name": "synthetic_poses", "poses": len(poses), "seconds": round(sorted(seconds)[1], 2), "target": 5.0}))
+    publish("synthetic_poses", statistics.median(seconds), 5.0, at_least=False, unit="s", poses=len(poses), seconds=seconds)
 
 
 if __name__ == "__main__":

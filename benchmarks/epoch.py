@@ -14,8 +14,8 @@ from typing import Annotated
 
 import torch
 import tyro
-from measure import publish
 
+from measure import publish
 from tips_ray.campaign.runs import STATE, StoredRun, weights_name
 from tips_ray.config import Data, arm_config, laptop, override
 from tips_ray.data.load import load_poses

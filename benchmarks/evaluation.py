@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from measure import publish, ratio_of, seconds_of
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from measure import publish, ratio_of, seconds_of
 from tips_ray.data.poseset import root_centred
 from tips_ray.data.synthetic import synthesise
 from tips_ray.poses.metrics import p_mpjpe, p_mpjpe_by_sign

@@ -10,9 +10,9 @@ import argparse
 import statistics
 
 import torch
+
 from count import step_need
 from measure import copy_rate, gemm_rate, publish, seconds_of
-
 from tips_ray.config import arm_config, override, paper
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare

@@ -41,7 +41,7 @@ def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw
     `ratio` is what `target` is held against: it should be at least that, or with `at_least=False` at most.
     """
     met = ratio >= target if at_least else ratio <= target
-    result = {"name": name, "ratio": round(ratio, 3), "target": target, "met": met, **raw}
+    result = {"name": name, "ratio": round(ratio, 3), "target": target, "at_least": at_least, "met": met, **raw}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
     print(json.dumps(result))

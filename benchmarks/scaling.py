@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 import torch
-from measure import publish
 
+from measure import publish
 from tips_ray.config import arm_config, laptop, override
 from tips_ray.data.poseset import PoseSet, make_poseset
 from tips_ray.data.synthetic import synthesise

@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from count import step_need
-from measure import gemm_rate, publish, ratio_of, seconds_of
 from torch import Tensor, nn
 from torch.nn import functional
 
+from count import step_need
+from measure import gemm_rate, publish, ratio_of, seconds_of
 from tips_ray.config import Config, arm_config, laptop, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare

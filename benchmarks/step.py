@@ -15,11 +15,11 @@ import time
 from multiprocessing.connection import Connection
 
 import torch
+from torch import nn
+
 from count import step_need
 from measure import gemm_rate, publish, ratio_of
 from plain import Plain
-from torch import nn
-
 from tips_ray.config import Config, arm_config, laptop, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare

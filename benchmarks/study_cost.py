@@ -9,7 +9,7 @@ which no core of the critical path trains or evaluates: start-up, scheduling, st
 
 import argparse
 import heapq
-import json
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -17,10 +17,12 @@ import threading
 import time
 from pathlib import Path
 
+from measure import publish
 from tips_ray.stability.curves import read_curves, read_manifest
 from tips_ray.storage import Storage
 
 SECONDS_BETWEEN_SAMPLES = 0.5
+TARGET_MINUTES = {"quick": 6.0, "laptop": 25.0}
 
 
 def available_gb() -> float:
@@ -44,10 +46,13 @@ def makespan(campaign: Storage) -> float:
 
 
 def main() -> None:
-    """Run the study that the options name and print its cost as one JSON object."""
+    """Run the study that the options name and publish its cost."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--keep", help="folder for the campaign, which is thrown away otherwise")
     given, passed_on = parser.parse_known_args()
+    preset = next((after for word, after in itertools.pairwise(passed_on) if word == "--preset"), "quick")
+    if preset not in TARGET_MINUTES:
+        parser.error(f"there is no target for the preset {preset!r}; give {' or '.join(TARGET_MINUTES)}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or scratch
         lows = [available_gb()]
@@ -68,13 +73,17 @@ def main() -> None:
         if study.returncode:
             raise SystemExit(study.returncode)
         training = makespan(Storage(folder) / "cost")
-    cost = {
-        "name": "study_cost",
-        "options": passed_on,
-        "wall_seconds": round(wall),
-        "memory_gb": round(lows[0] - min(lows), 2),
-    }
-    print(json.dumps({**cost, "training_seconds": round(training), "ray_share": round(1 - training / wall, 3)}))
+    publish(
+        f"study_{preset}",
+        wall / 60,
+        TARGET_MINUTES[preset],
+        at_least=False,
+        unit="min",
+        options=passed_on,
+        memory_gb=round(lows[0] - min(lows), 2),
+        training_seconds=round(training),
+        ray_share=round(1 - training / wall, 3),
+    )
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import io
 import itertools
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.stability.curves import CURVE, read_curves
+from tips_ray.stability.curves import CURVE, RUNS, read_curves
 from tips_ray.storage import Storage
 
 CONFIG = Config(
@@ -93,3 +94,21 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
     assert choose_epoch(curve, "best", "solo-seed0")["epoch"] == curve["p_mpjpe_signed_mm"].idxmin() + 1
     with pytest.raises(ValueError, match=r"no weights of epoch '7'.*kept: 1 to 3"):
         evaluate_saved(campaign.folder, poses, "7")
+
+
+def test_weights_may_be_kept_in_half_precision_while_the_run_goes_on_in_full(tmp_path: Path) -> None:
+    poses = synthesise(num_poses=400)
+    halves = override(CONFIG, {"keep_weights_in": "float16"})
+    dataset = prepare(poses, halves)
+    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": halves}, 1, 2)
+    write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
+    StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
+    second = StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
+    full = StoredRun(Storage(str(tmp_path / "full")), "solo", 0, CONFIG, dataset)
+    expected = [full.advance() for _ in range(2)][1]
+    assert second["p_mpjpe_signed_mm"] == expected["p_mpjpe_signed_mm"]
+    found = evaluate_saved(campaign.folder, dataset.test_poses)["p_mpjpe_signed_mm"].iloc[0]
+    assert found == pytest.approx(expected["p_mpjpe_signed_mm"], abs=0.1)
+    assert found != expected["p_mpjpe_signed_mm"]
+    kept = torch.load(io.BytesIO((campaign.folder / RUNS / "solo-seed0").read(weights_name(2))), weights_only=True)
+    assert {value.dtype for value in kept.values()} == {torch.float16}
