@@ -1,6 +1,7 @@
 """Runs all benchmarks, a quarter of an hour on two cores, and prints what they found as a table: make bench."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 SCRIPTS = ("data_speed", "evaluation", "step", "gemm", "seeds", "epoch", "footprint", "scaling", "study_cost")
+LIVE = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 def main() -> int:
@@ -18,7 +20,7 @@ def main() -> int:
     for name in SCRIPTS:
         print(f"\n== {name}", flush=True)
         script = Path(__file__).with_name(f"{name}.py")
-        with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=LIVE) as process:
             found = [show(line) for line in process.stdout or ()]
         failed += [name] if process.returncode else []
         for result in filter(None, found):

@@ -2,7 +2,10 @@
 
 import gc
 import json
+import os
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +15,7 @@ import torch
 
 from tips_ray.provenance import provenance
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("TIPS_RAY_RESULTS", Path(__file__).parent / "results"))
 
 
 def seconds_of(rivals: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
@@ -42,8 +45,11 @@ def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw
     """
     met = ratio >= target if at_least else ratio <= target
     result = {"name": name, "ratio": round(ratio, 3), "target": target, "at_least": at_least, "met": met, **raw}
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps({**result, "provenance": provenance() | {"command": command}}, indent=1) + "\n"
+    )
     print(json.dumps(result))
 
 

@@ -13,6 +13,7 @@ import multiprocessing
 import statistics
 import time
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +28,14 @@ from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 
 ARMS = ("parts", "solo")
-RIVALS = ("plain", "ours", "ours_bf16")
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "without dropout": {"network": {"discriminator_dropout": 0.0}},
+    "without batch norm": {"network": {"generator_norm": "none"}},
+    "8 units wide": {"network": {"width": 8}},
+    "compiled": {"numerics": {"compile": True}},
+}
+"""What a step's time is made of, and what a compiler does to it."""
 WARM_UP = 20
 LOGGED = ("loss_discriminator", "loss_adversarial", "generator_gradient_norm")
 
@@ -65,7 +73,7 @@ def rival(name: str, config: Config, threads: int, requests: Connection) -> None
     """A process of its own that trains one way, a step at each request, and answers with its seconds."""
     torch.set_num_threads(threads)
     dataset = prepare(synthesise(num_poses=10_000), config)
-    run = Run(override(config, {"numerics": {"bf16": name == "ours_bf16"}}), dataset, seed=0)
+    run = Run(config, dataset, seed=0)
     plain = plain_like(run)
     if name != "plain":
         keep_freed_memory()
@@ -80,25 +88,21 @@ def rival(name: str, config: Config, threads: int, requests: Connection) -> None
         requests.send(time.perf_counter() - started)
 
 
-def race(config: Config, threads: int, rounds: int) -> dict[str, list[float]]:
+def race(rivals: dict[str, Config], threads: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of every rival's steps, taken by turns."""
     context = multiprocessing.get_context("spawn")
     lines, processes = {}, []
-    for name in RIVALS:
+    for name, config in rivals.items():
         lines[name], theirs = context.Pipe()
         processes.append(context.Process(target=rival, args=(name, config, threads, theirs)))
         processes[-1].start()
-
-    def step(name: str) -> None:
-        lines[name].send("step")
-        taken[name].append(lines[name].recv())
-
-    taken: dict[str, list[float]] = {name: [] for name in RIVALS}
+    taken: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(WARM_UP + rounds):
-        for name in RIVALS:
-            step(name)
-    for name, process in zip(RIVALS, processes, strict=True):
-        lines[name].send("end")
+        for name, line in lines.items():
+            line.send("step")
+            taken[name].append(line.recv())
+    for line, process in zip(lines.values(), processes, strict=True):
+        line.send("end")
         process.join()
     return {name: seconds[WARM_UP:] for name, seconds in taken.items()}
 
@@ -115,7 +119,8 @@ def main() -> None:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             need, rate = step_need(config), gemm_rate(4 * config.optimiser.batch_size, config.network.width)
-            taken = race(config, threads, rounds)
+            rivals = {"plain": config, "ours": config, "ours_bf16": override(config, {"numerics": {"bf16": True}})}
+            taken = race(rivals, threads, rounds)
             ms = {name: 1e3 * statistics.median(seconds) for name, seconds in taken.items()}
             ratio, ratio_bf16 = ratio_of(taken, "plain", "ours"), ratio_of(taken, "plain", "ours_bf16")
             floor = 1e3 * need.flops / rate
@@ -127,7 +132,11 @@ def main() -> None:
             )
             rows.append({"arm": arm, "threads": threads, "ms": ms, "ratio": ratio, "ratio_bf16": ratio_bf16})
             rows[-1] |= {"disagreement": differ, "gflop": need.flops / 1e9, "gemm_gflops": rate / 1e9, "floor_ms": floor}
-    publish("step", rows[0]["ratio"], 2.0, ratio_bf16=rows[0]["ratio_bf16"], rows=rows)
+    config = arm_config(laptop().config, ARMS[0])
+    shares = race({name: override(config, changes) for name, changes in VARIANTS.items()}, 1, rounds)
+    variants = {name: 1e3 * statistics.median(seconds) for name, seconds in shares.items()}
+    print(f"{ARMS[0]}, 1 thread:", ", ".join(f"{name} {ms:.1f} ms" for name, ms in variants.items()))
+    publish("step", rows[0]["ratio"], 2.0, ratio_bf16=rows[0]["ratio_bf16"], rows=rows, variants_ms=variants)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""Benchmarks run, on tiny sizes, and what they hold against each other does the same."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def output_of(tmp_path: Path, script: str, *options: str) -> list[str]:
+    command = [sys.executable, *script.split(), *options]
+    environment = {**os.environ, "TIPS_RAY_RESULTS": str(tmp_path)}
+    return subprocess.run(
+        command, cwd=BENCHMARKS, env=environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
+@pytest.mark.parametrize("arm", ["parts", "solo", "five"])
+def test_a_step_is_its_plain_transcription(tmp_path, arm):
+    program = f"""
+from step import *
+config = override(arm_config(laptop().config, "{arm}"), {{"network": {{"width": 16}}, "optimiser": {{"batch_size": 64}}}})
+print(disagreement(config, prepare(synthesise(num_poses=600), config)))
+"""
+    (differ,) = output_of(tmp_path, "-c", program)
+    assert float(differ) < 1e-11
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "name"),
+    [
+        ("evaluation.py", ["--poses", "3000", "--rounds", "1"], "evaluation"),
+        ("gemm.py", ["--width", "16", "--batch", "64", "--rounds", "2"], "gemm-16"),
+        ("scaling.py", ["--poses", "1000", "2000", "--seeds", "1", "2"], "scaling"),
+        ("epoch.py", ["--num-epochs", "2"], "epoch"),
+    ],
+)
+def test_a_benchmark_ends_with_its_result_and_keeps_it(tmp_path, script, options, name):
+    result = json.loads(output_of(tmp_path, script, *options)[-1])
+    kept = json.loads((tmp_path / f"{name}.json").read_text())
+    assert result["name"] == name
+    assert result["ratio"] > 0
+    assert result["target"] > 0
+    assert result.items() <= kept.items()
+    assert kept["provenance"]["machine"]["cores"] == os.cpu_count()
