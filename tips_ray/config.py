@@ -129,7 +129,7 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Numerics:
-    """How the same training is computed; nothing here changes more than rounding."""
+    """How the same training is computed: choices that change numbers by rounding only, though `bf16` by a coarse one."""
 
     compile: bool = False
     """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
