@@ -2,8 +2,8 @@
 
     python benchmarks/count.py     # the table of benchmarks/README.md
 
-Multiplications are those of the linear layers; all else is counted as bytes. Bytes are what must cross the memory if every layer
-were one kernel (linear, norm, activation, dropout at once) and nothing stayed in a cache between layers.
+Multiplications are those of the linear layers; all else is counted as bytes. Bytes are an estimate of what crosses the memory, in
+float32, if every layer were one kernel (linear, norm, activation, dropout at once) and nothing stayed in a cache between layers.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def step_need(config: Config) -> Need:
 
 def main() -> None:
     """Print needs and floors as a Markdown table."""
-    print("| step | GFLOP | GB |", " | ".join(f"{name}: float32, TF32, bf16, memory" for name in PUBLISHED), "|")
+    print("| step | GFLOP | GB |", " | ".join(f"{name}: float32, TF32, bf16, memory (float32)" for name in PUBLISHED), "|")
     print("|---|---|---|" + "---|" * len(PUBLISHED))
     for preset in (laptop, paper):
         for arm in ("solo", "parts"):

@@ -54,7 +54,7 @@ def main() -> None:
     if given.return_memory:
         return
     publish(
-        "gemm" if given.width == 1024 else f"gemm-{given.width}",
+        "gemm",
         share,
         0.7,
         arm=given.arm,

@@ -7,10 +7,8 @@ follow its single run to rounding; this is shown first, in double precision. Eac
 goes: `products` at the measured rate of matrix products, and `fixed`, what steps of 2 poses and 1 unit still take, which is all
 that seeds can share.
 
-The networks are stacked by hand. `functional_call` under `vmap` was measured too: with 3 seeds of `parts` on one thread it has
-0.1 times the speed of single runs at laptop size, where it turns a linear layer of (poses, views, inputs) into a product for
-every pose; with both flattened before each linear layer 0.75 times, and 1.1 times at the small size. It also draws the dropout of
-all seeds from one stream.
+The networks are stacked by hand: `functional_call` under `vmap` draws the dropout of all seeds from one stream, and has no rule
+for running statistics that change in place.
 """
 
 import argparse
@@ -30,6 +28,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting import networks
 from tips_ray.lifting.losses import fool, ninety_degree, squared, tell_apart, weigh_gradient
+from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 from tips_ray.poses.geometry import View, lift, quarter_turns, reproject, rotate, rotate_back
 
@@ -238,7 +237,7 @@ def compare(config: Config, dataset: Dataset, num_seeds: int, seconds: float) ->
         "fixed": lambda: train([idle] * num_seeds, [few] * num_seeds),
     }
     once = sum(itertools.chain(*seconds_of(rivals, rounds=1, warm_up=1).values()))
-    taken = seconds_of(rivals, rounds=max(5, int(seconds / once)), warm_up=0)
+    taken = seconds_of(rivals, rounds=max(15, int(seconds / once)), warm_up=0)
     row = {name: 1e3 * statistics.median(times) for name, times in taken.items()}
     if not few.is_cuda:
         rate = gemm_rate(4 * config.optimiser.batch_size, config.network.width)
@@ -252,6 +251,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=float, default=1.0, help="spent on each row")
     options = parser.parse_args()
+    keep_freed_memory()
     poses, rows, ratio = synthesise(num_poses=5_000), [], 0.0
     for (size, changes), (arm, threads, seeds) in itertools.product(SIZES.items(), CASES):
         config = override(arm_config(laptop().config, arm), changes)

@@ -134,7 +134,7 @@ class Numerics:
     compile: bool = False
     """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
     bf16: bool = False
-    """Multiply matrices in bfloat16 (autocast) while training; errors are always measured in float32."""
+    """Train the networks' hidden layers in bfloat16 (autocast); depths, losses, weights and errors stay float32."""
     deterministic: bool = False
     """Use deterministic algorithms only, so that runs on a GPU repeat bit for bit, as runs on a CPU do anyway."""
 
@@ -268,7 +268,10 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 
 
 def fingerprint(config: Config) -> str:
-    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint."""
+    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint.
+
+    A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
+    """
     return hashlib.sha256(json.dumps(departures(config, Config()), sort_keys=True).encode()).hexdigest()[:12]
 
 

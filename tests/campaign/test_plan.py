@@ -38,6 +38,14 @@ def test_a_campaign_of_before_a_field_was_added_may_be_continued(tmp_path: Path)
     assert read_manifest(plan.folder)["arms"]["solo"]["network"]["negative_slope"] == 0.01
 
 
+def test_a_campaign_that_was_stored_otherwise_is_not_continued(tmp_path: Path) -> None:
+    plan = campaign(tmp_path)
+    claim(plan, DATA, {})
+    write_manifest(plan.folder, read_manifest(plan.folder) | {"version": 1})
+    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 2\): it can be reported, but not continued"):
+        claim(plan, DATA, {})
+
+
 def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     claim(campaign(tmp_path), DATA, {})
     before = (tmp_path / "study" / MANIFEST).read_bytes()

@@ -96,6 +96,13 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
         evaluate_saved(campaign.folder, poses, "7")
 
 
+def test_weights_of_other_networks_are_refused(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset, CONFIG)
+    run.advance()
+    with pytest.raises(ValueError, match="kept by a tips-ray with other networks"):
+        load_lifter(run.folder, 1, override(CONFIG, {"network": {"width": 7}}))
+
+
 def test_weights_may_be_kept_in_half_precision_while_the_run_goes_on_in_full(tmp_path: Path) -> None:
     poses = synthesise(num_poses=400)
     halves = override(CONFIG, {"keep_weights_in": "float16"})

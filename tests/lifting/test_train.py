@@ -215,6 +215,17 @@ def numbers(rows: list[dict[str, Any]]) -> list[float]:
     ]
 
 
+def test_deterministic_algorithms_are_left_as_they_were(dataset):
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        epochs(override(TINY, {"numerics": {"deterministic": True}}), dataset, 1)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
 @pytest.mark.parametrize(("numerics", "tolerance"), [("bf16", 0.05), ("deterministic", 0.0)])
 def test_numerics_change_an_epoch_by_rounding_only(dataset, numerics, tolerance):
     plain = override(TINY, SMOOTH)
@@ -226,7 +237,6 @@ def test_numerics_change_an_epoch_by_rounding_only(dataset, numerics, tolerance)
 def test_a_compiled_run_is_the_same_run(dataset):
     """In a process of its own, since the shape checks of these tests cannot be compiled."""
     plain = override(TINY, {**SMOOTH, "partition": "solo"})
-    plain = override(plain, {"network": {"generator_blocks": 0, "discriminator_blocks": 0}})
     program = f"""
 import itertools, json
 from tips_ray.config import Config, override

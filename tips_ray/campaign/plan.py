@@ -8,7 +8,8 @@ from tips_ray.config import Config, override
 from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
 from tips_ray.storage import Storage
 
-VERSION = 1
+VERSION = 2
+"""Of what a campaign stores; 2: layers before batch norm have no bias."""
 SHARED = ("data", "evaluate_views")
 
 
@@ -85,6 +86,11 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     if not campaign.folder.exists(MANIFEST):
         return manifest
     before = read_manifest(campaign.folder)
+    if before["version"] != VERSION:
+        raise ValueError(
+            f"The campaign {str(campaign.folder)!r} was made by a tips-ray that stored runs otherwise (version"
+            f" {before['version']}, now {VERSION}): it can be reported, but not continued. Give another --campaign name."
+        )
     # Fields that were added since have their defaults.
     before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
     known = {arm: config for arm, config in before["arms"].items() if arm in arms}

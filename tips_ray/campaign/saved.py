@@ -66,7 +66,11 @@ def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
 
 
 def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
-    """The lifter of a run as it was after an epoch."""
+    """The lifter of a run as it was after an epoch; raises ValueError for weights of other networks than this version's."""
     lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
-    lifter.load_state_dict(torch.load(io.BytesIO(run.read(weights_name(epoch))), map_location="cpu", weights_only=True))
+    weights = torch.load(io.BytesIO(run.read(weights_name(epoch))), map_location="cpu", weights_only=True)
+    try:
+        lifter.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"The weights of {str(run)!r} were kept by a tips-ray with other networks; use that version.") from error
     return lifter.eval()

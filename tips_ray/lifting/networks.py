@@ -22,7 +22,7 @@ class Affine(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch norm of (poses, *views, width), each view by statistics of its own; gives back (poses, views * width).
+    """Batch norm of (poses, *views, width), each view by statistics of its own; in training gives back (poses, views * width).
 
     Several views in one call train as that many calls, one after another, would.
     """
@@ -40,8 +40,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            mean, var = self.running_mean, self.running_var
-            return functional.batch_norm(x.flatten(0, -2), mean, var, self.weight, self.bias, eps=self.eps).view(len(x), -1)
+            statistics = self.running_mean, self.running_var
+            return functional.batch_norm(x.flatten(0, -2), *statistics, self.weight, self.bias, eps=self.eps).view(x.shape)
         views = x[0].numel() // x.shape[-1]
         # Each view's features are features of their own; momentum 1 leaves the statistics of this batch in `mean` and `var`.
         mean, var = self.running_mean.new_zeros(2, views * x.shape[-1])
@@ -69,7 +69,7 @@ class Dropout(nn.Module):
         if not self.training or self.keep == 1.0:
             return x
         kept = torch.rand(x.shape, generator=self.chance, device=x.device).lt_(self.keep)
-        return x * kept.mul_(1.0 / self.keep)
+        return x * kept.mul_(1.0 / self.keep).to(x.dtype)
 
 
 class Layer(nn.Module):
@@ -143,7 +143,7 @@ class Lifter(nn.Module):
             self.generators[part.name](keypoints.index_select(-2, self.get_buffer(f"{part.name}_joints")).flatten(-2))
             for part in self.parts
         ]
-        return torch.tanh(torch.cat(depths, dim=-1).index_select(-1, self.order))
+        return torch.tanh(torch.cat(depths, dim=-1).index_select(-1, self.order).to(keypoints.dtype))
 
 
 class Discriminator(nn.Module):
@@ -163,7 +163,7 @@ class Discriminator(nn.Module):
 
     def forward(self, keypoints: Keypoints) -> PerPose:
         """Logits (poses,), positive for poses that look observed."""
-        return self.network(keypoints.flatten(-2)).squeeze(-1)
+        return self.network(keypoints.flatten(-2)).squeeze(-1).to(keypoints.dtype)
 
 
 def initialise(module: nn.Module, chance: torch.Generator) -> None:

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,25 +57,25 @@ def fit(config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | Non
     if state is not None:
         run.load_state(state)
     while True:
-        row = run.train_epoch()
-        if row["status"] != "diverged":
-            row |= evaluate(run.lifter, dataset)
+        with deterministic() if config.numerics.deterministic else nullcontext():
+            row = run.train_epoch()
+            if row["status"] != "diverged":
+                row |= evaluate(run.lifter, dataset)
         yield Epoch(run.epoch, row, run)
         if row["status"] == "diverged":
             return
 
 
 @contextmanager
-def deterministic(wanted: bool) -> Iterator[None]:
-    """Let PyTorch use deterministic algorithms only, on GPUs too, if `wanted`."""
-    before = torch.are_deterministic_algorithms_enabled()
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
-    torch.use_deterministic_algorithms(wanted or before)
+def deterministic() -> Iterator[None]:
+    """Let PyTorch use deterministic algorithms only, on GPUs too."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 class Run:
@@ -113,14 +113,13 @@ class Run:
         self.lifter.train()
         num_steps = min(data.epoch_views or len(views), len(views)) // batch
         totals: dict[str, Tensor] = {}
-        with deterministic(self.config.numerics.deterministic):
-            for chosen in order[: num_steps * batch].split(batch):
-                step = self.step(views.keypoints[chosen], views.pose[chosen, :, 2] / views.scale[chosen, None])
-                for name, value in step.items():
-                    totals[name] = totals.get(name, 0) + value.detach()
+        for chosen in order[: num_steps * batch].split(batch):
+            step = self.step(views.keypoints[chosen], views.pose[chosen, :, 2] / views.scale[chosen, None])
+            for name, value in step.items():
+                totals[name] = totals.get(name, 0) + value.detach()
         self._decay()
         self.epoch += 1
-        means = torch.stack(list(totals.values())).div(num_steps).tolist()  # the epoch's only wait for the device
+        means = torch.stack(list(totals.values())).div(num_steps).tolist()  # no step waits for the device
         row = dict(zip(totals, means, strict=True))
         seconds = time.perf_counter() - started
         status = "ok" if all(map(math.isfinite, row.values())) else "diverged"
@@ -162,12 +161,12 @@ class Run:
     def lift(self, keypoints: Tensor) -> Tensor:
         """Depths of keypoints (poses, *views, 16, 2), multiplied in the config's precision."""
         with self._precision():
-            return self.lifter(keypoints).to(keypoints.dtype)
+            return self.lifter(keypoints)
 
     def judge(self, keypoints: Tensor) -> Tensor:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
-            return self.discriminator(keypoints).to(keypoints.dtype)
+            return self.discriminator(keypoints)
 
     def random_view(self, count: int) -> View:
         """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
