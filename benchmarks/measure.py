@@ -16,6 +16,8 @@ import torch
 from tips_ray.provenance import provenance
 
 CHOSEN = os.environ.get("TIPS_RAY_RESULTS")
+ROUNDING = 1e-9
+"""How much, relatively, numbers of the same training may differ in double precision after some steps."""
 RESULTS = Path(CHOSEN or Path(__file__).parent / "results")
 
 
@@ -37,6 +39,13 @@ def seconds_of(rivals: Mapping[str, Callable[[], object]], rounds: int, warm_up:
 def ratio_of(taken: dict[str, list[float]], slow: str, fast: str) -> float:
     """How many times faster `fast` is: the median over rounds of each round's ratio."""
     return statistics.median(a / b for a, b in zip(taken[slow], taken[fast], strict=True))
+
+
+def only_rounding(differences: list[float]) -> float:
+    """The largest of relative differences between rivals; raises RuntimeError if one is NaN or more than rounding."""
+    if not all(difference < ROUNDING for difference in differences):
+        raise RuntimeError(f"The rivals do not train alike: relative differences {differences}.")
+    return max(differences)
 
 
 def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw: Any) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from count import step_need
-from measure import gemm_rate, publish, ratio_of, seconds_of
+from measure import gemm_rate, only_rounding, publish, ratio_of, seconds_of
 from tips_ray.config import Config, arm_config, laptop, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
@@ -123,11 +123,7 @@ class Together(Run):
         self.runs = runs
         stack(self.lifter, [run.lifter for run in runs])
         stack(self.discriminator, [run.discriminator for run in runs])
-        settings = self.config.optimiser
-        self.lifter_optimiser = self._adam(self.lifter, settings.learning_rate)
-        self.discriminator_optimiser = self._adam(
-            self.discriminator, settings.discriminator_learning_rate or settings.learning_rate
-        )
+        self._start_optimisers()
 
     def adversarial_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
         """One step of every seed on keypoints (seeds, poses, 16, 2) of its own; the terms are those of `Run`, one a seed."""
@@ -176,12 +172,9 @@ class Together(Run):
 
     @staticmethod
     def _descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Tensor) -> Tensor:
-        parameters = list(module.parameters())
-        gradients = torch.autograd.grad(loss.sum(), parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimiser.step()
-        return torch.cat([gradient.flatten(1) for gradient in gradients], dim=1).norm(dim=1)
+        Run._descend(module, optimiser, loss.sum())
+        gradients = [parameter.grad.flatten(1) for parameter in module.parameters() if parameter.grad is not None]
+        return torch.cat(gradients, dim=1).norm(dim=1)
 
 
 def batches(dataset: Dataset, config: Config, num_seeds: int) -> Iterator[Tensor]:
@@ -198,25 +191,25 @@ def disagreement(config: Config, dataset: Dataset, num_seeds: int = 3, steps: in
     """Largest relative differences of seeds together from their single runs, after some steps in double precision.
 
     `logged` is of the numbers that a step returns, `weights` of weights and running statistics, relative to the largest of their
-    layer. Accuracies are left out: they count poses.
+    layer. Accuracies are left out: they count poses. Raises RuntimeError if either is more than rounding.
     """
     torch.set_default_dtype(torch.float64)
     singles, copies = ([Run(config, dataset, seed) for seed in range(num_seeds)] for _ in range(2))
-    together, logged, weights = Together(copies), 0.0, 0.0
+    together, logged, weights = Together(copies), [], []
     for keypoints in itertools.islice(batches(dataset, config, num_seeds), steps):
         rows = [run.step(own, own[..., 0]) for run, own in zip(singles, keypoints, strict=True)]
         for name, value in together.step(keypoints, keypoints[..., 0]).items():
             if "accuracy" not in name:
                 truth = torch.stack([row[name] for row in rows])
-                logged = max(logged, (value / truth - 1).abs().max().item())
+                logged.append((value / truth - 1).abs().max().item())
     truths = Together(singles)
     for network in ("lifter", "discriminator"):
         truth = getattr(truths, network).state_dict()
         for name, value in getattr(together, network).state_dict().items():
             if value.is_floating_point():
-                weights = max(weights, ((value - truth[name]).abs().max() / truth[name].abs().max()).item())
+                weights.append(((value - truth[name]).abs().max() / truth[name].abs().max()).item())
     torch.set_default_dtype(torch.float32)
-    return {"logged": logged, "weights": weights}
+    return {"logged": only_rounding(logged), "weights": only_rounding(weights)}
 
 
 def compare(config: Config, dataset: Dataset, num_seeds: int, seconds: float) -> dict[str, float]:

@@ -14,7 +14,7 @@ from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished, write
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.data.load import load_poses
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Dataset, prepare
+from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.curves import MANIFEST, read_manifest
@@ -37,8 +37,9 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     """
     config = next(iter(campaign.arms.values()))
     poses = load_poses(spec, config.data.seed)
-    datasets = {arm: prepare(poses, arm_config) for arm, arm_config in campaign.arms.items()}
-    dataset = next(iter(datasets.values()))
+    dataset = prepare(poses, config)  # what all arms of a campaign are trained and tested on
+    for arm in campaign.arms.values():
+        check_batch_size(arm, len(dataset.train_poses))
     data = describe(poses, dataset, spec, config.data.new_views_each_epoch)
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"

@@ -130,17 +130,7 @@ def prepare(poses: PoseSet, config: Config) -> Dataset:
     if data.max_train_poses is not None and data.max_train_poses < len(train):
         kept = torch.randperm(len(train), generator=stream(data.seed, "subset"))[: data.max_train_poses].sort().values
         train = train.select(kept.numpy())
-    num_views = len(train) * data.num_views
-    if config.optimiser.batch_size > num_views:
-        raise ValueError(
-            f"The batch size {config.optimiser.batch_size} is larger than the data: {len(train)} training poses seen by"
-            f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
-        )
-    if data.epoch_views is not None and config.optimiser.batch_size > data.epoch_views:
-        raise ValueError(
-            f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
-            f" use a batch size of at most {data.epoch_views}, or more epoch_views."
-        )
+    check_batch_size(config, len(train))
     train_scene = scene(train)
     return Dataset(
         train_scene.seen_by(data.num_views, derived_seed(data.seed, "train")),
@@ -149,6 +139,21 @@ def prepare(poses: PoseSet, config: Config) -> Dataset:
         test,
         train_scene,
     )
+
+
+def check_batch_size(config: Config, num_train_poses: int) -> None:
+    """Raise ValueError if an epoch has fewer training views than one batch."""
+    data, num_views = config.data, num_train_poses * config.data.num_views
+    if config.optimiser.batch_size > num_views:
+        raise ValueError(
+            f"The batch size {config.optimiser.batch_size} is larger than the data: {num_train_poses} training poses seen by"
+            f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
+        )
+    if data.epoch_views is not None and config.optimiser.batch_size > data.epoch_views:
+        raise ValueError(
+            f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
+            f" use a batch size of at most {data.epoch_views}, or more epoch_views."
+        )
 
 
 def _camera_angles(seed: int, clip: str, camera: int, occasion: object) -> tuple[float, float]:

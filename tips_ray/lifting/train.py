@@ -95,9 +95,7 @@ class Run:
         self.discriminator.to(device)
         self.adversarial_weight = part_weights(parts, config.weights).to(device)
         self.part_means = part_means(parts).to(device)
-        rate = config.optimiser.learning_rate
-        self.lifter_optimiser = self._adam(self.lifter, rate)
-        self.discriminator_optimiser = self._adam(self.discriminator, config.optimiser.discriminator_learning_rate or rate)
+        self._start_optimisers()
         self.step = self.supervised_step if config.objective == "supervised" else self.adversarial_step
         if config.numerics.compile:
             self.lifter.compile()
@@ -204,7 +202,9 @@ class Run:
 
     def _discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         adversary = self.config.adversary
-        swapped = torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
+        swapped = None
+        if adversary.swap_labels:
+            swapped = torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
         scores = self.judge(torch.cat([real, fake]))
         real_score, fake_score = scores.split(len(real))
         loss = tell_apart(real_score, fake_score, adversary, swapped)
@@ -223,6 +223,12 @@ class Run:
     def _shown(self, seen: Tensor) -> Tensor:
         """What the discriminator is shown of a reprojected pose; in observed poses the largest coordinate is 1."""
         return max_normalise(seen)[0] if self.config.adversary.renormalise else seen
+
+    def _start_optimisers(self) -> None:
+        settings = self.config.optimiser
+        self.lifter_optimiser = self._adam(self.lifter, settings.learning_rate)
+        rate = settings.discriminator_learning_rate or settings.learning_rate
+        self.discriminator_optimiser = self._adam(self.discriminator, rate)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Adam:
         settings = self.config.optimiser
