@@ -16,7 +16,7 @@ import torch
 import tyro
 
 from measure import publish
-from tips_ray.campaign.runs import STATE, StoredRun, weights_name
+from tips_ray.campaign.runs import StoredRun, state_name, weights_name
 from tips_ray.config import Data, arm_config, laptop, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
@@ -54,7 +54,7 @@ def main(options: Options) -> None:
             evaluating.append(row["evaluate_seconds"])
             storing.append(whole - row["train_seconds"] - row["evaluate_seconds"])
         kept = len(run.folder.read(weights_name(run.num_epochs))) / 1e3
-        latest = len(run.folder.read(STATE)) / 1e3
+        latest = len(run.folder.read(state_name(run.num_epochs))) / 1e3
     share = statistics.median(shares[1:])
     print(
         f"{options.arm}: {len(dataset.test):,} test views; {statistics.median(evaluating[1:]):.3f} s to evaluate,"

@@ -57,3 +57,32 @@ def test_a_benchmark_ends_with_its_result_and_keeps_it(tmp_path, script, options
     assert result["target"] > 0
     assert result.items() <= kept.items()
     assert kept["provenance"]["machine"]["cores"] == os.cpu_count()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("script", "options", "names"),
+    [
+        ("overhead.py", ["--trials", "3"], ["overhead"]),
+        ("search_share.py", ["--tiny", "--trials", "3", "--epochs", "2"], ["search_share"]),
+        ("scale_out.py", ["--tiny", "--trials", "2", "--epochs", "1"], ["scale_out"]),
+        (
+            "ten_thousand.py",
+            ["--trials", "30", "--epochs", "3", "--tune-trials", "12"],
+            ["ten_thousand_resume", "ten_thousand_memory"],
+        ),
+    ],
+)
+def test_a_benchmark_of_campaigns_ends_all_trials_and_says_what_they_cost(tmp_path, script, options, names):
+    lines = output_of(tmp_path, script, *options)
+    results = [json.loads(line) for line in lines if line.startswith('{"name"')]
+    assert [result["name"] for result in results] == names
+    assert all(result["ratio"] > 0 for result in results if result["name"] != "search_share")
+    assert all((tmp_path / f"{name}.json").exists() for name in names)
+    if script == "search_share.py":
+        assert 0 < results[0]["ratio"] < 1  # trials train, but not all the time
+    if script == "ten_thousand.py":
+        steps = results[0]["steps"]
+        assert steps["tune"]["trials"] == 12
+        assert steps["fill"]["trials"] == 18
+        assert steps["report"]["megabytes"] > 1

@@ -169,6 +169,10 @@ def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path,
         (["--partition", '{"a": ["nose"]}'], "Unknown joint 'nose'"),
         (["--data.test-subjects", "S99"], "no subject 'S99'"),
         (["--campaign", "a/b"], "campaign name 'a/b'"),
+        (["--attach"], "--attach follows a study on a cluster"),
+        (["--cluster", "missing.yaml"], "missing.yaml"),
+        (["--cluster", "pyproject.toml"], "'pyproject.toml' is not YAML"),
+        (["--cluster", "cluster.yaml", "--data", "missing.npz"], "'missing.npz' does not exist here"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -205,5 +209,7 @@ def test_help_is_quick_and_names_every_field() -> None:
         "--adversary.renormalise",
         "--num-workers",
         "--data.num-views",
+        "--cluster",
+        "--attach",
     ):
         assert option in ended.stdout

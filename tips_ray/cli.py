@@ -94,19 +94,34 @@ def print_summary(summary, console) -> None:
 
 
 @app.command(name="report")
-def report(campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]) -> None:
-    """Write a campaign's report anew from what its runs have stored, also while they train.
+def report(
+    campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")],
+    out: Path | None = None,
+) -> None:
+    """Write the report of a study or a search anew from what its runs have stored, also while they train; or merge searches.
 
     Args:
-        campaign: Folder of the campaign, as the study printed it.
+        campaigns: Folder of the campaign, as the study printed it; several searches are merged into one report.
+        out: With several searches: the page to write, by default reports/merged.html.
     """
     from rich.console import Console
 
-    from tips_ray.report.publish import print_headline, publish
+    from tips_ray.report.publish import is_search, print_headline, print_search, publish, publish_merged, publish_search
     from tips_ray.storage import Storage
 
-    print_headline(publish(Storage(campaign)), Console())
-    print(f"Report: {campaign}/report.html")
+    folders = [Storage(campaign) for campaign in campaigns]
+    if not folders:
+        raise ValueError("Give the folder of a campaign, as the study printed it, or those of several searches.")
+    if len(folders) > 1:
+        page = out or Path("reports") / "merged.html"
+        print_search(publish_merged(folders, Storage(str(page.parent)), page.name), Console())
+        print(f"Report: {page}")
+        return
+    if is_search(folders[0]):
+        print_search(publish_search(folders[0])[1], Console())
+    else:
+        print_headline(publish(folders[0]), Console())
+    print(f"Report: {campaigns[0]}/report.html")
 
 
 @app.command(name="evaluate")

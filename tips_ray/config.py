@@ -25,6 +25,8 @@ class Data:
 
     test_subjects: tuple[str, ...] = ()
     """Subjects held out for the error; empty: the last quarter of the subjects."""
+    left_out_subjects: tuple[str, ...] = ()
+    """Subjects neither trained nor tested on: a search keeps its test subjects for the confirmation."""
     num_views: int = 4
     """Cameras that see each pose: one azimuth and elevation per clip and camera, drawn once."""
     new_views_each_epoch: bool = False
@@ -55,6 +57,16 @@ class Weights:
 
     def __post_init__(self) -> None:
         check_fields(self, legs="[0, inf)", torso="[0, inf)", reprojection="[0, inf)", ninety_degree="[0, inf)")
+
+
+@dataclass(frozen=True)
+class WeightRanges:
+    """What a search tries for each weight, by default about a decade around the paper's value; its logarithm is uniform."""
+
+    legs: tuple[float, float] = (0.01, 1.0)
+    reprojection: tuple[float, float] = (1.0, 100.0)
+    ninety_degree: tuple[float, float] = (0.3, 30.0)
+    torso: tuple[float, float] = (0.01, 1.0)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_a_campaign_that_was_stored_otherwise_is_not_continued(tmp_path: Path) -
     plan = campaign(tmp_path)
     claim(plan, DATA, {})
     write_manifest(plan.folder, read_manifest(plan.folder) | {"version": 1})
-    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 2\): it can be reported, but not continued"):
+    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 3\): it can be reported, but not continued"):
         claim(plan, DATA, {})
 
 
@@ -115,3 +115,8 @@ def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None
     store("parts", 0, ["ok"] * 4)
     store("parts", 1, ["ok", "diverged"])
     assert unfinished(plan) == ["solo"]
+
+
+def test_seeds_count_from_the_first(tmp_path: Path) -> None:
+    assert campaign(tmp_path).seeds == [0, 1]
+    assert campaign(tmp_path, first_seed=1000).seeds == [1000, 1001]

@@ -1,5 +1,7 @@
 import io
 import itertools
+import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,12 +9,12 @@ import pytest
 import torch
 
 from tips_ray.campaign.plan import Campaign, agree, write_manifest
-from tips_ray.campaign.runs import STATE, StoredRun, weights_name
+from tips_ray.campaign.runs import StoredRun, state_name, unpacked, weights_name
 from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.stability.curves import CURVE, RUNS, read_curves
+from tips_ray.stability.curves import CURVE, RUNS, DamagedCurveError, read_curves
 from tips_ray.storage import Storage
 
 CONFIG = Config(
@@ -36,7 +38,7 @@ def curve_of(folder: Path) -> pd.DataFrame:
     return read_curves(Storage(str(folder)), "c").drop(columns=TIMES, errors="ignore")
 
 
-@pytest.mark.parametrize("lost", [(), (STATE,), (STATE, CURVE)], ids=["nothing", "state", "state and curve"])
+@pytest.mark.parametrize("lost", [(), (state_name(3),), (state_name(3), CURVE)], ids=["nothing", "state", "state and curve"])
 def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_path: Path, dataset: Dataset, lost: tuple) -> None:
     whole = stored_run(tmp_path / "whole", dataset)
     for _ in range(4):
@@ -45,13 +47,14 @@ def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_p
     cut = stored_run(tmp_path / "cut", dataset)
     cut.advance()
     cut.advance()
-    files = {name: cut.folder.read(name) for name in (STATE, CURVE)}
+    files = {name: cut.folder.read(name) for name in (state_name(3), CURVE)}
     cut.advance()
     for name in lost:  # as if the process had died before the file was replaced
         cut.folder.write(name, files[name])
 
     again = stored_run(tmp_path / "cut", dataset)
     assert again.num_epochs == (2 if lost else 3)
+    assert again.mended == []
     while again.num_epochs < 4:
         again.advance()
     pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
@@ -59,6 +62,82 @@ def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_p
         assert again.folder.exists(weights_name(epoch))
     last = [load_lifter(run.folder, 4, CONFIG).state_dict() for run in (whole, again)]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def cut_in_half(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "continued_after", "said"),
+    [
+        ([state_name(3)], 2, r"state-1.pt was damaged, and the run continues after epoch 2\."),
+        ([state_name(2)], 3, r"state-0.pt was damaged, and the run continues after epoch 3\."),
+        ([state_name(3), CURVE], 2, r"curve.parquet was missing or damaged, and was made anew"),
+        ([CURVE], 3, r"curve.parquet was missing or damaged, and was made anew"),
+        ([weights_name(3)], 3, r"epoch-00003.pt was missing or damaged, and was made anew"),
+        ([weights_name(2), state_name(3)], 2, r"epoch-00002.pt was missing or damaged, and was made anew"),
+        ([state_name(2), state_name(3)], 0, r"state-1.pt was damaged, and the run starts again\."),
+        ([state_name(2), state_name(3), CURVE, weights_name(3)], 0, r"starts again\."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_files_cut_in_half_on_disk_are_made_anew_and_change_no_row(
+    tmp_path: Path, dataset: Dataset, damaged: list[str], continued_after: int, said: str
+) -> None:
+    whole = stored_run(tmp_path / "whole", dataset)
+    cut = stored_run(tmp_path / "cut", dataset)
+    for run in (whole, cut, whole, cut, whole, cut, whole):
+        run.advance()
+    for name in damaged:
+        cut_in_half(Path(cut.folder.path(name)))
+
+    again = stored_run(tmp_path / "cut", dataset)
+    assert again.num_epochs == continued_after
+    assert re.search(said, " ".join(again.mended))
+    while again.num_epochs < 4:
+        again.advance()
+    pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
+    for epoch in range(1, 5):
+        kept = [load_lifter(run.folder, epoch, CONFIG).state_dict() for run in (whole, again)]
+        assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+    assert stored_run(tmp_path / "cut", dataset).mended == []
+
+
+def test_a_bit_that_flipped_inside_a_state_is_noticed(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    for _ in range(2):
+        run.advance()
+    content = bytearray(run.folder.read(state_name(2)))
+    weights = max(unpacked(bytes(content))["lifter"].values(), key=torch.numel)
+    content[content.index(weights.numpy().tobytes())] ^= 1
+    run.folder.write(state_name(2), bytes(content))
+    again = stored_run(tmp_path, dataset)
+    assert again.num_epochs == 1
+    assert "continues after epoch 1" in again.mended[0]
+
+
+def test_a_damaged_curve_of_a_run_that_has_ended_is_made_anew_without_training(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    for _ in range(3):
+        run.advance()
+    before = curve_of(tmp_path)
+    cut_in_half(Path(run.folder.path(CURVE)))
+    with pytest.raises(DamagedCurveError, match=r"solo-seed0/curve\.parquet' is damaged .*Run the study's command again"):
+        curve_of(tmp_path)
+    stored_run(tmp_path, dataset)
+    pd.testing.assert_frame_equal(curve_of(tmp_path), before, check_exact=True)
+
+
+def test_what_killed_writers_left_is_swept_when_the_run_continues(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    run.advance()
+    left = [Path(run.folder.path(name)) for name in (".curve.parquet.99.new", "weights/.epoch-00002.pt.99.new")]
+    for file in left:
+        file.write_bytes(b"half")
+    assert run.folder.names("weights") == ["epoch-00001.pt"]
+    stored_run(tmp_path, dataset)
+    assert not any(file.exists() for file in left)
 
 
 def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset) -> None:

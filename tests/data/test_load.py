@@ -1,5 +1,6 @@
 """From a spec to poses, and from poses to a split without shared subjects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tips_ray.config import Config, Data, Optimiser
 from tips_ray.data import PoseSet, load_poses, make_poseset, split_by_subject
+from tips_ray.data.load import last_quarter, leave_out
 from tips_ray.data.npz import write_npz
+from tips_ray.data.views import prepare
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the real poses are not on this machine")
@@ -81,3 +85,37 @@ def test_splits_that_leave_nothing_are_refused(subjects, held_out, said):
 def test_the_split_of_the_real_poses():
     train, test = split_by_subject(load_poses(str(SHARED / "cmu17.npz")), ("6", "8", "9", "14", "35", "906"))
     assert (len(train), len(test)) == (28_445, 11_964)
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=30), st.sets(st.sampled_from("abcdefghij")))
+@settings(deadline=None, derandomize=True)
+def test_subjects_that_are_left_out_are_gone_and_all_others_stay(names, left_out):
+    poses = poses_of(*names)
+    if not left_out <= set(names):
+        with pytest.raises(ValueError, match=r"mine: no subject '.' to leave out; there are "):
+            leave_out(poses, tuple(left_out))
+    elif left_out == set(names):
+        with pytest.raises(ValueError, match=f"all {len(left_out)} subjects are left out; leave some to train and test on"):
+            leave_out(poses, tuple(left_out))
+    else:
+        kept = leave_out(poses, tuple(left_out))
+        assert list(kept.subject) == [name for name in names if name not in left_out]
+
+
+def test_a_dataset_knows_nothing_of_subjects_that_are_left_out():
+    poses = poses_of(*"aabbccdd")
+    small = Config(optimiser=Optimiser(batch_size=2))
+    dataset = prepare(poses, replace(small, data=Data(test_subjects=("c",), left_out_subjects=("b", "d"))))
+    assert (dataset.train_poses.subjects, dataset.test_poses.subjects) == (["a"], ["c"])
+    with pytest.raises(ValueError, match="no subject 'd' to test on"):
+        prepare(poses, replace(small, data=Data(test_subjects=("d",), left_out_subjects=("d",))))
+    with pytest.raises(ValueError, match="no subject 'x' to leave out"):
+        prepare(poses, replace(small, data=Data(left_out_subjects=("x",))))
+
+
+@given(st.lists(st.text(min_size=1), max_size=40, unique=True))
+@settings(deadline=None, derandomize=True)
+def test_the_last_quarter_is_rounded_up(subjects):
+    held_out = last_quarter(subjects)
+    assert list(held_out) == subjects[len(subjects) - len(held_out) :]
+    assert 0 <= 4 * len(held_out) - len(subjects) < 4

@@ -1,11 +1,18 @@
 """Curves that look like a study's and are made of formulas: no network was trained for them."""
 
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tips_ray.stability.summary import summarise
 
+CHROMIUM = shutil.which("chromium")
 ACTIONS = ("walking", "sitting down on a low chair, then standing up again", "waving")
 SCALES = {"p_mpjpe_signed_mm": 1.0, "p_mpjpe_reflected_mm": 0.95, "p_mpjpe_mm": 1.05, "n_mpjpe_mm": 1.4, "mpjpe_mm": 1.6}
 LEVELS = {"solo": 70.0, "parts": 63.0, "supervised": 42.0}
@@ -89,3 +96,236 @@ def make_curves_fixture():
 def make_summary_fixture():
     """The function that sums them up."""
     return make_summary
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser that may not call home."""
+    if CHROMIUM is None:
+        pytest.skip("needs the program `chromium` on PATH")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opening(browser) -> Callable[..., AbstractContextManager]:
+    """Opens a file as a drawn page, and fails the test on any error, warning or request."""
+
+    @contextmanager
+    def opened(path: Path, width: int = 1100) -> Iterator[Any]:
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme="light", offline=True)
+        page = context.new_page()
+        troubles = []
+        page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else troubles.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        yield page
+        context.close()
+        assert troubles == []
+
+    return opened
+
+
+SPACE = {
+    "weights.legs": {"kind": "log", "low": 0.01, "high": 1.0},
+    "weights.reprojection": {"kind": "log", "low": 1.0, "high": 100.0},
+    "weights.ninety_degree": {"kind": "log", "low": 0.3, "high": 30.0},
+    "weights.torso": {"kind": "log", "low": 0.01, "high": 1.0},
+    "network.generator_norm": {"kind": "choice", "choices": ["batch", "layer", "none"]},
+    "network.width": {"kind": "integer", "low": 64, "high": 256},
+    "optimiser.beta1": {"kind": "linear", "low": 0.0, "high": 0.95},
+}
+"""A searched field of every kind."""
+PAPER_VALUES = {
+    "weights.legs": 0.05,
+    "weights.reprojection": 10.0,
+    "weights.ninety_degree": 3.0,
+    "weights.torso": 0.08,
+    "network.generator_norm": "batch",
+    "network.width": 128,
+    "optimiser.beta1": 0.9,
+}
+OBJECTIVES = {
+    "error": ["error_mm"],
+    "instability": ["instability_mm"],
+    "pareto": ["error_mm", "instability_mm"],
+    "label_free": ["label_free"],
+}
+
+
+def make_search(
+    num_trials: int = 60,
+    num_seeds: int = 2,
+    num_epochs: int = 60,
+    fields: tuple[str, ...] = tuple(SPACE)[:4],
+    pruned: float = 0.25,
+    name: str = "made-up-search",
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trials and surface of a search whose sampler draws closer to the better weights as it goes.
+
+    The error has a valley in w1 and in w2, hardly knows w3 and w4, rises late in training where w1 is large, and is noisy. Of the
+    trials past the tenth a share `pruned` is stopped early, about 1 of 20 diverges, and the last but one is unfinished.
+    """
+    rng = np.random.default_rng(seed)
+    number = np.arange(num_trials)
+    narrow = 1 - 0.6 * number / max(1, num_trials - 1)  # as a sampler that learns
+    params = {}
+    for path in fields:
+        entry, start = SPACE[path], PAPER_VALUES[path]
+        if entry["kind"] == "choice":
+            params[path] = rng.choice(entry["choices"], num_trials).astype(object)
+        else:
+            ends = np.array([entry["low"], entry["high"]], float)
+            low, high = np.log(ends) if entry["kind"] == "log" else ends
+            values = low + (high - low) * (0.35 * (1 - narrow) + narrow * rng.random(num_trials))
+            values = np.exp(values) if entry["kind"] == "log" else values
+            params[path] = values.round().astype(int) if entry["kind"] == "integer" else values
+        params[path][0] = start
+    legs = np.log10(params.get("weights.legs", np.full(num_trials, 0.05)))
+    reprojection = np.log10(params.get("weights.reprojection", np.full(num_trials, 10.0)))
+    level = 58 + 6 * (legs + 1.1) ** 2 + 5 * (reprojection - 0.7) ** 2 + rng.normal(0, 0.8, num_trials)
+    rise = 6 * np.clip(legs + 1.2, 0, None)
+    state = np.full(num_trials, "complete", object)
+    state[(number > 10) & (rng.random(num_trials) < pruned)] = "pruned"
+    state[(number > 0) & (rng.random(num_trials) < 0.05)] = "diverged"
+    if num_trials > 8:
+        (state[-2], state[-5]) = "unfinished", "failed"
+    end = np.where(state == "complete", num_epochs, rng.integers(1, max(2, num_epochs // 2), num_trials))
+    end[state == "failed"] = 0
+    epoch = np.arange(1, num_epochs + 1)
+    done = epoch / num_epochs
+    offset = rng.normal(0, 1.2, (num_trials, num_seeds, 1))
+    noise = rng.normal(0, 1.1, (num_trials, num_seeds, num_epochs))
+    curves = level[:, None, None] + offset + 35 * np.exp(-8 * done) + rise[:, None, None] * done**3 + noise
+    rows = []
+    for place in range(num_trials):
+        own = curves[place, :, : end[place]]
+        row = {"search": name, "number": place, "trial": f"trial-{place:05d}", "state": state[place]}
+        row |= {"epochs": int(end[place]), "seeds": num_seeds if end[place] else 0}
+        scores = dict.fromkeys(
+            ("error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"), np.nan
+        )
+        if end[place] and state[place] != "diverged":
+            window, means = own[:, end[place] // 2 :], own.mean(axis=0)
+            std = window.mean(axis=1).std(ddof=1) if num_seeds > 1 else np.nan
+            within = window.var(axis=1, ddof=1).mean() if window.shape[1] > 1 else 0.0
+            scores |= {
+                "error_mm": window.mean(),
+                "error_std_mm": std,
+                "instability_mm": np.sqrt(within + np.nan_to_num(std) ** 2),
+            }
+            scores |= {"label_free": 0.01 + 0.0004 * level[place] + rng.normal(0, 0.0008)}
+            scores |= {"best_epoch": float(means.argmin() + 1), "best_error_mm": means.min()}
+        row |= scores | {"hours": 0.004 * end[place] * num_seeds, "baseline": place == 0}
+        rows.append(row | {path: params[path][place] for path in fields})
+    kept = (epoch[None] <= end[:, None]) & (state != "diverged")[:, None]
+    places, epochs = np.nonzero(kept)
+    means = curves.mean(axis=1)[places, epochs]
+    surface = pd.DataFrame({"search": name, "number": places, "epoch": epochs + 1, "error_mm": means})
+    return pd.DataFrame(rows), surface
+
+
+def make_search_summary(
+    trials: pd.DataFrame,
+    objective: str = "error",
+    num_epochs: int = 60,
+    synthetic: bool = True,
+    confirmed: tuple[float, float, float] | None = None,
+    **changes,
+) -> dict:
+    """The summary of `make_search`; `confirmed`: mean, low and high of the gain that the first choice has on fresh seeds."""
+    fields = [path for path in SPACE if path in trials]
+    columns = OBJECTIVES[objective]
+    complete = trials[trials["state"] == "complete"].sort_values(columns, kind="stable")
+    order = complete["trial"].tolist()
+    summary = {
+        "kind": "search",
+        "schema_version": 1,
+        "campaign": "made-up-search",
+        "objective": objective,
+        "objective_columns": columns,
+        "oracle": objective != "label_free",
+        "metric": "p_mpjpe_signed_mm",
+        "window": [num_epochs // 2 + 1, num_epochs],
+        "num_seeds": int(trials["seeds"].max()) if len(trials) else 2,
+        "num_epochs": num_epochs,
+        "pruner": "asha" if (trials["state"] == "pruned").any() else "none",
+        "space": {path: SPACE[path] for path in fields},
+        "baseline": {path: PAPER_VALUES[path] for path in fields},
+        "counts": {str(state): int(count) for state, count in trials["state"].value_counts().items()},
+        "ranked": order,
+        "flat": 95.2,
+        "data": {
+            "spec": "synthetic" if synthetic else "poses.npz",
+            "fingerprint": "0123456789abcdef",
+            "synthetic": synthetic,
+            "num_train_poses": 30000,
+            "num_test_poses": 8000,
+            "train_subjects": ["S1", "S5", "S6"],
+            "test_subjects": ["S7", "S8"],
+            "left_out_subjects": ["S9", "S11"],
+        },
+        "provenance": {
+            "command": "python studies/weight_search.py --name made-up-search --num-trials 60",
+            "config": {"weights": {"legs": 0.05, "torso": 0.08}},
+            "versions": {"python": "3.11", "optuna": "5.0"},
+            "commit": "abc1234",
+            "wall_seconds": 5120.3,
+        },
+        "confirmation": None,
+    }
+    if confirmed:
+        summary["confirmation"] = make_confirmation(complete, confirmed)
+    return {**summary, **changes}
+
+
+def make_confirmation(complete: pd.DataFrame, confirmed: tuple[float, float, float], num_seeds: int = 5) -> dict:
+    """The first three of the trials, trained again on fresh seeds."""
+    baseline = float(complete.loc[complete["baseline"], "error_mm"].iloc[0])
+
+    def about(mean: float, low: float, high: float, n: int = num_seeds) -> dict:
+        return {"mean": mean, "std": (high - low) / 3, "low": low, "high": high, "n": n}
+
+    gains = []
+    for place, (name, error) in enumerate(complete.loc[~complete["baseline"], ["trial", "error_mm"]].head(3).to_numpy()):
+        gain = baseline - float(error)
+        shift = -0.3 * place
+        gains.append(
+            {
+                "trial": name,
+                "search_gain_mm": about(gain, gain - 1.1, gain + 1.4, 2),
+                "confirmed_gain_mm": about(*(end + shift for end in confirmed)),
+                "error_mm": about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
+                "instability_mm": 1.4 + 0.1 * place,
+                "primary": place == 0,
+            }
+        )
+    return {
+        "num_seeds": num_seeds,
+        "seeds": list(range(1000, 1000 + num_seeds)),
+        "subjects": ["S9", "S11"],
+        "num_epochs": 60,
+        "gains": gains,
+        "baseline": {"error_mm": about(baseline + 0.3, baseline - 0.7, baseline + 1.2), "instability_mm": 1.9},
+        "report": "confirmation/report.html",
+    }
+
+
+@pytest.fixture(scope="session", name="make_search")
+def make_search_fixture():
+    """The function that makes a search's trials and surface."""
+    return make_search
+
+
+@pytest.fixture(scope="session", name="make_search_summary")
+def make_search_summary_fixture():
+    """The function that sums them up."""
+    return make_search_summary

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -13,21 +12,7 @@ import pytest
 
 from tips_ray.report.page import escaped, render, write_report
 
-CHROMIUM = shutil.which("chromium")
 INK = "document.getElementById('plot-errors')._fullLayout.font.color"
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs the program `chromium` on PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A real browser that may not call home."""
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +31,12 @@ def html(curves, make_summary) -> str:
 
 
 @pytest.fixture
-def opened(browser, report):
+def opened(opening, report):
     """The report, drawn, as a page that fails the test on any error or request."""
-    context = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light", offline=True)
-    page = context.new_page()
-    page.troubles = []
-    page.on("console", lambda message: page.troubles.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.on(
-        "request", lambda request: page.troubles.append(request.url) if not request.url.startswith(("file:", "data:")) else None
-    )
-    page.goto(report.as_uri())
-    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
-    yield page
-    troubles = page.troubles
-    context.close()
-    assert troubles == []
+    with opening(report) as page:
+        yield page
 
 
-@needs_chromium
 def test_figures_are_drawn_offline_without_errors(opened):
     plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
     assert len(plots) == 2 + 5 + 4 + 2
@@ -72,7 +44,6 @@ def test_figures_are_drawn_offline_without_errors(opened):
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-@needs_chromium
 def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
     def shown() -> list:
         return opened.evaluate(
@@ -95,7 +66,6 @@ def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
     assert visible == "legendonly"
 
 
-@needs_chromium
 def test_dark_mode_follows_the_button_and_the_system(opened):
     def colours() -> tuple:
         return tuple(opened.evaluate(f"[getComputedStyle(document.documentElement).backgroundColor, {INK}]"))
@@ -112,7 +82,6 @@ def test_dark_mode_follows_the_button_and_the_system(opened):
     opened.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
-@needs_chromium
 def test_narrow_screens_scroll_tables_not_the_page(browser, report):
     page = browser.new_page(viewport={"width": 360, "height": 700})
     page.goto(report.as_uri())
@@ -121,7 +90,6 @@ def test_narrow_screens_scroll_tables_not_the_page(browser, report):
     page.close()
 
 
-@needs_chromium
 def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
     name = "</script><script>window.owned = 1</script><b>arm</b>"
     curves = make_curves(arms=("solo", name), num_epochs=4, actions=(name,))

@@ -8,8 +8,8 @@ from tips_ray.config import Config, override
 from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
 from tips_ray.storage import Storage
 
-VERSION = 2
-"""Of what a campaign stores; 2: layers before batch norm have no bias."""
+VERSION = 3
+"""Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows, and there are two of them."""
 SHARED = ("data", "evaluate_views")
 
 
@@ -41,6 +41,8 @@ class Campaign:
     arms: dict[str, Config]
     num_seeds: int
     num_epochs: int
+    first_seed: int = 0
+    """Seeds count from it: the confirmation of a search takes seeds that the search has not seen."""
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -53,8 +55,7 @@ class Campaign:
                 )
         if self.num_seeds < 1 or self.num_epochs < 1:
             raise ValueError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
-        if self.name in ("", ".", "..") or set(self.name) & set("/\\:?*"):
-            raise ValueError(f"The campaign name {self.name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
+        check_name(self.name)
 
     @property
     def folder(self) -> Storage:
@@ -64,7 +65,13 @@ class Campaign:
     @property
     def seeds(self) -> list[int]:
         """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in pairs."""
-        return list(range(self.num_seeds))
+        return list(range(self.first_seed, self.first_seed + self.num_seeds))
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a campaign's name that cannot be a folder's."""
+    if name in ("", ".", "..") or set(name) & set("/\\:?*"):
+        raise ValueError(f"The campaign name {name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
 
 
 def unfinished(campaign: Campaign) -> list[str]:

@@ -8,6 +8,8 @@ from ray import tune
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from tips_ray.campaign.seeds import FAILURE, MENDED
+
 SECONDS_BETWEEN_LINES = 20.0
 
 
@@ -57,6 +59,8 @@ class ProgressListener(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """Take in one epoch of one arm."""
+        if MENDED in result or FAILURE in result:
+            return
         now = time.monotonic()
         pace = self.paces[result["arm"]]
         pace.epoch, pace.error_mm, pace.spread_mm = result["epoch"], result["error_mm"], result["spread_mm"]

@@ -1,11 +1,14 @@
 """One run under a campaign's storage.
 
-A run's folder holds `curve.parquet` (all its rows so far), `state.pt` (what the next epoch depends on, of the latest epoch only)
-and `weights/epoch-NNNN.pt` (the lifter). They are written in the order weights, curve, state: a run that dies in between repeats
-one epoch, gets the same numbers, and writes the same row again.
+A run's folder holds `curve.parquet` (all its rows so far), `weights/epoch-NNNNN.pt` (the lifter) and the states of its last two
+epochs, `state-0.pt` and `state-1.pt` (what the next epoch depends on, and all rows so far). They are written in the order
+weights, curve, state: a run that dies in between repeats one epoch, gets the same numbers, and writes the same row again. A state
+that was damaged on disk gives way to the one before it; from a state, a curve and weights that were damaged are made anew.
 """
 
 import io
+import logging
+import zipfile
 from typing import Any
 
 import pandas as pd
@@ -13,12 +16,12 @@ import torch
 
 from tips_ray.config import Config
 from tips_ray.data.views import Dataset
-from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.train import fit
 from tips_ray.stability.curves import CURVE, RUNS, run_name
 from tips_ray.storage import Storage
 
-STATE = "state.pt"
+ROWS = "rows"
+log = logging.getLogger(__name__)
 
 
 class StoredRun:
@@ -30,7 +33,9 @@ class StoredRun:
         self.folder = storage / RUNS / name
         self.config = config
         self.rows: list[dict[str, Any]] = []
-        self.epochs = fit(config, dataset, seed, self._read_state())
+        self.mended: list[str] = []
+        """What was found damaged in the folder, and what was done about it, in sentences."""
+        self.epochs = fit(config, dataset, seed, self._resume())
 
     @property
     def num_epochs(self) -> int:
@@ -47,26 +52,65 @@ class StoredRun:
         epoch = next(self.epochs)
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
-        self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter)))
+        self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
         self.folder.write_table(CURVE, pd.DataFrame(self.rows))
-        self.folder.write(STATE, packed(epoch.run.state()))
-        before = epoch.number - 1
-        if before % self.config.keep_weights_every and self.folder.exists(weights_name(before)):
-            self.folder.delete(weights_name(before))
+        self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
+        if not self._keeps(epoch.number - 1):
+            self.folder.delete(weights_name(epoch.number - 1))
         return row
 
-    def _kept(self, lifter: Lifter) -> dict[str, torch.Tensor]:
-        precision = getattr(torch, self.config.keep_weights_in)
-        return {name: value.to(precision) for name, value in lifter.state_dict().items()}
+    def _keeps(self, epoch: int) -> bool:
+        return epoch % self.config.keep_weights_every == 0
 
-    def _read_state(self) -> dict[str, Any] | None:
-        """Load the rows up to the last epoch that was stored whole, and that epoch's state; None for a new run."""
-        if not self.folder.exists(STATE):
+    def _kept(self, lifter: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        precision = getattr(torch, self.config.keep_weights_in)
+        return {name: value.to(precision) for name, value in lifter.items()}
+
+    def _resume(self) -> dict[str, Any] | None:
+        """The newest state that is whole, with rows, curve and weights as they were after it; None for a new run."""
+        present = [name for name in self.folder.names() if name in (state_name(0), state_name(1))]
+        if not present:
             return None
-        state = torch.load(io.BytesIO(self.folder.read(STATE)), map_location="cpu", weights_only=True)
-        curve = self.folder.read_table(CURVE)
-        self.rows = [dict(row) for row in curve[curve["epoch"] <= state["epoch"]].to_dict("records")]
-        return state
+        for folder in (self.folder, self.folder / "weights"):
+            folder.sweep()
+        read = {name: unpacked(self.folder.read(name)) for name in present}
+        states = sorted((state for state in read.values() if state), key=lambda state: state["epoch"], reverse=True)
+        for name in (name for name, state in read.items() if not state):
+            continued = f"continues after epoch {states[0]['epoch']}" if states else "starts again"
+            self._say(f"{self.folder / name} was damaged, and the run {continued}.")
+        if not states:
+            return None
+        self.rows = states[0].pop(ROWS)
+        for age, state in enumerate(states):
+            self._mend_weights(state, newest=age == 0)
+        self._mend_curve()
+        return states[0]
+
+    def _mend_weights(self, state: dict[str, Any], newest: bool) -> None:
+        name = weights_name(state["epoch"])
+        if not newest and not self._keeps(state["epoch"]):
+            return
+        try:
+            whole = unpacked(self.folder.read(name)) is not None
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            self.folder.write(name, packed(self._kept(state["lifter"])))
+            self._say(f"{self.folder / name} was missing or damaged, and was made anew from the run's state.")
+
+    def _mend_curve(self) -> None:
+        """Make the curve anew if it lacks rows that were reported; rows beyond the state's will be written again."""
+        try:
+            whole = len(self.folder.read_table(CURVE)) >= len(self.rows)
+        except (ValueError, FileNotFoundError):
+            whole = False
+        if not whole:
+            self.folder.write_table(CURVE, pd.DataFrame(self.rows))
+            self._say(f"{self.folder / CURVE} was missing or damaged, and was made anew from the run's state.")
+
+    def _say(self, sentence: str) -> None:
+        log.warning(sentence)
+        self.mended.append(sentence)
 
 
 def weights_name(epoch: int) -> str:
@@ -74,8 +118,24 @@ def weights_name(epoch: int) -> str:
     return f"weights/epoch-{epoch:05d}.pt"
 
 
+def state_name(epoch: int) -> str:
+    """File of the run's state after an epoch, inside its folder; it takes the place of the one of two epochs before."""
+    return f"state-{epoch % 2}.pt"
+
+
 def packed(value: dict[str, Any]) -> bytes:
     """A state dictionary as bytes that `torch.load(weights_only=True)` reads."""
     sink = io.BytesIO()
     torch.save(value, sink)
     return sink.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, Any] | None:
+    """What `packed` was given; None if the bytes are not whole, by the checksums among them."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.testzip():
+                return None
+    except zipfile.BadZipFile:
+        return None
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -12,12 +12,13 @@ from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.execute import check_capacity, execute
 from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished, write_manifest
 from tips_ray.campaign.progress import ProgressListener
+from tips_ray.config import Data
 from tips_ray.data.load import load_poses
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
-from tips_ray.stability.curves import MANIFEST, read_manifest
+from tips_ray.stability.curves import MANIFEST, DamagedCurveError, read_manifest
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     dataset = prepare(poses, config)  # what all arms of a campaign are trained and tested on
     for arm in campaign.arms.values():
         check_batch_size(arm, len(dataset.train_poses))
-    data = describe(poses, dataset, spec, config.data.new_views_each_epoch)
+    data = describe(poses, dataset, spec, config.data)
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
         f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
@@ -49,7 +50,7 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
         highlight=False,
     )
     manifest = agree(campaign, data, {"flat": flat_errors(dataset.test)})
-    arms = unfinished(campaign)
+    arms = to_train(campaign)
     failures: dict[str, str] = {}
     if arms:
         campaign.folder.make()
@@ -62,31 +63,41 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
                 failures = execute(campaign, arms, resources, poses, [progress])
         finally:
             if campaign.folder.exists(MANIFEST):
-                record_execution(campaign, resources, origin, started, time.monotonic() - clock)
+                manifest = read_manifest(campaign.folder)
+                manifest["executions"].append(execution(resources, origin, started, time.monotonic() - clock))
+                write_manifest(campaign.folder, manifest)
     return Ending(failures, unfinished(campaign) if arms else [])
 
 
-def describe(poses: PoseSet, dataset: Dataset, spec: str, weakly_supervised: bool) -> dict[str, Any]:
+def to_train(campaign: Campaign) -> list[str]:
+    """Arms with epochs to train; all of them if a curve is damaged, which its run makes anew when it is continued."""
+    try:
+        return unfinished(campaign)
+    except DamagedCurveError:
+        return list(campaign.arms)
+
+
+def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
     """What the study was trained and tested on, in plain JSON types."""
     return {
         "spec": spec,
         "name": poses.name,
         "fingerprint": poses.fingerprint,
         "synthetic": poses.synthetic,
-        "weakly_supervised": weakly_supervised,
+        "weakly_supervised": data.new_views_each_epoch,
         "num_train_poses": len(dataset.train_poses),
         "num_train_views": len(dataset.train),
         "num_test_poses": len(dataset.test_poses),
         "num_test_views": len(dataset.test),
         "train_subjects": dataset.train_poses.subjects,
         "test_subjects": dataset.test_poses.subjects,
+        "left_out_subjects": list(data.left_out_subjects),
     }
 
 
-def record_execution(campaign: Campaign, resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> None:
-    """Add to the campaign's record when, where, how and for how long it was trained."""
-    manifest = read_manifest(campaign.folder)
-    execution = {
+def execution(resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> dict[str, Any]:
+    """When, where, how and for how long a campaign was trained: an entry of its record."""
+    return {
         **origin,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
@@ -94,4 +105,3 @@ def record_execution(campaign: Campaign, resources: Resources, origin: dict[str,
         "cpus_per_worker": resources.cpus_per_worker,
         "gpus_per_worker": resources.gpus_per_worker,
     }
-    write_manifest(campaign.folder, {**manifest, "executions": [*manifest["executions"], execution]})

@@ -33,6 +33,27 @@ def load_poses(spec: str, seed: int = 0) -> PoseSet:
     raise ValueError(f"{spec!r} {fault}; poses are {ACCEPTED}.")
 
 
+def last_quarter(subjects: list[str]) -> tuple[str, ...]:
+    """The subjects that are held out where none are named: the last quarter, rounded up."""
+    return tuple(subjects[-math.ceil(len(subjects) / 4) :])
+
+
+def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
+    """The poses of all other subjects; raises ValueError for an unknown one, and where none would be left."""
+    check_known(poses, subjects, "leave out")
+    kept = ~np.isin(poses.subject, subjects)
+    if not kept.any():
+        raise ValueError(f"{poses.name}: all {len(poses.subjects)} subjects are left out; leave some to train and test on.")
+    return poses.select(kept)
+
+
+def check_known(poses: PoseSet, subjects: tuple[str, ...], purpose: str) -> None:
+    """Raise ValueError for a subject that the poses do not have."""
+    unknown = [subject for subject in subjects if subject not in poses.subjects]
+    if unknown:
+        raise ValueError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
+
+
 def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tuple[PoseSet, PoseSet]:
     """Poses to train on and poses to test on, with no subject in both.
 
@@ -46,10 +67,8 @@ def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tup
             f" give poses of at least two, with 'subject' (frames,) in the file."
         )
     if not test_subjects:
-        test_subjects = tuple(known[-math.ceil(len(known) / 4) :])
-    unknown = [subject for subject in test_subjects if subject not in known]
-    if unknown:
-        raise ValueError(f"{poses.name}: no subject {unknown[0]!r} to test on; there are {', '.join(known)}.")
+        test_subjects = last_quarter(known)
+    check_known(poses, test_subjects, "test on")
     if set(test_subjects) == set(known):
         raise ValueError(f"{poses.name}: all {len(known)} subjects are held out for the test; leave at least one to train on.")
     test = np.isin(poses.subject, test_subjects)

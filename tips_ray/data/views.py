@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tips_ray.config import ELEVATION_DEGREES, Config, Data
-from tips_ray.data.load import split_by_subject
+from tips_ray.data.load import leave_out, split_by_subject
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.poses.geometry import View, max_normalise, reproject, rotate
 from tips_ray.seeding import derived_seed, stream
@@ -123,10 +123,11 @@ class Dataset:
 def prepare(poses: PoseSet, config: Config) -> Dataset:
     """Split by subject, subsample, and let the cameras look.
 
-    Raises ValueError for unknown test subjects, or if an epoch has fewer training views than one batch.
+    Raises ValueError for unknown subjects, or if an epoch has fewer training views than one batch.
     """
     data = config.data
-    train, test = split_by_subject(poses, data.test_subjects)
+    seen = leave_out(poses, data.left_out_subjects) if data.left_out_subjects else poses
+    train, test = split_by_subject(seen, data.test_subjects)
     if data.max_train_poses is not None and data.max_train_poses < len(train):
         kept = torch.randperm(len(train), generator=stream(data.seed, "subset"))[: data.max_train_poses].sort().values
         train = train.select(kept.numpy())

@@ -119,7 +119,7 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
     traces = [trace for arm in own["arm"].unique() for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
-    figure = _finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
+    figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
     figure.update_layout(title={"text": TERM_LABELS.get(term, term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
     if term in SHARES:
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
@@ -130,12 +130,13 @@ def _seeds(table: pd.DataFrame, arm: str) -> int:
     return int(max(table.loc[table["arm"] == arm, "n"], default=0))
 
 
-def _rounded(values: pd.Series) -> list[float | None]:
+def rounded(values: pd.Series) -> list[float | None]:
     """Four significant digits or hundredths: the page holds tens of thousands of these."""
     return [None if pd.isna(value) else float(f"{value:.4g}") if abs(value) < 100 else round(float(value), 2) for value in values]
 
 
-def _faded(colour: str, opacity: float) -> str:
+def faded(colour: str, opacity: float) -> str:
+    """A colour such as "#0072B2", made transparent."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
@@ -143,13 +144,13 @@ def _faded(colour: str, opacity: float) -> str:
 def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
     """Two invisible edges with the area between them filled, and the mean; hidden and shown together by the legend."""
     seeds = int(max(table["n"], default=0))
-    epochs, low, high = (table["epoch"].tolist(), _rounded(table["low"]), _rounded(table["high"]))
+    epochs, low, high = (table["epoch"].tolist(), rounded(table["low"]), rounded(table["high"]))
     edge = {"x": epochs, "mode": "lines", "line": {"width": 0}, "legendgroup": arm, "showlegend": False, "hoverinfo": "skip"}
     label = f"{arm} (n = {seeds})" if seeds > 1 else f"{arm} (n = 1 seed, no interval)" if seeds else f"{arm} (no finished run)"
     span = " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
     mean = go.Scatter(
         x=epochs,
-        y=_rounded(table["mean"]),
+        y=rounded(table["mean"]),
         customdata=[list(ends) for ends in zip(low, high, strict=True)] if seeds > 1 else None,
         mode="lines" if len(epochs) > 1 else "markers",
         line={"width": 2, "color": colour},
@@ -161,7 +162,7 @@ def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scat
     )
     if seeds < 2:
         return [mean]
-    return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=_faded(colour, 0.2), **edge), mean]
+    return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=faded(colour, 0.2), **edge), mean]
 
 
 def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Scatter]:
@@ -171,10 +172,10 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
     y: list[float | None] = []
     for _, run in drawn.groupby("seed"):
         x += [*run["epoch"].tolist(), None]
-        y += [*_rounded(run["value"]), None]
+        y += [*rounded(run["value"]), None]
     traces = []
     if x:
-        faint = {"width": 1, "color": _faded(colour, 0.45)}
+        faint = {"width": 1, "color": faded(colour, 0.45)}
         traces.append(go.Scatter(x=x, y=y, mode="lines", line=faint, legendgroup=arm, showlegend=False, hoverinfo="skip"))
     lost = lines[lines["diverged"]]
     ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
@@ -184,7 +185,7 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
         traces.append(
             go.Scatter(
                 x=ends["epoch"].tolist(),
-                y=_rounded(ends["value"]),
+                y=rounded(ends["value"]),
                 mode="markers",
                 marker=cross,
                 cliponaxis=False,
@@ -200,7 +201,7 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
 def _reference(name: str, value: float | None, end: int) -> go.Scatter:
     label, dash = REFERENCE_STYLES.get(name, (name, "dashdot"))
     colour = FIXED_COLOURS.get(name, FIXED_COLOURS["flat"])
-    y = _rounded(pd.Series([value, value], dtype=float))
+    y = rounded(pd.Series([value, value], dtype=float))
     line = {"width": 1.5, "dash": dash, "color": colour}
     return go.Scatter(
         x=[1, end], y=y, mode="lines", line=line, name=label, hovertemplate=f"{label}: %{{y:.4g}} mm<extra></extra>"
@@ -229,10 +230,11 @@ def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str]
         figure.update_layout(updatemenus=[menu])
     figure.update_yaxes(title_text=next(iter(titles.values()), None))
     figure.update_xaxes(title_text="epoch")
-    return _finish(figure, synthetic, 460)
+    return finish(figure, synthetic, 460)
 
 
-def _finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
+def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
+    """Give a figure the layout that all share, and name synthetic data on it."""
     figure.update_layout(
         template=theme(),
         height=height,

@@ -92,23 +92,12 @@ def pairs(summary: Mapping[str, Any], statistic: str | None = None, metric: str 
 
 def cautions(summary: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the finding; one sentence or two each."""
-    found = []
+    found = data_cautions(summary["data"])
     arms = {arm: entry for arm, entry in summary["arms"].items() if entry["num_seeds"]}
-    if summary["data"].get("synthetic"):
-        found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
-    if summary["data"].get("weakly_supervised"):
-        found.append(
-            "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
-        )
     counts = [entry["last_half"][HEADLINE_METRIC]["n"] for entry in arms.values()]
     few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
     if few < ENOUGH_SEEDS:
-        held = COVERAGE[max(n for n in COVERAGE if n <= few)]
-        found.append(
-            f"{few} seeds are few: bootstrap intervals over so few are too narrow. A 95% interval over {few} normal values holds"
-            f" the true mean about {held}% of the time, and of two equal arms one would win on all {few} seeds in"
-            f" 1 of {2 ** (few - 1)} studies."
-        )
+        found.append(few_seeds(few))
     for arm, entry in arms.items():
         if entry["diverged"]:
             found.append(
@@ -134,6 +123,28 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
         said = ", ".join(f"{arm} {count}" for arm, count in epochs.items())
         found.append(f"The arms stand at different epochs ({said}); paired differences use the first {min(epochs.values())}.")
     return found
+
+
+def data_cautions(data: Mapping[str, Any]) -> list[str]:
+    """What a reader must know about the poses."""
+    found = []
+    if data.get("synthetic"):
+        found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
+    if data.get("weakly_supervised"):
+        found.append(
+            "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
+        )
+    return found
+
+
+def few_seeds(few: int) -> str:
+    """By how much intervals over so few seeds (at least 2) are too narrow."""
+    held = COVERAGE[max(n for n in COVERAGE if n <= few)]
+    return (
+        f"{few} seeds are few: bootstrap intervals over so few are too narrow. A 95% interval over {few} normal values holds"
+        f" the true mean about {held}% of the time, and of two equal arms one would win on all {few} seeds in"
+        f" 1 of {2 ** (few - 1)} studies."
+    )
 
 
 def headline_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { figures, themes } = JSON.parse(document.getElementById("content").textContent);
+  const { figures, choices, themes } = JSON.parse(document.getElementById("content").textContent);
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const toggle = document.getElementById("theme");
   const plots = [];
@@ -14,24 +14,32 @@
     return Promise.all(plots.map((plot) => Plotly.relayout(plot, { template: themes[name] })));
   }
 
-  // A figure's own dropdown becomes a native one: it can be reached by keyboard and follows the page's colours.
-  function nativeMenu(plot, menu) {
+  function menu(name, options, onChange) {
     const label = document.createElement("label");
     const select = document.createElement("select");
     label.className = "choice";
-    label.append("Metric", select);
-    menu.buttons.forEach((button) => select.add(new Option(button.label)));
-    select.addEventListener("change", () => {
-      const { method, args } = menu.buttons[select.selectedIndex];
-      Plotly[method](plot, ...structuredClone(args));
-    });
-    plot.before(label);
+    label.append(name, select);
+    options.forEach((option) => select.add(new Option(option.label)));
+    select.addEventListener("change", () => onChange(options[select.selectedIndex]));
+    return label;
+  }
+
+  // A figure's own dropdown becomes a native one: it can be reached by keyboard and follows the page's colours.
+  function nativeMenu(plot, { buttons }) {
+    plot.before(menu("Metric", buttons, ({ method, args }) => Plotly[method](plot, ...structuredClone(args))));
+  }
+
+  // One dropdown for several figures, whose traces all take the same values from it.
+  function sharedMenu({ label, plots: names, traces, options }) {
+    const own = names.map((name) => document.getElementById(`plot-${name}`));
+    const show = ({ y }) => own.forEach((plot) => Plotly.restyle(plot, { y: structuredClone(y) }, traces));
+    own[0].closest(".panels").before(menu(label, options, show));
   }
 
   function draw(name, { data, layout }) {
     const plot = document.getElementById(`plot-${name}`);
     const { updatemenus = [], ...rest } = layout;
-    updatemenus.forEach((menu) => nativeMenu(plot, menu));
+    updatemenus.forEach((own) => nativeMenu(plot, own));
     plots.push(plot);
     const config = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
     return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
@@ -57,6 +65,7 @@
   });
 
   Promise.all(Object.entries(figures).map(([name, figure]) => draw(name, figure)))
+    .then(() => choices.forEach(sharedMenu))
     .then(() => paint(scheme()))
     .then(() => (document.documentElement.dataset.drawn = "yes"));
 })();

@@ -1,7 +1,7 @@
 """A campaign's report: one HTML file that opens offline."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,6 @@ def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -
 
 def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"mm": headline.mm, "span": headline.span, "verdict": headline.verdict, "folded": folded}
     panels = {
         "losses": tables.loss_table(curves),
         "adversary": tables.term_table(curves, ADVERSARY_TERMS),
@@ -53,7 +45,10 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     }
     colours = figures.arm_colours([*summary["arms"], *summary["references"]])
     drawn = draw_all(curves, summary, panels, colours)
-    return environment.get_template("page.html.j2").render(
+    return filled(
+        "page.html.j2",
+        drawn,
+        title="Stability study",
         campaign=summary["campaign"] or "no runs yet",
         summary=summary,
         synthetic=bool(summary["data"].get("synthetic")),
@@ -68,7 +63,6 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         pairs=headline.pairs(summary),
         colours=colours,
         term_labels=figures.TERM_LABELS,
-        drawn=list(drawn),
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
         },
@@ -77,8 +71,26 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         long_table=LONG_TABLE,
         data=described(summary["data"]),
         provenance=described(ordered(summary["provenance"])),
-        plotlyjs=get_plotlyjs(),
-        content=escaped({"figures": {name: plain(figure) for name, figure in drawn.items()}, "themes": themes()}),
+    )
+
+
+def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
+    """A page on `base.html.j2`, filled with values; its figures stand in the elements "plot-" and their name.
+
+    Each of `choices` is a dropdown that several figures share: {label, plots, traces, options: [{label, y}]}, where `plots` names
+    the figures, and an option's `y` has the values of each of `traces` (their places within a figure).
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"mm": headline.mm, "span": headline.span, "verdict": headline.verdict, "folded": folded}
+    content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
+    return environment.get_template(template).render(
+        drawn=list(drawn), content=escaped(content), plotlyjs=get_plotlyjs(), **values
     )
 
 

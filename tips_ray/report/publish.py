@@ -1,6 +1,7 @@
 """From what a campaign stored to its summary, its curves in one file, and its report."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,9 +10,12 @@ from rich.table import Table
 
 from tips_ray.report.headline import finding, headline_rows
 from tips_ray.report.page import STATISTIC_LABELS, render
+from tips_ray.report.search_page import render_search, search_finding
 from tips_ray.stability.curves import read_curves, read_manifest
+from tips_ray.stability.records import SEARCH
 from tips_ray.stability.statistics import HEADLINE_METRIC, STATISTICS
 from tips_ray.stability.summary import summarise
+from tips_ray.stability.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
 from tips_ray.storage import Storage
 
 
@@ -31,6 +35,38 @@ def publish(folder: Storage) -> dict[str, Any]:
     return summary
 
 
+def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
+    """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in a folder, and the report of its
+    confirmation; returns its tables and its summary. Raises ValueError if there is no search in the folder.
+    """
+    tables = read_tables(folder)
+    summary = summarise_search(folder, tables)
+    folder.write_table("trials.parquet", tables.trials)
+    folder.write_table("surface.parquet", tables.surface)
+    folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
+    folder.write("report.html", render_search(tables.trials, tables.surface, summary).encode())
+    if summary["confirmation"]:
+        publish(folder / CONFIRMATION)
+    return tables, summary
+
+
+def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[str, Any]:
+    """Write one report of several searches to `out/name`; returns its summary, the first search's with the trials of all.
+
+    Raises ValueError for searches that differ in objective, budget or data, whose trials cannot be compared.
+    """
+    read = [read_tables(folder) for folder in folders]
+    merged = merge(read)
+    summary = summarise_search(folders[0], merged)
+    out.write(name, render_search(merged.trials, merged.surface, summary).encode())
+    return summary
+
+
+def is_search(folder: Storage) -> bool:
+    """Whether a search, rather than a study, is kept in a folder."""
+    return folder.exists(SEARCH)
+
+
 def origin(manifest: dict[str, Any], curves: pd.DataFrame) -> dict[str, Any]:
     """The provenance that a report shows: the last execution's, the seeds and wall time of all, and each execution's own."""
     executions = manifest["executions"]
@@ -42,6 +78,35 @@ def origin(manifest: dict[str, Any], curves: pd.DataFrame) -> dict[str, Any]:
         "executions": executions,
         "config": manifest["arms"],
     }
+
+
+def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) -> None:
+    """Print the best trials of a search, its first, and the finding."""
+    columns = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
+    columns = {key: label for key, label in columns.items() if key != "label_free" or summary["objective"] == "label_free"}
+    told = f"{' and '.join(columns[key] for key in summary['objective_columns'])}{' (oracle)' if summary['oracle'] else ''}"
+    table = Table(
+        title=f"\nBest trials by {told}; {summary['metric']} over the last half of the epochs, mean over seeds",
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+    for column in ("trial", *columns.values(), *(path.removeprefix("weights.") for path in summary["space"])):
+        table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
+    trials = {trial["trial"]: trial for trial in summary["trials"]}
+    start = next(iter(trials), None)
+    for name in [name for name in summary["ranked"][:num_shown] if name != start] + [start] * bool(start):
+        trial = trials[name]
+        scores = [cell(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
+        values = [cell(trial[path], ".3g") for path in summary["space"]]
+        table.add_row(f"{trial['number']}{' (start)' if name == start else ''}", *scores, *values)
+    console.print(table)
+    console.print(search_finding(summary), highlight=False)
+
+
+def cell(value: Any, form: str) -> str:
+    """A value as a table shows it; a dash for none."""
+    return "–" if value is None else format(value, form) if isinstance(value, float) else str(value)
 
 
 def print_headline(summary: dict[str, Any], console: Console) -> None:

@@ -15,17 +15,35 @@ FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
 PARALLEL_READS = 16
 
 
+class DamagedCurveError(ValueError):
+    """A curve that was damaged on disk; its run makes it anew when it is continued."""
+
+
 def run_name(arm: str, seed: int) -> str:
     """The name of a run, and of its folder under `runs/`."""
     return f"{arm}-seed{seed}"
 
 
 def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
-    """All rows of all runs under a campaign's storage, sorted by arm, seed and epoch; columns that an arm lacks are NaN."""
+    """All rows of all runs under a campaign's storage, sorted by arm, seed and epoch; columns that an arm lacks are NaN.
+
+    Raises DamagedCurveError for one that is damaged.
+    """
     runs = storage / RUNS
-    names = [name for name in storage.names(RUNS) if runs.exists(f"{name}/{CURVE}")]
+
+    def read(run: str) -> pd.DataFrame | None:
+        try:
+            return runs.read_table(f"{run}/{CURVE}")
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise DamagedCurveError(
+                f"{error} Run the study's command again: it makes the curve anew from the run's state; or delete the file to go"
+                " without that run."
+            ) from error
+
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(lambda name: runs.read_table(f"{name}/{CURVE}"), names))
+        tables = [table for table in pool.map(read, storage.names(RUNS)) if table is not None]
     if not tables:
         return pd.DataFrame(columns=FIRST_COLUMNS)
     curves = pd.concat(tables, ignore_index=True)

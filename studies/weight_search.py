@@ -1,0 +1,145 @@
+"""Which loss weights make the best, or the most stable, lifter, and how much of the gain is luck?
+
+Searches w1 to w4 (and any other field) with Optuna on Ray, then trains the winners and the paper's weights again on fresh seeds
+and unseen subjects:
+
+    python studies/weight_search.py                                                # the embedded synthetic poses
+    python studies/weight_search.py --preset laptop --data poses.npz --num-trials 30
+    python studies/weight_search.py --vary optimiser.learning_rate=1e-4..2e-3 network.generator_norm=batch,layer
+
+Run the same command again to continue after an interruption; give more --num-trials (or +20), --num-seeds or --num-epochs to
+extend the search: trials go on from where they stopped.
+"""
+
+import sys
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from rich.console import Console
+
+from options import INTERRUPTED, Options, parse, without_cluster
+from tips_ray.config import WeightRanges
+from tips_ray.errors import user_errors
+
+
+@dataclass(frozen=True)
+class WeightSearch(Options):
+    """Search loss weights, and other fields, over several seeds a trial; confirm the best on fresh seeds."""
+
+    num_trials: str = "30"
+    """Configs to try in all; +20: twenty more than there are."""
+    max_run_epochs: int | None = None
+    """Epochs to train in all, summed over runs (trials x seeds)."""
+    max_hours: float | None = None
+    """Wall time of this execution; trials under way go on in the next."""
+    minimise: Literal["error", "instability", "pareto", "label_free"] = "error"
+    """The objective, over the last half of the epochs: error, instability (between seeds and epochs), both (pareto), or
+    label_free (the sum of the consistency terms). All but the last are oracles: they need 3D labels."""
+    pruner: Literal["none", "asha", "median"] = "none"
+    """Stop poor trials early, by their mean over seeds; for error and label_free."""
+    ranges: WeightRanges = field(default_factory=WeightRanges)
+    vary: tuple[str, ...] = ()
+    """Other fields to search: FIELD=LOW..HIGH (log-uniform; append :linear if it is not to be) or FIELD=VALUE,VALUE."""
+    fix: tuple[str, ...] = ()
+    """Weights not to search, such as legs."""
+    validation_subjects: tuple[str, ...] = ()
+    """Subjects on which trials are scored; empty: the last quarter of those that are no test subjects. --data.test-subjects are
+    for the confirmation alone."""
+    confirm_top: int = 3
+    """Best trials to confirm; 0: none."""
+    confirm_seeds: int = 5
+    """Fresh seeds of the confirmation."""
+    study_storage: str | None = None
+    """Where Optuna keeps its study: a URL, or a journal's path ending in .log; default: study.db in the campaign's folder."""
+    search_seed: int = 0
+    """Of Optuna's sampler."""
+
+
+def main() -> int:
+    """Run the search; Ctrl-C ends it without a traceback."""
+    try:
+        return search_and_report()
+    except KeyboardInterrupt:
+        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def search_and_report() -> int:
+    """Parse the command line, run what is missing, confirm, and report; returns the exit code."""
+    console = Console()
+    with user_errors():
+        asked = parse(WeightSearch, sys.argv[1:], __doc__)
+        name, space = asked.name("weights"), searched(asked)
+        if asked.cluster:
+            from tips_ray.campaign.remote import run_on
+
+            return run_on(asked.cluster, __file__, without_cluster(sys.argv[1:]), name, asked.data, asked.attach, console)
+
+        # Imported late, so that --help and mistakes are answered at once.
+        from tips_ray.campaign.plan import Resources
+        from tips_ray.campaign.search_plan import Budget, Search
+        from tips_ray.campaign.weight_search import conduct_search, confirm, count_trials, split_for_search
+        from tips_ray.data.load import load_poses
+        from tips_ray.report.publish import print_search, publish_search
+        from tips_ray.storage import Storage
+
+        poses = load_poses(asked.data, asked.config.data.seed)
+        seen, unseen = split_for_search(poses, asked.config.data, asked.validation_subjects)
+        search = Search(
+            name,
+            Storage(asked.storage),
+            replace(asked.config, data=seen),
+            space,
+            asked.num_seeds,
+            asked.num_epochs,
+            asked.minimise,
+            asked.pruner,
+            asked.search_seed,
+        )
+        budget = Budget(total(asked.num_trials, count_trials(search.folder)), asked.max_run_epochs, asked.max_hours)
+        resources = Resources(asked.num_workers, asked.cpus_per_worker, asked.gpus_per_worker)
+        ending = conduct_search(search, budget, resources, poses, asked.data, asked.study_storage, console)
+        failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
+        if asked.confirm_top and not (failures or unfinished or stopped or ending.ran_out):
+            confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, asked.data, console)
+            if confirmed:
+                failures, unfinished = confirmed.failures, confirmed.unfinished
+                stopped = bool(unfinished) and not failures
+        print_search(publish_search(search.folder)[1], console)
+    for arm, error in failures.items():
+        print(f"{arm} failed:\n{error}", file=sys.stderr)
+    if unfinished or stopped or ending.ran_out:
+        which = f" ({', '.join(unfinished)})" if unfinished else ""
+        console.print(f"Not all epochs were trained{which}; the same command continues where it stopped.", soft_wrap=True)
+    print(f"Report: {search.folder}/report.html")
+    return 1 if failures else INTERRUPTED if stopped else 0
+
+
+def searched(asked: WeightSearch) -> dict[str, Any]:
+    """The search space that was asked for, by dotted path; raises ValueError for a field that is unknown or given twice."""
+    from tips_ray.campaign.space import parse_field, weight_space
+
+    space: dict[str, Any] = weight_space(asked.ranges)
+    for name in asked.fix:
+        if space.pop(f"weights.{name}", None) is None:
+            known = ", ".join(entry.name for entry in fields(asked.ranges))
+            raise ValueError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
+    for text in asked.vary:
+        path, values = parse_field(text, asked.config)
+        if path in space:
+            raise ValueError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
+        space[path] = values
+    return space
+
+
+def total(text: str, present: int) -> int:
+    """The number of trials that `30` or `+20` means; raises ValueError for anything else."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"--num-trials is {text!r}; give a number such as 30, or +20 for twenty more than there are.") from None
+    return present + number if text.startswith("+") else number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

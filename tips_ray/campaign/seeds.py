@@ -1,0 +1,121 @@
+"""The seeds of one arm, trained side by side by one process, or dealt to several that pool their rows after each epoch."""
+
+import logging
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import ray
+import torch
+
+from tips_ray.campaign.plan import Resources
+from tips_ray.campaign.runs import StoredRun
+from tips_ray.config import Config, Optimiser, override
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Dataset, prepare
+from tips_ray.errors import sentence
+from tips_ray.lifting.memory import keep_freed_memory
+from tips_ray.stability.objectives import CONSISTENCY
+from tips_ray.stability.statistics import HEADLINE_METRIC
+from tips_ray.storage import Storage
+
+MENDED = "mended"
+"""In a result: sentences on files that were damaged."""
+FAILURE = "failure"
+"""In a result: why the arm ends for good. Whatever is no crash would fail again, so it is said and not tried again."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all trials of an execution have in common."""
+
+    folder: Storage
+    """Where runs keep their rows and states, which alone tell how far each one got."""
+    seeds: list[int]
+    num_epochs: int
+    resources: Resources
+
+
+def train_seeds(
+    told: dict[str, Any],
+    seeds: list[int],
+    device: str,
+    pool: Callable[[Any], list[Any]],
+    report: Callable[[dict[str, Any]], None],
+) -> None:
+    """Advance this process's runs an epoch at a time; pool the rows of all processes and report their means."""
+    training: Training = told["training"]
+    arm = told["arm"]["name"]
+    torch.set_num_threads(max(1, int(training.resources.cpus_per_worker)))
+    keep_freed_memory()
+    runs, failure = attempt(stored_runs, told, seeds, device)
+    behind = min((run.num_epochs for run in runs if not run.diverged), default=training.num_epochs)
+    mended = [said for run in runs for said in run.mended]
+    shares = pool((behind, mended, failure))
+    done = min(behind for behind, _, _ in shares)
+    if any(mended for _, mended, _ in shares):
+        report({**means(arm, done, []), MENDED: [said for _, mended, _ in shares for said in mended]})
+    failures = [failure for _, _, failure in shares if failure]
+    while done < training.num_epochs and not failures:
+        rows, failure = attempt(advance, runs, done + 1)
+        shares = pool((rows, failure))
+        failures = [failure for _, failure in shares if failure]
+        if not failures:
+            done += 1
+            report(means(arm, done, [row for rows, _ in shares for row in rows]))
+    if failures:
+        report({**means(arm, done, []), FAILURE: failures[0]})
+
+
+def stored_runs(told: dict[str, Any], seeds: list[int], device: str) -> list[StoredRun]:
+    """The runs of some seeds of an arm, each where its folder says that it is."""
+    training: Training = told["training"]
+    arm, config = told["arm"]["name"], override(Config(), told["arm"]["config"])
+    dataset = seen_on(told["poses"], what_is_seen(config), device)
+    return [StoredRun(training.folder, arm, seed, config, dataset) for seed in seeds]
+
+
+def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
+    """Train the runs that are behind up to an epoch, and return their rows."""
+    return [run.advance() for run in runs if run.num_epochs < number and not run.diverged]
+
+
+def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
+    """What an action returns, or why it cannot be done, in a sentence; what no user can mend (a crash) passes through."""
+    try:
+        return action(*arguments), None
+    except (ValueError, OSError) as error:
+        log.exception("This arm ends.")
+        return [], sentence(error)
+
+
+def means(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is none."""
+    whole = [row for row in rows if row["status"] != "diverged"]
+    errors = [row[HEADLINE_METRIC] for row in whole]
+    consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in whole]
+    nan = float("nan")
+    return {
+        "arm": arm,
+        "epoch": number,
+        "error_mm": statistics.fmean(errors) if whole else nan,
+        "spread_mm": statistics.pstdev(errors) if whole else nan,
+        "consistency": statistics.fmean(consistency) if whole else nan,
+        "num_diverged": len(rows) - len(whole),
+    }
+
+
+def what_is_seen(config: Config) -> Config:
+    """The fields of a config on which its dataset depends; all others are defaults."""
+    batch = Optimiser(batch_size=config.optimiser.batch_size)
+    return Config(data=config.data, evaluate_views=config.evaluate_views, optimiser=batch)
+
+
+@lru_cache(maxsize=1)
+def seen_on(poses: ray.ObjectRef, config: Config, device: str) -> Dataset:
+    """The dataset of a config, kept for the next trial of this process."""
+    found: PoseSet = ray.get(poses)
+    return prepare(found, config).to(device)

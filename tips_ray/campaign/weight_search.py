@@ -1,0 +1,169 @@
+"""Conduct a search: check everything, claim its folder, run its trials on Ray, and confirm what it chose on fresh seeds."""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import combinations
+
+from rich.console import Console
+from rich.markup import escape
+
+from tips_ray.campaign.cluster import running_ray
+from tips_ray.campaign.execute import Training, check_capacity, run_trials
+from tips_ray.campaign.ledger import Ledger
+from tips_ray.campaign.pilot import Pilot, Pruning
+from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search, write_search
+from tips_ray.campaign.search_progress import SearchProgress
+from tips_ray.campaign.space import changes, ends
+from tips_ray.campaign.study import Ending, conduct, describe, execution
+from tips_ray.campaign.study_storage import claim_study, open_study
+from tips_ray.config import Config, Data, override
+from tips_ray.data.load import check_known, last_quarter
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import check_batch_size, prepare
+from tips_ray.lifting.evaluate import flat_errors
+from tips_ray.provenance import provenance
+from tips_ray.stability.records import SEARCH, read_records, read_search, trial_name
+from tips_ray.stability.trials import BASELINE, CONFIRMATION, ranked, read_tables
+from tips_ray.storage import Storage
+
+
+@dataclass(frozen=True)
+class SearchEnding:
+    """How a search ended."""
+
+    failures: dict[str, str]
+    """Trials that failed, with their errors; the next execution tries them again."""
+    unfinished: list[str]
+    """Trials that were begun and lack epochs."""
+    ran_out: bool
+    """Whether its wall time ended before its trials did."""
+    interrupted: bool
+    """Whether it ended before its trials and its wall time did, and without failures."""
+
+
+def split_for_search(poses: PoseSet, data: Data, validation_subjects: tuple[str, ...]) -> tuple[Data, Data]:
+    """What a search sees, and what its confirmation sees: they train on the same subjects, and no one is scored in both.
+
+    The search scores on `validation_subjects`, by default the last quarter of those that are no test subjects; the confirmation
+    on the test subjects. Raises ValueError for subjects that are unknown, or asked to be both.
+    """
+    left_out = data.left_out_subjects
+    present = [subject for subject in poses.subjects if subject not in left_out]
+    test = data.test_subjects or last_quarter(present)
+    rest = [subject for subject in present if subject not in test]
+    validation = validation_subjects or last_quarter(rest)
+    roles = {"leave out": left_out, "test on": test, "validate on": validation}
+    for role, subjects in roles.items():
+        check_known(poses, subjects, role)
+    for (role, subjects), (other, others) in combinations(roles.items(), 2):
+        if both := sorted(set(subjects) & set(others)):
+            raise ValueError(f"Subject {both[0]!r} is one to {role} and one to {other}; a subject has one role in a search.")
+    if not set(rest) - set(validation):
+        raise ValueError(
+            f"{poses.name}: no subject is left to train on; a search needs at least one each to train, to validate and to test"
+            " on."
+        )
+    return (
+        replace(data, test_subjects=tuple(validation), left_out_subjects=(*left_out, *test)),
+        replace(data, test_subjects=tuple(test), left_out_subjects=(*left_out, *validation)),
+    )
+
+
+def count_trials(folder: Storage) -> int:
+    """How many trials a search has begun; 0 if there is none in the folder."""
+    return len(read_records(folder)) if folder.exists(SEARCH) else 0
+
+
+def conduct_search(
+    search: Search,
+    budget: Budget,
+    resources: Resources,
+    poses: PoseSet,
+    spec: str,
+    study_storage: str | None,
+    console: Console,
+) -> SearchEnding:
+    """Train the trials of a search that are missing, with live progress.
+
+    Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before anything is trained.
+    """
+    dataset = prepare(poses, search.base)
+    for extreme in extremes(search, "optimiser.batch_size"):
+        check_batch_size(extreme, len(dataset.train_poses))
+    data = describe(poses, dataset, spec, search.base.data)
+    console.print(
+        f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
+        f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
+        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if poses.synthetic else ''}, scored on"
+        f" {data['num_test_poses']:,} of {escape(', '.join(data['test_subjects']))}; unseen until the confirmation:"
+        f" {escape(', '.join(data['left_out_subjects']))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    manifest = agree_search(search, data, {"flat": flat_errors(dataset.test)})
+    search.folder.make()
+    study = open_study(search, study_storage)
+    if not search.folder.exists(SEARCH):
+        write_search(search.folder, manifest)  # the study is claimed by an id that must outlive this process
+    claim_study(study, manifest["id"])
+    progress = SearchProgress(search, budget, console)
+    ledger = Ledger(search, budget, study, progress.trial_ended)
+    write_search(search.folder, manifest)
+    progress.begin(ledger.num_trials - len(ledger.open), len(ledger.open), ledger.best())
+    if not ledger.has_more():
+        return SearchEnding({}, [], False, False)
+    origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
+    try:
+        console.print("Starting Ray ...")
+        with running_ray(), progress:
+            check_capacity(resources, search.num_seeds)
+            pilot = Pilot(ledger)
+            seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
+            failures = run_trials(
+                Training(search.folder, search.seeds, search.num_epochs, resources),
+                poses,
+                [progress],
+                search_alg=pilot,
+                scheduler=Pruning(pilot),
+                num_samples=-1,
+                time_budget_s=seconds,
+            )
+    finally:
+        manifest = read_search(search.folder)
+        manifest["executions"].append(execution(resources, origin, started, time.monotonic() - clock))
+        write_search(search.folder, manifest)
+    for arm, error in failures.items():
+        ledger.fail(int(arm.rpartition("-")[2]), error.strip().split("\n")[-1])
+    unfinished = [trial_name(number) for number in sorted(ledger.trials)]
+    missing = bool(unfinished) or ledger.has_more()
+    out_of_time = budget.max_hours is not None and time.monotonic() - clock >= budget.max_hours * 3600 - 1.0
+    return SearchEnding(failures, unfinished, missing and out_of_time, missing and not out_of_time and not failures)
+
+
+def extremes(search: Search, path: str) -> list[Config]:
+    """The base config with each extreme value that a field is searched over; none if it is not searched."""
+    values = ends(search.space[path]) if path in search.space else ()
+    return [override(search.base, changes({path: value})) for value in values]
+
+
+def confirm(
+    search: Search, data: Data, top: int, num_seeds: int, resources: Resources, spec: str, console: Console
+) -> Ending | None:
+    """Train the search's best trials and its base config again, on seeds and subjects that it has not seen.
+
+    Returns None if the search has no complete trial but the first to confirm.
+    """
+    tables = read_tables(search.folder)
+    order = ranked(tables.trials, search.objective)
+    chosen = [trial for trial in order if trial != trial_name(0)][:top]
+    if not chosen:
+        return None
+    params = {trial_name(record.number): record.params for record in read_records(search.folder)}
+    base = replace(search.base, data=data)
+    arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
+    manifest = read_search(search.folder)
+    write_search(search.folder, {**manifest, "confirmed_at": {"ranked": chosen, "num_trials": len(params)}})
+    campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
+    return conduct(campaign, resources, spec, console)
