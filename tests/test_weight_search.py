@@ -64,6 +64,7 @@ def kill_after(storage: Path, num_rows: int, seconds: float, *options: str) -> N
         os.killpg(search.pid, 9)
 
 
+@pytest.mark.timeout(600)
 def test_killed_and_continued_it_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     """8 trials asked, killed, asked again; then confirmed and reported."""
     options = ("--num-trials", "8", "--num-epochs", "6", "--confirm-top", "1", "--confirm-seeds", "2")

@@ -381,6 +381,7 @@ def test_passwords_are_not_shown(text: str, shown: str) -> None:
     assert without_password(text) == shown
 
 
+@pytest.mark.long
 def test_a_reader_with_the_database_locked_delays_the_search_and_does_not_break_it(tmp_path: Path) -> None:
     """Longer than the five seconds that SQLite waits by default."""
     search = search_of(tmp_path)

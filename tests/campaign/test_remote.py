@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -120,7 +121,7 @@ def wait_for(text: str, study: subprocess.Popen[str]) -> str:
     raise AssertionError(f"ended without {text!r}: {said}")
 
 
-def client(study: subprocess.Popen[str]) -> int:
+def client(study: subprocess.Popen[Any]) -> int:
     """The process in the world of one that was started there."""
     (child,) = Path(f"/proc/{study.pid}/task/{study.pid}/children").read_text().split()
     return int(child)

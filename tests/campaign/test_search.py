@@ -209,6 +209,7 @@ def test_a_trial_that_fails_leaves_the_others_alone_and_is_tried_again(ray_folde
     assert agrees(search)["state"].tolist() == ["complete"] * 3
 
 
+@pytest.mark.long
 def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path, num_epochs=100_000)
     ending, _ = conducted(search, 8, max_hours=10 / 3600)
@@ -325,7 +326,7 @@ def test_a_split_for_search_gives_each_subject_one_role(names: list[str], chance
     few = len(set(names) - roles[0] - roles[1] - roles[2]) < 1 + (not test) + (not validation)
     asked = Data(test_subjects=test, left_out_subjects=left_out)
     if overlap or unknown or few:
-        with pytest.raises(ValueError, match="mine: no subject|has one role in a search"):
+        with pytest.raises(ValueError, match=r"mine: no subject|has one role in a search"):
             split_for_search(poses, asked, validation)
         return
     seen, unseen = split_for_search(poses, asked, validation)

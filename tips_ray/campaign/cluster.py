@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ray
 import yaml
+from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module)
 from ray.exceptions import AuthenticationError, RpcError
 
 QUIET = {
@@ -58,7 +59,7 @@ def check_address(address: str) -> None:
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
-        ray._raylet.GcsClient(address=address)
+        GcsClient(address=address)
     except (OSError, RpcError) as error:
         raise OSError(
             f"No Ray cluster answers at {address}, which RAY_ADDRESS names ({getattr(error, 'strerror', None) or error});"

@@ -26,7 +26,8 @@ ADDRESS = "http://127.0.0.1:8265"
 DATA = Path("~/tips-ray-data").expanduser()
 WHOLE = ".whole"
 """Marks data that was uploaded to its end."""
-REPORT = ("report.html", "summary.json", "curves.parquet")
+REPORT = ("report.html", "summary.json", "curves.parquet", "trials.parquet", "surface.parquet")
+"""What a study or a search leaves that is worth having here."""
 LINES_AT_ATTACH = 20
 SHIPPED = {".py", ".j2", ".css", ".js"}
 REPORTED = (0, 1, 130)

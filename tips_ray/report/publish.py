@@ -36,8 +36,8 @@ def publish(folder: Storage) -> dict[str, Any]:
 
 
 def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
-    """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in a folder, and the report of its
-    confirmation; returns its tables and its summary. Raises ValueError if there is no search in the folder.
+    """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in a folder, and the report of
+    its confirmation; returns its tables and its summary. Raises ValueError if there is no search in the folder.
     """
     tables = read_tables(folder)
     summary = summarise_search(folder, tables)

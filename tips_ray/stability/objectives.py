@@ -62,10 +62,9 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     rows = rows.drop_duplicates(["arm", "seed", "epoch"], keep="last")
     if rows.empty:
         return pd.DataFrame(columns=["epochs", "seeds", "diverged", *SCORES], index=pd.Index([], name="arm"))
-    by_arm = rows.groupby("arm", sort=True)
     last = rows.groupby(["arm", "seed"], sort=True)["epoch"].max().groupby("arm").agg(["min", "size"])
     found = pd.DataFrame({"epochs": last["min"].where(last["size"] == num_seeds, 0), "seeds": last["size"]})
-    found["diverged"] = by_arm["status"].agg(lambda statuses: (statuses == "diverged").any()).astype(bool)
+    found["diverged"] = (rows["status"] == "diverged").groupby(rows["arm"]).any()
     rows = rows.assign(reached=rows["arm"].map(found["epochs"].where(~found["diverged"], 0)))
     rows = rows[rows["epoch"] <= rows["reached"]]
     consistency = rows.reindex(columns=list(CONSISTENCY)).sum(axis=1, skipna=False)

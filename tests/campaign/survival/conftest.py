@@ -50,8 +50,8 @@ def processes_of() -> Callable[[Path], dict[int, str]]:
 def gone(processes_of: Callable[[Path], dict[int, str]]) -> Callable[..., float]:
     """A function that waits until the Ray of a folder has left no process, and returns the seconds that this took.
 
-    When Ray's processes were killed, its agents, which do nothing else by then, try for a minute to reach those that are dead; they
-    may be spared.
+    When Ray's processes were killed, its agents, which do nothing else by then, try for a minute to reach those that are dead;
+    they may be spared.
     """
 
     def wait(folder: Path, spare: str = "nothing", patience: float = 120.0) -> float:

@@ -14,6 +14,8 @@ import boto3
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("default")  # connections that broke are closed when they are collected
+
 SECONDS_DOWN = 20.0
 SERVER = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p', sys.argv[1]])"
 
@@ -35,7 +37,7 @@ class Gate:
         for end in (self.socket, *self.pairs):
             with suppress(OSError):  # the other side was faster
                 end.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
+            end.close()
 
     def accept(self, listener: socket.socket) -> None:
         while True:
@@ -63,7 +65,10 @@ def gate() -> Iterator[Gate]:
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while socket.socket().connect_ex(("127.0.0.1", port)):
+        while True:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
             assert time.monotonic() < deadline
             time.sleep(0.1)
         client = boto3.client(
@@ -75,7 +80,9 @@ def gate() -> Iterator[Gate]:
         )
         client.create_bucket(Bucket="bucket")
         client.close()
-        yield Gate(port)
+        way = Gate(port)
+        yield way
+        way.shut()
     finally:
         server.kill()
         server.wait()
