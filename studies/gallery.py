@@ -1,8 +1,8 @@
-"""Keep a finished campaign's result in the gallery: its summary, a picture of its error curves, and how it was made.
+"""Keep a finished study's or search's result in the gallery: its summary, pictures from its report, and how it was made.
 
     python studies/gallery.py reports/CAMPAIGN reports/gallery/NAME --note "..."
 
-Needs a chromium on the path, which draws the picture from the report itself.
+Needs a chromium on the path, which draws the pictures from the report itself.
 """
 
 import json
@@ -15,17 +15,24 @@ from playwright.sync_api import sync_playwright
 
 from tips_ray.errors import user_errors
 from tips_ray.report.headline import finding
-from tips_ray.report.publish import publish
+from tips_ray.report.publish import is_search, publish, publish_search
+from tips_ray.report.search_page import search_finding
 from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.storage import Storage
 
+CAPTIONS = {
+    "gains": "Gain in the search, and confirmed",
+    "history": "Score by trial",
+    "surface": "Error by trial and stop epoch",
+}
+NUM_SHOWN = 5
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def keep(
     campaign: Annotated[Path, tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional], note: str = "", credit: str = ""
 ) -> None:
-    """Write OUT/summary.json, OUT/curves.png and OUT/README.md.
+    """Write OUT/summary.json, OUT/README.md, and the pictures that it shows.
 
     Args:
         campaign: Folder of the campaign, as the study printed it.
@@ -38,29 +45,38 @@ def keep(
         raise ValueError(
             "There is no chromium on the path to draw the picture with; install it (Debian: apt-get install chromium)."
         )
-    summary = publish(Storage(str(campaign)))
+    folder = Storage(str(campaign))
     out.mkdir(parents=True, exist_ok=True)
+    if is_search(folder):
+        _, summary = publish_search(folder)
+        plots = [*["gains"] * bool(summary["confirmation"]), f"history-{summary['objective_columns'][0]}", "surface"]
+        text = describe_search(out.name, summary, plots)
+    else:
+        summary = publish(folder)
+        plots, text = ["errors"], describe_study(out.name, summary)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    draw(campaign / "report.html", out / "curves.png", chromium)
-    (out / "README.md").write_text(describe(out.name, summary, note, credit))
+    draw(campaign / "report.html", plots, out, chromium)
+    (out / "README.md").write_text("\n".join([*text, *origin(summary, note, credit), ""]))
     print(out)
 
 
-def draw(report: Path, picture: Path, chromium: str) -> None:
-    """Photograph the report's error curves."""
+def draw(report: Path, plots: list[str], out: Path, chromium: str) -> None:
+    """Photograph figures of the report, each to OUT/PLOT.png."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light", device_scale_factor=1.5)
         page.goto(report.resolve().as_uri())
-        plot = page.locator("#plot-errors")
-        plot.locator(".main-svg").first.wait_for()
-        plot.screenshot(path=picture)
+        page.wait_for_selector("html[data-drawn=yes]")
+        for name in plots:
+            plot = page.locator(f"#plot-{name}")
+            plot.scroll_into_view_if_needed()
+            plot.locator(".main-svg").first.wait_for()
+            plot.screenshot(path=out / f"{name}.png")
         browser.close()
 
 
-def describe(name: str, summary: dict[str, Any], note: str, credit: str) -> str:
-    """The page of one result: finding, table, and how it was made."""
-    origin, data = summary["provenance"], summary["data"]
+def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
+    """The page of a study: finding and tables."""
     rows = [
         f"| {arm} | {entry['num_seeds']} | " + " | ".join(cell(entry, kind) for kind in ("best", "last_half", "last")) + " |"
         for arm, entry in {**summary["arms"], **{"supervised": summary["references"].get("supervised")}}.items()
@@ -76,40 +92,106 @@ def describe(name: str, summary: dict[str, Any], note: str, credit: str) -> str:
         for pair in summary["paired"]
         if pair["metric"] == HEADLINE_METRIC
     ]
-    machine, versions = origin["machine"], origin["versions"]
-    return "\n".join(
-        [
-            f"# {name}",
+    return [
+        f"# {name}",
+        "",
+        finding(summary),
+        "",
+        "![Error by epoch](errors.png)",
+        "",
+        f"`{HEADLINE_METRIC}`: mean over seeds (95 % interval); last half ± deviation over its epochs. The best epoch"
+        f" is an oracle. Flat prediction: {summary['references']['flat'][HEADLINE_METRIC]:.1f} mm.",
+        "",
+        "| arm | seeds | best epoch (oracle) | last half | last epoch |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        "Paired differences over shared seeds:",
+        "",
+        *pairs,
+        "",
+    ]
+
+
+def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> list[str]:
+    """The page of a search: finding, what was confirmed, and the best trials."""
+    paths = list(summary["space"])
+    trials = {trial["trial"]: trial for trial in summary["trials"]}
+    shown = [*summary["ranked"][:NUM_SHOWN], *(["trial-00000"] if "trial-00000" not in summary["ranked"][:NUM_SHOWN] else [])]
+    counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items())
+    oracle = " (an oracle: it needs 3D labels)" if summary["oracle"] else ""
+    lines = [
+        f"# {name}",
+        "",
+        search_finding(summary),
+        "",
+        *(f"![{CAPTIONS[plot.partition('-')[0]]}]({plot}.png)" for plot in plots),
+        "",
+        f"{len(trials)} trials ({counts}) x {summary['num_seeds']} seeds x {summary['num_epochs']} epochs, minimising"
+        f" {' and '.join(summary['objective_columns'])}{oracle}: `{summary['metric']}`, mean over the epochs"
+        f" {summary['window'][0]} to {summary['window'][1]} and over seeds. Flat prediction on the validation subjects:"
+        f" {summary['flat']:.1f} mm. `trial-00000` is the config that the search started from.",
+        "",
+        "| trial | error, mm | between seeds | instability, mm | " + " | ".join(paths) + " |",
+        "|---" * (4 + len(paths)) + "|",
+        *(
+            f"| {trial} | {number(trials[trial]['error_mm'], '.1f')} | {number(trials[trial]['error_std_mm'], '.1f')} |"
+            f" {number(trials[trial]['instability_mm'], '.1f')} | "
+            + " | ".join(number(trials[trial][path], ".3g") for path in paths)
+            + " |"
+            for trial in shown
+        ),
+        "",
+    ]
+    confirmed = summary["confirmation"]
+    if confirmed:
+        lines += [
+            f"Confirmation: {confirmed['num_seeds']} fresh seeds, scored on subjects {', '.join(confirmed['subjects'])}, whom"
+            f" the search never saw; start: {span(confirmed['baseline']['error_mm'])} mm.",
             "",
-            finding(summary),
-            "",
-            "![Error by epoch](curves.png)",
-            "",
-            f"`{HEADLINE_METRIC}`: mean over seeds (95 % interval); last half ± deviation over its epochs. The best epoch"
-            f" is an oracle. Flat prediction: {summary['references']['flat'][HEADLINE_METRIC]:.1f} mm.",
-            "",
-            "| arm | seeds | best epoch (oracle) | last half | last epoch |",
-            "|---|---|---|---|---|",
-            *rows,
-            "",
-            "Paired differences over shared seeds:",
-            "",
-            *pairs,
-            "",
-            f"Poses: {data['num_train_poses']:,} to train ({data['num_train_views']:,} views), {data['num_test_poses']:,} to test"
-            f" (subjects {', '.join(data['test_subjects'])}){', **synthetic**' if data['synthetic'] else ''}.",
-            *([note] if note else []),
-            *([f"Credit: {credit}"] if credit else []),
-            "",
-            "```",
-            origin["command"],
-            "```",
-            "",
-            f"{origin['wall_seconds'] / 60:.1f} minutes of training on {machine['cores']} cores ({machine['cpu']}), Python"
-            f" {versions['python']}, torch {versions['torch']}, ray {versions['ray']}, commit {origin['commit']}.",
+            "| trial | error, mm | gain in the search, mm | confirmed gain, mm |",
+            "|---|---|---|---|",
+            *(
+                f"| {gain['trial']}{' (first choice)' if gain['primary'] else ''} | {span(gain['error_mm'])} |"
+                f" {span(gain['search_gain_mm'], '+.1f')} | {span(gain['confirmed_gain_mm'], '+.1f')} |"
+                for gain in confirmed["gains"]
+            ),
             "",
         ]
-    )
+    return lines
+
+
+def origin(summary: dict[str, Any], note: str, credit: str) -> list[str]:
+    """On which poses, by which command, and on which machine a result was made."""
+    data, made = summary["data"], summary["provenance"]
+    machine, versions = made["machine"], made["versions"]
+    kept = f"; {', '.join(data['left_out_subjects'])} kept for the confirmation" if data.get("left_out_subjects") else ""
+    return [
+        f"Poses: {data['num_train_poses']:,} to train ({data['num_train_views']:,} views), {data['num_test_poses']:,} to test"
+        f" (subjects {', '.join(data['test_subjects'])}{kept}){', **synthetic**' if data['synthetic'] else ''}.",
+        *([note] if note else []),
+        *([f"Credit: {credit}"] if credit else []),
+        "",
+        "```",
+        made["command"],
+        "```",
+        "",
+        f"{made['wall_seconds'] / 60:.1f} minutes of training on {machine['cores']} cores ({machine['cpu']}), Python"
+        f" {versions['python']}, torch {versions['torch']}, ray {versions['ray']}, commit {made['commit']}.",
+    ]
+
+
+def number(value: Any, form: str) -> str:
+    """A value as a table shows it; a dash for none."""
+    return "–" if value is None else format(value, form) if isinstance(value, float) else str(value)
+
+
+def span(entry: dict[str, Any], form: str = ".1f") -> str:
+    """A mean with its interval and n."""
+    if entry["mean"] is None:
+        return "–"
+    ends = f" ({entry['low']:{form}} to {entry['high']:{form}}, n = {entry['n']})" if entry["low"] is not None else ""
+    return f"{entry['mean']:{form}}{ends}"
 
 
 def cell(arm: dict[str, Any], kind: str) -> str:

@@ -81,6 +81,8 @@ def test_killed_and_continued_it_ends_as_if_nothing_had_been(tmp_path: Path) -> 
     kept = found.merge(cut[["arm", "seed", "epoch"]])
     pd.testing.assert_frame_equal(kept, cut, check_exact=True)
     assert summary["confirmation"]["seeds"] == [1000, 1001]
+    searched = {*summary["data"]["train_subjects"], *summary["data"]["test_subjects"]}
+    assert not searched & set(summary["confirmation"]["subjects"])
     assert "8 of 8 trials, best " in ended.stdout
     assert f"Report: {tmp_path}/s/report.html" in ended.stdout
     assert (tmp_path / "s" / "report.html").stat().st_size > 10_000

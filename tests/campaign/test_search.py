@@ -224,6 +224,7 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
     assert agrees(short)["state"].eq("complete").all()
 
 
+@pytest.mark.long
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
     write_npz(POSES, tmp_path / "poses.npz")

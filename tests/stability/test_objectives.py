@@ -83,7 +83,7 @@ TRIAL = st.lists(st.tuples(st.integers(0, 7), st.booleans()), min_size=1, max_si
 
 
 @given(st.lists(TRIAL, min_size=1, max_size=4), st.integers(1, 4), st.integers(1, 8), st.integers(0, 2**16))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_scores_are_those_of_a_slow_truth(trials: list, num_seeds: int, num_epochs: int, seed: int) -> None:
     """Complete, unfinished, pruned, diverged, one seed or several, longer and shorter than asked, rows twice, any order."""
     rng = np.random.default_rng(seed)

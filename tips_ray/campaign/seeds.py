@@ -79,8 +79,11 @@ def stored_runs(told: dict[str, Any], seeds: list[int], device: str) -> list[Sto
 
 
 def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
-    """Train the runs that are behind up to an epoch, and return their rows."""
-    return [run.advance() for run in runs if run.num_epochs < number and not run.diverged]
+    """Train the runs that are behind up to an epoch, and return the rows of all that have it."""
+    for run in runs:
+        if run.num_epochs < number and not run.diverged:
+            run.advance()
+    return [run.rows[number - 1] for run in runs if run.num_epochs >= number]
 
 
 def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:

@@ -98,7 +98,8 @@ class Disturbed:
         """Every epoch is there once, as if nothing had happened; those of before the fault were not trained again."""
         rows = self.rows()
         pd.testing.assert_frame_equal(rows.drop(columns=TIMES), undisturbed, check_exact=True)
-        assert sorted(set(self.reported.epochs["solo"])) == list(range(1, NUM_EPOCHS + 1))
+        assert set(self.reported.epochs["solo"]) <= set(rows["epoch"])
+        assert self.reported.epochs["solo"][-1] == NUM_EPOCHS
         # The last epoch may have been trained when its state was not stored yet.
         before = self.at_fault[self.at_fault["epoch"] < self.at_fault.groupby("run")["epoch"].transform("max")]
         kept = rows.merge(before[["run", "epoch"]])
