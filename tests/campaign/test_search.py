@@ -285,7 +285,7 @@ def test_a_dashboard_shows_the_study_while_the_search_runs(ray_folder: Path, tmp
         command = [str(DASHBOARD), f"sqlite:///{tmp_path}/s/study.db", "--host", "127.0.0.1", "--port", str(port)]
         dashboard = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until = time.monotonic() + 90
+            until = time.monotonic() + 240
             while time.monotonic() < until:
                 last = over.is_set()
                 try:

@@ -15,14 +15,11 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from tips_ray.campaign.search_plan import Budget, Search
-from tips_ray.campaign.study_storage import open_study
 from tips_ray.seeding import derived_seed
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.objectives import OBJECTIVES, WATCHED, score_trials, watched
 from tips_ray.stability.records import Record, read_records, trial_name, write_record
 from tips_ray.stability.trials import read_scored, state_of
-
-__all__ = ["Ledger", "open_study"]
 
 PENALTY = 1e4
 """What Optuna is told of a trial that diverged, for each score: finite, and worse than any."""

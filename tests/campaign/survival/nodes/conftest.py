@@ -161,7 +161,7 @@ class Nodes:
         return next(node.node_id for node in self.cluster.worker_nodes if node.raylet_socket_name in raylet)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def nodes(
     shared_ray_folder: Path, processes_of: Callable[[Path], dict[int, str]], gone: Callable[[Path], float]
 ) -> Iterator[Nodes]:
