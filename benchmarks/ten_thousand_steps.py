@@ -31,7 +31,7 @@ from tips_ray.report.publish import publish_search
 from tips_ray.seeding import derived_seed
 from tips_ray.stability.curves import CURVE, RUNS, run_name
 from tips_ray.stability.objectives import CONSISTENCY
-from tips_ray.stability.records import TRIALS, trial_name
+from tips_ray.stability.records import TRIALS, trial_name, trial_number
 from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.storage import Storage
 
@@ -53,7 +53,7 @@ def store(folder: Storage, number: int) -> pd.DataFrame:
 def replay(config: dict[str, Any], shared: dict[str, Any]) -> None:
     """The Tune trainable in place of the one that trains: as many reports of the same form."""
     arm = config["arm"]["name"]
-    for row in store(shared["training"].folder, int(arm.rpartition("-")[2])).to_dict("records"):
+    for row in store(shared["training"].folder, trial_number(arm)).to_dict("records"):
         scores = {"error_mm": row[HEADLINE_METRIC], "spread_mm": 0.0, "consistency": sum(row[term] for term in CONSISTENCY)}
         tune.report({"arm": arm, "epoch": row["epoch"], "num_diverged": 0, **scores})
 

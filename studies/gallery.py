@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from tips_ray.errors import user_errors
 from tips_ray.report.headline import finding
-from tips_ray.report.publish import is_search, publish, publish_search
+from tips_ray.report.publish import as_text, is_search, publish, publish_search
 from tips_ray.report.search_page import search_finding
 from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.storage import Storage
@@ -135,9 +135,9 @@ def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> lis
         "| trial | error, mm | between seeds | instability, mm | " + " | ".join(paths) + " |",
         "|---" * (4 + len(paths)) + "|",
         *(
-            f"| {trial} | {number(trials[trial]['error_mm'], '.1f')} | {number(trials[trial]['error_std_mm'], '.1f')} |"
-            f" {number(trials[trial]['instability_mm'], '.1f')} | "
-            + " | ".join(number(trials[trial][path], ".3g") for path in paths)
+            f"| {trial} | {as_text(trials[trial]['error_mm'], '.1f')} | {as_text(trials[trial]['error_std_mm'], '.1f')} |"
+            f" {as_text(trials[trial]['instability_mm'], '.1f')} | "
+            + " | ".join(as_text(trials[trial][path], ".3g") for path in paths)
             + " |"
             for trial in shown
         ),
@@ -179,11 +179,6 @@ def origin(summary: dict[str, Any], note: str, credit: str) -> list[str]:
         f"{made['wall_seconds'] / 60:.1f} minutes of training on {machine['cores']} cores ({machine['cpu']}), Python"
         f" {versions['python']}, torch {versions['torch']}, ray {versions['ray']}, commit {made['commit']}.",
     ]
-
-
-def number(value: Any, form: str) -> str:
-    """A value as a table shows it; a dash for none."""
-    return "–" if value is None else format(value, form) if isinstance(value, float) else str(value)
 
 
 def span(entry: dict[str, Any], form: str = ".1f") -> str:

@@ -1,6 +1,8 @@
 """The options that the studies share, and how a preset sets their defaults. Loads neither torch nor Ray: --help is quick."""
 
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -61,6 +63,15 @@ def parse(kind: type[Kind], arguments: list[str], description: str | None) -> Ki
     preset = PRESETS[name]()
     default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
     return tyro.cli(kind, default=default, args=arguments, description=description)
+
+
+def interruptible(run: Callable[[], int]) -> int:
+    """Run a study; Ctrl-C ends it without a traceback. Returns its exit code."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def without_cluster(arguments: list[str]) -> list[str]:

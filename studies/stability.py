@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from options import INTERRUPTED, Options, parse, without_cluster
+from options import INTERRUPTED, Options, interruptible, parse, without_cluster
 from tips_ray.config import arm_config
 from tips_ray.errors import user_errors
 
@@ -26,15 +26,6 @@ class Study(Options):
     arms: tuple[str, ...] = ("solo", "parts", "supervised")
     """solo and parts: the paper's baseline and its part generators (--partition); supervised: a solo network trained on true
     depths, as a reference; also solo_deep (as many parameters as two parts), left_right and five."""
-
-
-def main() -> int:
-    """Run the study; Ctrl-C ends it without a traceback."""
-    try:
-        return conduct_and_report()
-    except KeyboardInterrupt:
-        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
-        return INTERRUPTED
 
 
 def conduct_and_report() -> int:
@@ -71,4 +62,4 @@ def conduct_and_report() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(conduct_and_report))

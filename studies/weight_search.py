@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from options import INTERRUPTED, Options, parse, without_cluster
+from options import INTERRUPTED, Options, interruptible, parse, without_cluster
 from tips_ray.config import WeightRanges
 from tips_ray.errors import user_errors
 
@@ -53,15 +53,6 @@ class WeightSearch(Options):
     """Where Optuna keeps its study: a URL, or a journal's path ending in .log; default: study.db in the campaign's folder."""
     search_seed: int = 0
     """Of Optuna's sampler."""
-
-
-def main() -> int:
-    """Run the search; Ctrl-C ends it without a traceback."""
-    try:
-        return search_and_report()
-    except KeyboardInterrupt:
-        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
-        return INTERRUPTED
 
 
 def search_and_report() -> int:
@@ -142,4 +133,4 @@ def total(text: str, present: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(search_and_report))

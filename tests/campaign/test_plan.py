@@ -3,9 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished, write_manifest
+from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished
 from tips_ray.config import Config, Optimiser, override
-from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest
+from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest, write_manifest
 from tips_ray.storage import Storage
 
 DATA = {"fingerprint": "abc"}

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from tips_ray.campaign.plan import Campaign, agree, write_manifest
+from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.runs import StoredRun, state_name, unpacked, weights_name
 from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.stability.curves import CURVE, RUNS, DamagedCurveError, read_curves
+from tips_ray.stability.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
 from tips_ray.storage import Storage
 
 CONFIG = Config(

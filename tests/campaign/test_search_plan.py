@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tips_ray.campaign.plan import Campaign, agree, write_manifest
-from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search, write_search
+from tips_ray.campaign.plan import Campaign, agree
+from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.campaign.space import log_uniform, weight_space
 from tips_ray.config import Config, Data, WeightRanges, Weights
-from tips_ray.stability.records import SEARCH, read_search
+from tips_ray.stability.curves import write_manifest
+from tips_ray.stability.records import SEARCH, read_search, write_search
 from tips_ray.storage import Storage
 
 DATA: dict[str, Any] = {"fingerprint": "abc"}

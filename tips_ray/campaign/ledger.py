@@ -18,7 +18,7 @@ from tips_ray.campaign.search_plan import Budget, Search
 from tips_ray.seeding import derived_seed
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.objectives import OBJECTIVES, WATCHED, score_trials, watched
-from tips_ray.stability.records import Record, read_records, trial_name, write_record
+from tips_ray.stability.records import Record, read_records, trial_name, trial_number, write_record
 from tips_ray.stability.trials import read_scored, state_of
 
 PENALTY = 1e4
@@ -244,8 +244,3 @@ def plain(value: Any) -> Any:
     """A number of plain Python; NaN as None."""
     value = value.item() if hasattr(value, "item") else value
     return None if value != value else value
-
-
-def trial_number(arm: str) -> int:
-    """The trial whose arm has this name."""
-    return int(arm.rpartition("-")[2])

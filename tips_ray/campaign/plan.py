@@ -1,6 +1,5 @@
 """What a campaign is to do, and the record that keeps a name from meaning two different things."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,11 +92,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     if not campaign.folder.exists(MANIFEST):
         return manifest
     before = read_manifest(campaign.folder)
-    if before["version"] != VERSION:
-        raise ValueError(
-            f"The campaign {str(campaign.folder)!r} was made by a tips-ray that stored runs otherwise (version"
-            f" {before['version']}, now {VERSION}): it can be reported, but not continued. Give another --campaign name."
-        )
+    check_version("campaign", campaign.folder, before)
     # Fields that were added since have their defaults.
     before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
     known = {arm: config for arm, config in before["arms"].items() if arm in arms}
@@ -113,15 +108,19 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     return {**manifest, "arms": {**before["arms"], **arms}, "executions": before["executions"]}
 
 
+def check_version(kind: str, folder: Storage, manifest: dict[str, Any]) -> None:
+    """Raise ValueError for the record of a campaign whose runs were stored otherwise."""
+    if manifest["version"] != VERSION:
+        raise ValueError(
+            f"The {kind} {str(folder)!r} was made by a tips-ray that stored runs otherwise (version {manifest['version']},"
+            f" now {VERSION}): it can be reported, but not continued. Give another --campaign name."
+        )
+
+
 def shared(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What all arms of a campaign have in common, so that they can be compared: what they see, and how they are measured."""
     first = next(iter(arms.values()))
     return {name: first[name] for name in SHARED}
-
-
-def write_manifest(folder: Storage, manifest: dict[str, Any]) -> None:
-    """Replace the record of a campaign."""
-    folder.write(MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 def differences(before: Any, now: Any, path: str = "") -> list[str]:

@@ -8,7 +8,7 @@ from ray import tune
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tips_ray.campaign.seeds import FAILURE, MENDED
+from tips_ray.campaign.seeds import is_epoch
 
 SECONDS_BETWEEN_LINES = 20.0
 
@@ -59,7 +59,7 @@ class ProgressListener(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """Take in one epoch of one arm."""
-        if MENDED in result or FAILURE in result:
+        if not is_epoch(result):
             return
         now = time.monotonic()
         pace = self.paces[result["arm"]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tips_ray.campaign.plan import VERSION, check_name, differences
+from tips_ray.campaign.plan import VERSION, check_name, check_version, differences
 from tips_ray.campaign.space import Space, check_space, described, value_at
 from tips_ray.config import Config, override
 from tips_ray.stability.objectives import check_objective
@@ -118,11 +118,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
     if not search.folder.exists(SEARCH):
         return manifest
     before = read_search(search.folder)
-    if before["version"] != VERSION:
-        raise ValueError(
-            f"The search {str(search.folder)!r} was made by a tips-ray that stored runs otherwise (version {before['version']},"
-            f" now {VERSION}): it can be reported, but not continued. Give another --campaign name."
-        )
+    check_version("search", search.folder, before)
     before["config"] = asdict(override(Config(), before["config"]))  # fields that were added since have their defaults
     changed = differences(what_must_agree(before), what_must_agree(manifest))
     if changed:
@@ -136,8 +132,3 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
 def what_must_agree(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What cannot change within a search, since its trials would not be comparable."""
     return {"data fingerprint": manifest["data"]["fingerprint"], "config": manifest["config"], "space": manifest["space"]}
-
-
-def write_search(folder: Storage, manifest: dict[str, Any]) -> None:
-    """Replace the record of a search."""
-    folder.write(SEARCH, json.dumps(manifest, indent=1).encode())

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tips_ray.campaign.search_plan import Budget, Search
+from tips_ray.campaign.seeds import is_epoch
 from tips_ray.stability.objectives import OBJECTIVES, ORACLES
-from tips_ray.stability.records import trial_name
+from tips_ray.stability.records import trial_name, trial_number
 
 SECONDS_BETWEEN_LINES = 60.0
 UNITS = {"error_mm": "mm", "instability_mm": "mm instability", "label_free": "consistency"}
@@ -70,6 +71,8 @@ class SearchProgress(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """Take in one epoch of one trial."""
+        if not is_epoch(result):
+            return
         now = time.monotonic()
         if self.first_result is None:
             self.first_result = now
@@ -77,7 +80,7 @@ class SearchProgress(tune.Callback):
             self.epochs_since += 1
         self.under_way[result["arm"]] = result["epoch"]
         if not self.bar and now - self.last_line > SECONDS_BETWEEN_LINES:
-            number = int(result["arm"].rpartition("-")[2])
+            number = trial_number(result["arm"])
             under_way = f"trial {number} at epoch {result['epoch']} of {self.search.num_epochs} ({result['error_mm']:.1f} mm)"
             self._print(f"{under_way}  |  {self._count()}{self.standing()}")
         self._draw()

@@ -111,6 +111,11 @@ def means(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def is_epoch(result: dict[str, Any]) -> bool:
+    """Whether a result tells of an epoch, and not of files that were mended or of an arm's failure."""
+    return MENDED not in result and FAILURE not in result
+
+
 def what_is_seen(config: Config) -> Config:
     """The fields of a config on which its dataset depends; all others are defaults."""
     batch = Optimiser(batch_size=config.optimiser.batch_size)

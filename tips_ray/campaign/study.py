@@ -1,6 +1,8 @@
 """Conduct a study: check everything, claim the campaign's folder, train what is missing, and keep a record of it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +12,7 @@ from rich.markup import escape
 
 from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.execute import check_capacity, execute
-from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished, write_manifest
+from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.config import Data
 from tips_ray.data.load import load_poses
@@ -18,7 +20,8 @@ from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
-from tips_ray.stability.curves import MANIFEST, DamagedCurveError, read_manifest
+from tips_ray.stability.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
+from tips_ray.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,15 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
     failures: dict[str, str] = {}
     if arms:
         campaign.folder.make()
-        origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
-        try:
-            console.print("Starting Ray ...")
-            with running_ray(), ProgressListener(arms, campaign.num_epochs, console) as progress:
-                check_capacity(resources, campaign.num_seeds)
-                write_manifest(campaign.folder, manifest)
-                failures = execute(campaign, arms, resources, poses, [progress])
-        finally:
-            if campaign.folder.exists(MANIFEST):
-                manifest = read_manifest(campaign.folder)
-                manifest["executions"].append(execution(resources, origin, started, time.monotonic() - clock))
-                write_manifest(campaign.folder, manifest)
+        console.print("Starting Ray ...")
+        with (
+            recorded(campaign.folder, MANIFEST, resources),
+            running_ray(),
+            ProgressListener(arms, campaign.num_epochs, console) as progress,
+        ):
+            check_capacity(resources, campaign.num_seeds)
+            write_manifest(campaign.folder, manifest)
+            failures = execute(campaign, arms, resources, poses, [progress])
     return Ending(failures, unfinished(campaign) if arms else [])
 
 
@@ -95,13 +95,21 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
     }
 
 
-def execution(resources: Resources, origin: dict[str, Any], started: datetime, seconds: float) -> dict[str, Any]:
-    """When, where, how and for how long a campaign was trained: an entry of its record."""
-    return {
-        **origin,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "num_workers": resources.num_workers,
-        "cpus_per_worker": resources.cpus_per_worker,
-        "gpus_per_worker": resources.gpus_per_worker,
-    }
+@contextmanager
+def recorded(folder: Storage, file: str, resources: Resources) -> Iterator[None]:
+    """Add to the record of a campaign, if there is one by then, when, where, how and for how long a block trained it."""
+    origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
+    try:
+        yield
+    finally:
+        if folder.exists(file):
+            manifest = read_manifest(folder, file)
+            entry = {
+                **origin,
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 1),
+                "num_workers": resources.num_workers,
+                "cpus_per_worker": resources.cpus_per_worker,
+                "gpus_per_worker": resources.gpus_per_worker,
+            }
+            write_manifest(folder, {**manifest, "executions": [*manifest["executions"], entry]}, file)

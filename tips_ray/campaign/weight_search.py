@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import combinations
 
 from rich.console import Console
@@ -13,18 +12,17 @@ from tips_ray.campaign.execute import Training, check_capacity, run_trials
 from tips_ray.campaign.ledger import Ledger
 from tips_ray.campaign.pilot import Pilot, Pruning
 from tips_ray.campaign.plan import Campaign, Resources
-from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search, write_search
+from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.campaign.search_progress import SearchProgress
 from tips_ray.campaign.space import changes, ends
-from tips_ray.campaign.study import Ending, conduct, describe, execution
+from tips_ray.campaign.study import Ending, conduct, describe, recorded
 from tips_ray.campaign.study_storage import claim_study, open_study
 from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
-from tips_ray.provenance import provenance
-from tips_ray.stability.records import SEARCH, read_records, read_search, trial_name
+from tips_ray.stability.records import SEARCH, read_records, trial_name, trial_number, write_search
 from tips_ray.stability.trials import BASELINE, CONFIRMATION, ranked, read_tables
 from tips_ray.storage import Storage
 
@@ -114,28 +112,23 @@ def conduct_search(
     progress.begin(ledger.num_trials - len(ledger.open), len(ledger.open), ledger.best())
     if not ledger.has_more():
         return SearchEnding({}, [], False, False)
-    origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
-    try:
-        console.print("Starting Ray ...")
-        with running_ray(), progress:
-            check_capacity(resources, search.num_seeds)
-            pilot = Pilot(ledger)
-            seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
-            failures = run_trials(
-                Training(search.folder, search.seeds, search.num_epochs, resources),
-                poses,
-                [progress],
-                search_alg=pilot,
-                scheduler=Pruning(pilot),
-                num_samples=-1,
-                time_budget_s=seconds,
-            )
-    finally:
-        manifest = read_search(search.folder)
-        manifest["executions"].append(execution(resources, origin, started, time.monotonic() - clock))
-        write_search(search.folder, manifest)
+    clock = time.monotonic()
+    console.print("Starting Ray ...")
+    with recorded(search.folder, SEARCH, resources), running_ray(), progress:
+        check_capacity(resources, search.num_seeds)
+        pilot = Pilot(ledger)
+        seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
+        failures = run_trials(
+            Training(search.folder, search.seeds, search.num_epochs, resources),
+            poses,
+            [progress],
+            search_alg=pilot,
+            scheduler=Pruning(pilot),
+            num_samples=-1,
+            time_budget_s=seconds,
+        )
     for arm, error in failures.items():
-        ledger.fail(int(arm.rpartition("-")[2]), error.strip().split("\n")[-1])
+        ledger.fail(trial_number(arm), error.strip().split("\n")[-1])
     unfinished = [trial_name(number) for number in sorted(ledger.trials)]
     missing = bool(unfinished) or ledger.has_more()
     out_of_time = budget.max_hours is not None and time.monotonic() - clock >= budget.max_hours * 3600 - 1.0
@@ -163,7 +156,6 @@ def confirm(
     params = {trial_name(record.number): record.params for record in read_records(search.folder)}
     base = replace(search.base, data=data)
     arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
-    manifest = read_search(search.folder)
-    write_search(search.folder, {**manifest, "confirmed_at": {"ranked": chosen, "num_trials": len(params)}})
+    write_search(search.folder, {**tables.manifest, "confirmed_at": {"ranked": chosen, "num_trials": len(params)}})
     campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
     return conduct(campaign, resources, spec, console)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +13,7 @@ from tips_ray.report.search_page import render_search, search_finding
 from tips_ray.stability.curves import read_curves, read_manifest
 from tips_ray.stability.records import SEARCH
 from tips_ray.stability.statistics import HEADLINE_METRIC, STATISTICS
-from tips_ray.stability.summary import summarise
+from tips_ray.stability.summary import origin, summarise
 from tips_ray.stability.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
 from tips_ray.storage import Storage
 
@@ -28,7 +27,9 @@ def publish(folder: Storage) -> dict[str, Any]:
     manifest = read_manifest(folder)
     curves = read_curves(folder, manifest["name"])
     supervised = [arm for arm, config in manifest["arms"].items() if config["objective"] == "supervised"]
-    summary = summarise(curves, manifest["data"], manifest["references"], origin(manifest, curves), supervised, manifest["arms"])
+    seeds = sorted(int(seed) for seed in curves["seed"].unique())
+    made = origin(manifest["executions"], manifest["arms"], seeds=seeds)
+    summary = summarise(curves, manifest["data"], manifest["references"], made, supervised, manifest["arms"])
     folder.write_table("curves.parquet", curves)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     folder.write("report.html", render(curves, summary).encode())
@@ -67,19 +68,6 @@ def is_search(folder: Storage) -> bool:
     return folder.exists(SEARCH)
 
 
-def origin(manifest: dict[str, Any], curves: pd.DataFrame) -> dict[str, Any]:
-    """The provenance that a report shows: the last execution's, the seeds and wall time of all, and each execution's own."""
-    executions = manifest["executions"]
-    last = {key: value for key, value in executions[-1].items() if key != "seconds"} if executions else {}
-    return {
-        **last,
-        "seeds": sorted(int(seed) for seed in curves["seed"].unique()),
-        "wall_seconds": round(sum(execution["seconds"] for execution in executions), 1),
-        "executions": executions,
-        "config": manifest["arms"],
-    }
-
-
 def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) -> None:
     """Print the best trials of a search, its first, and the finding."""
     columns = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
@@ -97,14 +85,14 @@ def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) 
     start = next(iter(trials), None)
     for name in [name for name in summary["ranked"][:num_shown] if name != start] + [start] * bool(start):
         trial = trials[name]
-        scores = [cell(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
-        values = [cell(trial[path], ".3g") for path in summary["space"]]
+        scores = [as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
+        values = [as_text(trial[path], ".3g") for path in summary["space"]]
         table.add_row(f"{trial['number']}{' (start)' if name == start else ''}", *scores, *values)
     console.print(table)
     console.print(search_finding(summary), highlight=False)
 
 
-def cell(value: Any, form: str) -> str:
+def as_text(value: Any, form: str) -> str:
     """A value as a table shows it; a dash for none."""
     return "–" if value is None else format(value, form) if isinstance(value, float) else str(value)
 

@@ -355,29 +355,16 @@ def _finished(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
 
 def _points(x: Any, y: Any, labels: Any, name: str) -> go.Scatter:
     marker = {"color": faded(TRIAL, 0.75), "size": 6 if len(x) < 400 else 4}
-    return go.Scatter(
-        x=list(x),
-        y=_numbers(y),
-        text=list(labels),
-        mode="markers",
-        marker=marker,
-        name=name,
-        hovertemplate="%{text}: %{y:.4g}<extra></extra>",
-    )
+    return _scatter(x, y, labels, name, marker, "%{text}: %{y:.4g}<extra></extra>")
 
 
 def _marks(x: Any, y: Any, labels: Any, name: str, colour: str, symbol: str) -> go.Scatter:
     marker = {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 1.5, "color": "#ffffff"}}
-    return go.Scatter(
-        x=list(x),
-        y=_numbers(y),
-        text=list(labels),
-        mode="markers",
-        marker=marker,
-        name=name,
-        cliponaxis=False,
-        hovertemplate=f"%{{text}} ({name}): %{{y:.4g}}<extra></extra>",
-    )
+    return _scatter(x, y, labels, name, marker, f"%{{text}} ({name}): %{{y:.4g}}<extra></extra>").update(cliponaxis=False)
+
+
+def _scatter(x: Any, y: Any, labels: Any, name: str, marker: dict[str, Any], hover: str) -> go.Scatter:
+    return go.Scatter(x=list(x), y=_numbers(y), text=list(labels), mode="markers", marker=marker, name=name, hovertemplate=hover)
 
 
 def _numbers(values: Any) -> list[float | None]:

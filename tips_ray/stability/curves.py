@@ -52,10 +52,15 @@ def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
     return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
 
 
-def read_manifest(folder: Storage) -> dict[str, Any]:
+def read_manifest(folder: Storage, file: str = MANIFEST, kind: str = "campaign", maker: str = "study") -> dict[str, Any]:
     """The record of what the campaign in a folder is; raises ValueError if there is none."""
-    if not folder.exists(MANIFEST):
+    if not folder.exists(file):
         raise ValueError(
-            f"There is no campaign in {str(folder)!r} (no {MANIFEST}); give the folder that a study printed, STORAGE/NAME."
+            f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME."
         )
-    return json.loads(folder.read(MANIFEST))
+    return json.loads(folder.read(file))
+
+
+def write_manifest(folder: Storage, manifest: dict[str, Any], file: str = MANIFEST) -> None:
+    """Replace the record of a campaign."""
+    folder.write(file, json.dumps(manifest, indent=1).encode())

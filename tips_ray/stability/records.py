@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tips_ray.stability.curves import PARALLEL_READS, read_manifest, write_manifest
 from tips_ray.storage import Storage
 
 SEARCH = "search.json"
 TRIALS = "trials"
-PARALLEL_READS = 16
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Record:
 def trial_name(number: int) -> str:
     """The arm of a trial, by which its runs are named."""
     return f"trial-{number:05d}"
+
+
+def trial_number(arm: str) -> int:
+    """The trial whose arm has this name."""
+    return int(arm.rpartition("-")[2])
 
 
 def write_record(folder: Storage, record: Record) -> None:
@@ -55,8 +60,9 @@ def read_records(folder: Storage) -> list[Record]:
 
 def read_search(folder: Storage) -> dict[str, Any]:
     """The manifest of a search; raises ValueError if there is none in the folder."""
-    if not folder.exists(SEARCH):
-        raise ValueError(
-            f"There is no search in {str(folder)!r} (no {SEARCH}); give the folder that a search printed, STORAGE/NAME."
-        )
-    return json.loads(folder.read(SEARCH))
+    return read_manifest(folder, SEARCH, kind="search", maker="search")
+
+
+def write_search(folder: Storage, manifest: dict[str, Any]) -> None:
+    """Replace the manifest of a search."""
+    write_manifest(folder, manifest, SEARCH)

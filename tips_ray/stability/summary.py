@@ -80,6 +80,13 @@ def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:
     }
 
 
+def origin(executions: Sequence[Mapping[str, Any]], config: Any, **more: Any) -> dict[str, Any]:
+    """The provenance that a report shows: the last execution's, the wall time of all, and each execution's own."""
+    last = {key: value for key, value in executions[-1].items() if key != "seconds"} if executions else {}
+    wall = round(sum(execution["seconds"] for execution in executions), 1)
+    return {**last, **more, "wall_seconds": wall, "executions": executions, "config": config}
+
+
 def strict(value: Any) -> Any:
     """A copy of `value` in plain JSON types: NaN and infinity as None, tuples and arrays as lists, keys and the rest as text."""
     if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tips_ray.stability.curves import CURVE, RUNS, read_curves, read_manifest, run_name
+from tips_ray.stability.curves import CURVE, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
 from tips_ray.stability.objectives import (
     OBJECTIVES,
     ORACLES,
@@ -21,9 +21,9 @@ from tips_ray.stability.objectives import (
     score_trials,
     seed_means,
 )
-from tips_ray.stability.records import PARALLEL_READS, Record, read_records, read_search, trial_name
+from tips_ray.stability.records import Record, read_records, read_search, trial_name
 from tips_ray.stability.statistics import HEADLINE_METRIC, arms_of, errors_of, interval, last_half
-from tips_ray.stability.summary import strict
+from tips_ray.stability.summary import origin, strict
 from tips_ray.storage import Storage
 
 SCHEMA_VERSION = 1
@@ -128,8 +128,6 @@ def summarise_search(folder: Storage, tables: SearchTables) -> dict[str, Any]:
     """The search in strict JSON (documented in `reports/README.md`)."""
     manifest, trials = tables.manifest, tables.trials
     objective, num_epochs = manifest["objective"], manifest["num_epochs"]
-    executions = manifest["executions"]
-    last = {key: value for key, value in executions[-1].items() if key != "seconds"} if executions else {}
     order = ranked(trials, objective)
     return strict(
         {
@@ -147,12 +145,7 @@ def summarise_search(folder: Storage, tables: SearchTables) -> dict[str, Any]:
             "ranked": order,
             "trials": trials.drop(columns=["search", "baseline"]).to_dict("records"),
             "confirmation": confirmation(folder, tables, order),
-            "provenance": {
-                **last,
-                "wall_seconds": round(sum(execution["seconds"] for execution in executions), 1),
-                "executions": executions,
-                "config": manifest["config"],
-            },
+            "provenance": origin(manifest["executions"], manifest["config"]),
         }
     )
 
