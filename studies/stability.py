@@ -47,9 +47,11 @@ def conduct_and_report() -> int:
             return run_on(study.cluster, __file__, arguments, campaign.name, study.data, study.attach, console)
 
         from tips_ray.campaign.study import conduct
+        from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_headline, publish
 
-        ending = conduct(campaign, resources, study.data, console)
+        poses = load_poses(study.data, study.config.data.seed)
+        ending = conduct(campaign, resources, poses, study.data, console)
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)
@@ -57,7 +59,7 @@ def conduct_and_report() -> int:
         console.print(
             f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped."
         )
-    print(f"Report: {campaign.folder}/report.html")
+    print(f"Report: {campaign.folder / 'report.html'}")
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
 
 

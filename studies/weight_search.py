@@ -92,7 +92,7 @@ def search_and_report() -> int:
         ending = conduct_search(search, budget, resources, poses, asked.data, asked.study_storage, console)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
         if asked.confirm_top and not (failures or unfinished or stopped or ending.ran_out):
-            confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, asked.data, console)
+            confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, poses, asked.data, console)
             if confirmed:
                 failures, unfinished = confirmed.failures, confirmed.unfinished
                 stopped = bool(unfinished) and not failures
@@ -102,7 +102,7 @@ def search_and_report() -> int:
     if unfinished or stopped or ending.ran_out:
         which = f" ({', '.join(unfinished)})" if unfinished else ""
         console.print(f"Not all epochs were trained{which}; the same command continues where it stopped.", soft_wrap=True)
-    print(f"Report: {search.folder}/report.html")
+    print(f"Report: {search.folder / 'report.html'}")
     return 1 if failures else INTERRUPTED if stopped else 0
 
 

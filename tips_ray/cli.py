@@ -121,7 +121,7 @@ def report(
         print_search(publish_search(folders[0])[1], Console())
     else:
         print_headline(publish(folders[0]), Console())
-    print(f"Report: {campaigns[0]}/report.html")
+    print(f"Report: {folders[0] / 'report.html'}")
 
 
 @app.command(name="evaluate")

@@ -6,6 +6,7 @@ import pytest
 from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished
 from tips_ray.config import Config, Optimiser, override
 from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest, write_manifest
+from tips_ray.stability.records import SEARCH
 from tips_ray.storage import Storage
 
 DATA = {"fingerprint": "abc"}
@@ -25,6 +26,13 @@ def test_a_campaign_may_be_continued_and_extended(tmp_path: Path) -> None:
     claim(campaign(tmp_path, num_seeds=5, num_epochs=9), DATA, {})
     claim(campaign(tmp_path, arms={"parts": Config()}), DATA, {})
     assert list(read_manifest(Storage(str(tmp_path / "study")))["arms"]) == ["solo", "parts"]
+
+
+def test_a_search_is_not_continued_as_a_study(tmp_path: Path) -> None:
+    plan = campaign(tmp_path)
+    plan.folder.write(SEARCH, b"{}")
+    with pytest.raises(ValueError, match="is a search, not a study; give another --campaign name"):
+        claim(plan, DATA, {})
 
 
 def test_a_campaign_of_before_a_field_was_added_may_be_continued(tmp_path: Path) -> None:

@@ -180,6 +180,10 @@ def test_weights_of_other_networks_are_refused(tmp_path: Path, dataset: Dataset)
     run.advance()
     with pytest.raises(ValueError, match="kept by a tips-ray with other networks"):
         load_lifter(run.folder, 1, override(CONFIG, {"network": {"width": 7}}))
+    whole = run.folder.read(weights_name(1))
+    run.folder.write(weights_name(1), whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"epoch-00001\.pt' was damaged; give another --epoch"):
+        load_lifter(run.folder, 1, CONFIG)
 
 
 def test_weights_may_be_kept_in_half_precision_while_the_run_goes_on_in_full(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ from tips_ray.campaign.study_storage import open_study
 from tips_ray.campaign.weight_search import SearchEnding, conduct_search, confirm, count_trials, split_for_search
 from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
 from tips_ray.data import make_poseset
-from tips_ray.data.npz import write_npz
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.stability.curves import read_curves, read_manifest
@@ -59,7 +58,7 @@ SEEN, UNSEEN = split_for_search(POSES, CONFIG.data, ())
 @pytest.fixture(scope="module")
 def ray_folder() -> Iterator[Path]:
     """Where the Ray that these tests share keeps its files."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, running_ray(folder):
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, running_ray(temp_dir=folder):
         yield Path(folder)
 
 
@@ -227,13 +226,12 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
 @pytest.mark.long
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
-    write_npz(POSES, tmp_path / "poses.npz")
     console = Console(file=io.StringIO())
-    ending = confirm(search, UNSEEN, 2, 2, Resources(), str(tmp_path / "poses.npz"), console)
+    ending = confirm(search, UNSEEN, 2, 2, Resources(), POSES, "synthetic", console)
     assert ending is not None
     assert (ending.failures, ending.unfinished) == ({}, [])
     tables = read_tables(search.folder)
-    found = summarise_search(search.folder, tables)["confirmation"]
+    found = summarise_search(tables, search.folder)["confirmation"]
     assert found["seeds"] == [FRESH_SEED, FRESH_SEED + 1]
     assert not set(found["seeds"]) & set(tables.curves["seed"])
     own = read_manifest(search.folder / CONFIRMATION)["data"]
@@ -253,8 +251,8 @@ def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: S
 
     # A search that goes on is confirmed again: what was trained stays, what is new is added.
     conducted(search, 6)
-    confirm(search, UNSEEN, 3, 2, Resources(), str(tmp_path / "poses.npz"), console)
-    again = summarise_search(search.folder, read_tables(search.folder))["confirmation"]
+    confirm(search, UNSEEN, 3, 2, Resources(), POSES, "synthetic", console)
+    again = summarise_search(read_tables(search.folder), search.folder)["confirmation"]
     assert again["num_trials_searched"] == 6
     best = [trial for trial in ranked(read_tables(search.folder).trials, "error") if trial != trial_name(0)][:3]
     assert set(best) | set(order[:2]) == {gain["trial"] for gain in again["gains"]}

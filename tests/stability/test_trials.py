@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, run_name
-from tips_ray.stability.objectives import CONSISTENCY, SCORED
+from tips_ray.stability.objectives import CONSISTENCY, SCORED, TIMED
 from tips_ray.stability.records import SEARCH, Record, read_records, read_search, trial_name, write_record
 from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.stability.trials import BASELINE, CONFIRMATION, merge, ranked, read_scored, read_tables, summarise_search
@@ -82,7 +82,7 @@ def test_a_trial_without_curves_is_unfinished_and_one_without_trials_is_empty(tm
         folder.delete(f"trials/{trial_name(number)}.json")
     tables = read_tables(folder)
     assert len(tables.trials) == len(tables.surface) == 0
-    assert summarise_search(folder, tables)["ranked"] == []
+    assert summarise_search(tables, folder)["ranked"] == []
 
 
 @pytest.mark.parametrize(("objective", "best"), [("error", 1), ("instability", 0), ("label_free", 2)])
@@ -118,7 +118,7 @@ def confirmed(place: Path, arms: dict[str, float], num_seeds: int = 3) -> Storag
 
 def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> None:
     folder = confirmed(tmp_path, {BASELINE: 60.0, trial_name(1): 58.0})
-    found = summarise_search(folder, read_tables(folder))["confirmation"]
+    found = summarise_search(read_tables(folder), folder)["confirmation"]
     (gain,) = found["gains"]
     assert (found["seeds"], found["subjects"], found["num_epochs"]) == ([1000, 1001, 1002], ["S3"], NUM_EPOCHS)
     assert (gain["trial"], gain["primary"]) == (trial_name(1), True)
@@ -135,9 +135,9 @@ def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> No
 
 def test_before_anything_is_confirmed_there_is_no_answer(tmp_path: Path) -> None:
     folder = search_in(tmp_path)
-    assert summarise_search(folder, read_tables(folder))["confirmation"] is None
+    assert summarise_search(read_tables(folder), folder)["confirmation"] is None
     only_start = confirmed(tmp_path / "start", {BASELINE: 60.0})
-    assert summarise_search(only_start, read_tables(only_start))["confirmation"] is None
+    assert summarise_search(read_tables(only_start), only_start)["confirmation"] is None
 
 
 def test_runs_without_consistency_terms_are_read_and_damaged_ones_left_out(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_runs_without_consistency_terms_are_read_and_damaged_ones_left_out(tmp_p
     store_run(folder, trial_name(0), 0, [60.0, 59.0])  # supervised: no such terms
     store_run(folder, trial_name(0), 1, [61.0, 60.0], **dict.fromkeys(CONSISTENCY, 0.5))
     curves = read_scored(folder, [0, 1], 2)
-    assert list(curves.columns) == SCORED
+    assert list(curves.columns) == [*SCORED, *TIMED]
     assert curves.groupby("seed")["epoch"].count().to_dict() == {0: 2, 1: 2}
     assert curves.loc[curves["seed"] == 0, list(CONSISTENCY)].isna().all(axis=None)
     name = f"{RUNS}/{run_name(trial_name(0), 1)}/{CURVE}"
@@ -160,6 +160,7 @@ def test_searches_that_can_be_compared_are_merged(tmp_path: Path) -> None:
     first, second = (read_tables(search_in(tmp_path / name, name=name)) for name in ("a", "b"))
     merged = merge([first, second])
     assert len(merged.trials) == len(first.trials) + len(second.trials)
+    assert summarise_search(merged)["confirmation"] is None
     assert merged.manifest["name"] == "a + b"
     assert not merged.surface[["search", "number", "epoch"]].duplicated().any()
 

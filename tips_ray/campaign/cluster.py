@@ -11,6 +11,7 @@ import ray
 import yaml
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module)
 from ray.exceptions import AuthenticationError, RpcError
+from rich.console import Console
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -26,9 +27,9 @@ LAUNCHED = Path("~/ray_bootstrap_config.yaml")
 
 
 @contextmanager
-def running_ray(temp_dir: str | None = None) -> Iterator[None]:
-    """Ray for the length of a block: the one that runs here, the cluster that RAY_ADDRESS names, or one started here and
-    stopped at the end.
+def running_ray(console: Console | None = None, temp_dir: str | None = None) -> Iterator[None]:
+    """Ray for the length of a block, announced on a console: the one that runs here, the cluster that RAY_ADDRESS names, or one
+    started here and stopped at the end.
 
     A local Ray is started with its API server, on 127.0.0.1: without it, workers of a trial that is stopped keep their CPUs.
     """
@@ -38,10 +39,13 @@ def running_ray(temp_dir: str | None = None) -> Iterator[None]:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     settings = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if os.environ.get("RAY_ADDRESS"):
-        check_address(os.environ["RAY_ADDRESS"])
+    console = console or Console(quiet=True)
+    if address := os.environ.get("RAY_ADDRESS"):
+        console.print(f"Joining the Ray cluster at {address} ...", highlight=False)
+        check_address(address)
         ray.init(**settings)
     else:
+        console.print("Starting Ray ...")
         ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=temp_dir, **settings)
     try:
         yield

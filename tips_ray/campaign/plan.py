@@ -5,6 +5,7 @@ from typing import Any
 
 from tips_ray.config import Config, override
 from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
+from tips_ray.stability.records import SEARCH
 from tips_ray.storage import Storage
 
 VERSION = 3
@@ -85,9 +86,11 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     """The record of a campaign with what is asked for now; nothing is written.
 
     A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs,
-    if the data, or the config of an arm, or what all arms share is another.
+    if the data, or the config of an arm, or what all arms share is another, or if the name is a search's.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
+    if campaign.folder.exists(SEARCH):
+        raise ValueError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
     manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "executions": []}
     if not campaign.folder.exists(MANIFEST):
         return manifest

@@ -1,11 +1,8 @@
 """Lifters that a campaign has saved, evaluated on other poses."""
 
-import io
-
 import pandas as pd
-import torch
 
-from tips_ray.campaign.runs import weights_name
+from tips_ray.campaign.runs import unpacked, weights_name
 from tips_ray.config import Config, override, parts_of
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import see
@@ -66,9 +63,13 @@ def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
 
 
 def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
-    """The lifter of a run as it was after an epoch; raises ValueError for weights of other networks than this version's."""
+    """The lifter of a run as it was after an epoch; raises ValueError for weights that were damaged on disk, or are
+    of other networks than this version's.
+    """
     lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
-    weights = torch.load(io.BytesIO(run.read(weights_name(epoch))), map_location="cpu", weights_only=True)
+    weights = unpacked(run.read(weights_name(epoch)))
+    if weights is None:
+        raise ValueError(f"{str(run / weights_name(epoch))!r} was damaged; give another --epoch, or restore the file.")
     try:
         lifter.load_state_dict(weights)
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tips_ray.campaign.plan import VERSION, check_name, check_version, differences
 from tips_ray.campaign.space import Space, check_space, described, value_at
 from tips_ray.config import Config, override
+from tips_ray.stability.curves import MANIFEST
 from tips_ray.stability.objectives import check_objective
 from tips_ray.stability.records import SEARCH, read_search
 from tips_ray.storage import Storage
@@ -113,7 +114,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "confirmed_at": None,
         "executions": [],
     }
-    if search.folder.exists("campaign.json"):
+    if search.folder.exists(MANIFEST):
         raise ValueError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")
     if not search.folder.exists(SEARCH):
         return manifest

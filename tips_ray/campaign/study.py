@@ -1,12 +1,13 @@
 """Conduct a study: check everything, claim the campaign's folder, train what is missing, and keep a record of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
@@ -14,8 +15,7 @@ from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.execute import check_capacity, execute
 from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished
 from tips_ray.campaign.progress import ProgressListener
-from tips_ray.config import Data
-from tips_ray.data.load import load_poses
+from tips_ray.config import Config, Data
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
@@ -34,17 +34,13 @@ class Ending:
     """Arms that still lack epochs: those that failed, or all if it was interrupted."""
 
 
-def conduct(campaign: Campaign, resources: Resources, spec: str, console: Console) -> Ending:
-    """Train the runs of a campaign that are missing, on poses that `spec` names, with live progress.
+def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str, console: Console) -> Ending:
+    """Train the runs of a campaign that are missing, on poses that were loaded as `spec`, with live progress.
 
-    Raises ValueError for poses, configs or resources that cannot work, before anything is written.
+    Raises ValueError for poses, configs or resources that cannot work, before anything is written, and if another process
+    trains the campaign.
     """
-    config = next(iter(campaign.arms.values()))
-    poses = load_poses(spec, config.data.seed)
-    dataset = prepare(poses, config)  # what all arms of a campaign are trained and tested on
-    for arm in campaign.arms.values():
-        check_batch_size(arm, len(dataset.train_poses))
-    data = describe(poses, dataset, spec, config.data)
+    data, references = survey(poses, spec, list(campaign.arms.values()))
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
         f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
@@ -52,15 +48,15 @@ def conduct(campaign: Campaign, resources: Resources, spec: str, console: Consol
         f" {escape(', '.join(data['test_subjects']))}",
         highlight=False,
     )
-    manifest = agree(campaign, data, {"flat": flat_errors(dataset.test)})
+    manifest = agree(campaign, data, references)
     arms = to_train(campaign)
     failures: dict[str, str] = {}
     if arms:
         campaign.folder.make()
-        console.print("Starting Ray ...")
         with (
+            alone(campaign.folder),
             recorded(campaign.folder, MANIFEST, resources),
-            running_ray(),
+            running_ray(console),
             ProgressListener(arms, campaign.num_epochs, console) as progress,
         ):
             check_capacity(resources, campaign.num_seeds)
@@ -77,8 +73,19 @@ def to_train(campaign: Campaign) -> list[str]:
         return list(campaign.arms)
 
 
+def survey(poses: PoseSet, spec: str, configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What configs that share their data are trained and tested on, and the flat prediction's errors there, in plain JSON types.
+
+    Raises ValueError for poses or configs that cannot work.
+    """
+    dataset = prepare(poses, configs[0])
+    for config in configs:
+        check_batch_size(config, len(dataset.train_poses))
+    return describe(poses, dataset, spec, configs[0].data), {"flat": flat_errors(dataset.test)}
+
+
 def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
-    """What the study was trained and tested on, in plain JSON types."""
+    """What a campaign is trained and tested on."""
     return {
         "spec": spec,
         "name": poses.name,
@@ -93,6 +100,28 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
         "test_subjects": dataset.test_poses.subjects,
         "left_out_subjects": list(data.left_out_subjects),
     }
+
+
+@contextmanager
+def alone(folder: Storage) -> Iterator[None]:
+    """Keeps other processes from training the campaign of a folder during a block; raises ValueError if one does so already.
+
+    Object stores have no locks; the studies that are sent to a cluster are kept apart by the names of their jobs.
+    """
+    if not folder.is_local:
+        yield
+        return
+    lock = FileLock(folder.path(".lock"))  # its holder's death frees it
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Another process trains the campaign {str(folder)!r} already; wait for it, stop it, or give another --campaign name."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,13 +16,11 @@ from tips_ray.campaign.plan import Campaign, Resources
 from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.campaign.search_progress import SearchProgress
 from tips_ray.campaign.space import changes, ends
-from tips_ray.campaign.study import Ending, conduct, describe, recorded
+from tips_ray.campaign.study import Ending, alone, conduct, recorded, survey
 from tips_ray.campaign.study_storage import claim_study, open_study
 from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import check_batch_size, prepare
-from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.stability.records import SEARCH, read_records, trial_name, trial_number, write_search
 from tips_ray.stability.trials import BASELINE, CONFIRMATION, ranked, read_tables
 from tips_ray.storage import Storage
@@ -85,12 +84,10 @@ def conduct_search(
 ) -> SearchEnding:
     """Train the trials of a search that are missing, with live progress.
 
-    Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before anything is trained.
+    Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before anything is trained, and if
+    another process trains the search.
     """
-    dataset = prepare(poses, search.base)
-    for extreme in extremes(search, "optimiser.batch_size"):
-        check_batch_size(extreme, len(dataset.train_poses))
-    data = describe(poses, dataset, spec, search.base.data)
+    data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")])
     console.print(
         f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
         f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
@@ -100,8 +97,22 @@ def conduct_search(
         soft_wrap=True,
         highlight=False,
     )
-    manifest = agree_search(search, data, {"flat": flat_errors(dataset.test)})
+    manifest = agree_search(search, data, references)
     search.folder.make()
+    with alone(search.folder):
+        return train(search, budget, manifest, resources, poses, study_storage, console)
+
+
+def train(
+    search: Search,
+    budget: Budget,
+    manifest: dict[str, Any],
+    resources: Resources,
+    poses: PoseSet,
+    study_storage: str | None,
+    console: Console,
+) -> SearchEnding:
+    """Open the books of a search whose folder is this process's alone, and train what they lack."""
     study = open_study(search, study_storage)
     if not search.folder.exists(SEARCH):
         write_search(search.folder, manifest)  # the study is claimed by an id that must outlive this process
@@ -113,8 +124,7 @@ def conduct_search(
     if not ledger.has_more():
         return SearchEnding({}, [], False, False)
     clock = time.monotonic()
-    console.print("Starting Ray ...")
-    with recorded(search.folder, SEARCH, resources), running_ray(), progress:
+    with recorded(search.folder, SEARCH, resources), running_ray(console), progress:
         check_capacity(resources, search.num_seeds)
         pilot = Pilot(ledger)
         seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
@@ -142,7 +152,7 @@ def extremes(search: Search, path: str) -> list[Config]:
 
 
 def confirm(
-    search: Search, data: Data, top: int, num_seeds: int, resources: Resources, spec: str, console: Console
+    search: Search, data: Data, top: int, num_seeds: int, resources: Resources, poses: PoseSet, spec: str, console: Console
 ) -> Ending | None:
     """Train the search's best trials and its base config again, on seeds and subjects that it has not seen.
 
@@ -158,4 +168,4 @@ def confirm(
     arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
     write_search(search.folder, {**tables.manifest, "confirmed_at": {"ranked": chosen, "num_trials": len(params)}})
     campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
-    return conduct(campaign, resources, spec, console)
+    return conduct(campaign, resources, poses, spec, console)

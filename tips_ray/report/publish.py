@@ -41,7 +41,7 @@ def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
     its confirmation; returns its tables and its summary. Raises ValueError if there is no search in the folder.
     """
     tables = read_tables(folder)
-    summary = summarise_search(folder, tables)
+    summary = summarise_search(tables, folder)
     folder.write_table("trials.parquet", tables.trials)
     folder.write_table("surface.parquet", tables.surface)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
@@ -52,13 +52,12 @@ def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
 
 
 def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[str, Any]:
-    """Write one report of several searches to `out/name`; returns its summary, the first search's with the trials of all.
+    """Write one report of several searches to `out/name`, without their confirmations; returns its summary.
 
     Raises ValueError for searches that differ in objective, budget or data, whose trials cannot be compared.
     """
-    read = [read_tables(folder) for folder in folders]
-    merged = merge(read)
-    summary = summarise_search(folders[0], merged)
+    merged = merge([read_tables(folder) for folder in folders])
+    summary = summarise_search(merged)
     out.write(name, render_search(merged.trials, merged.surface, summary).encode())
     return summary
 

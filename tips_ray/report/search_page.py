@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from tips_ray.report import field_figures
 from tips_ray.report import search_figures as figures
 from tips_ray.report import search_headline as words
 from tips_ray.report import search_tables as tables
 from tips_ray.report.figures import METRIC_LABELS, rounded
 from tips_ray.report.headline import mm
+from tips_ray.report.importances import MIN_IMPORTANCE_TRIALS, importance_table
 from tips_ray.report.page import LONG_TABLE, described, filled, ordered
 
 TOP_ROWS = 25
@@ -28,7 +30,7 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
     trials = tables.labelled(trials)
     columns = list(summary["objective_columns"])
     complete = tables.complete_trials(trials, columns)
-    importances = tables.importance_table(trials, summary["space"])
+    importances = importance_table(trials, summary["space"])
     cells = tables.heat_map(complete, surface)
     drawn, choices = draw_all(trials, complete, surface, importances, cells, summary)
     fields = tables.fields_of(trials, summary["space"])
@@ -48,21 +50,20 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
         start=words.start_name(summary),
         objective=[words.score_label(column, summary) for column in columns],
         states=state_rows(trials),
-        hours=trials["hours"].sum() if trials["hours"].notna().any() else None,
+        hours=trials["hours"].sum(),
         searches=int(trials["search"].nunique()),
         fields=tables.short_names(fields),
         colours={"trial": figures.TRIAL, "start": figures.BASELINE, "best": figures.BEST},
         rows=trial_rows(complete, fields, summary),
         num_complete=len(complete),
-        timed=bool(trials["hours"].notna().any()),
         stops=stop_rows(complete, surface, summary),
         panels=[f"field-{place}" for place in range(len(fields))],
         histories=[f"history-{column}" for column in columns],
         importance_counts=importances.drop_duplicates("column")[["column", "n"]].to_dict("records"),
         points=min(len(complete), figures.MAX_POINTS),
-        lines=min(len(complete), figures.MAX_LINES),
+        lines=min(len(complete), field_figures.MAX_LINES),
         cells=cells,
-        least=tables.MIN_IMPORTANCE_TRIALS,
+        least=MIN_IMPORTANCE_TRIALS,
         confirmation=summary["confirmation"],
         lost=lost_rows(trials),
         most_listed=MOST_LISTED,
@@ -110,13 +111,13 @@ def draw_all(
         drawn[f"history-{column}"] = figures.draw_history(history, others, labels[column], start, synthetic)
     few = tables.thinned(complete, figures.MAX_POINTS)
     for place, path in enumerate(fields):
-        drawn[f"field-{place}"] = figures.draw_field(few, path, space[path], "error_mm", synthetic)
+        drawn[f"field-{place}"] = field_figures.draw_field(few, path, space[path], "error_mm", synthetic)
     if fields:
         choices.append(stop_choice(few, surface, len(fields), summary))
-        lines = tables.thinned(complete, figures.MAX_LINES)
-        drawn["parallel"] = figures.draw_parallel(lines, {path: space[path] for path in fields}, start, synthetic)
+        lines = tables.thinned(complete, field_figures.MAX_LINES)
+        drawn["parallel"] = field_figures.draw_parallel(lines, {path: space[path] for path in fields}, start, synthetic)
     if len(importances):
-        drawn["importances"] = figures.draw_importances(importances, names, synthetic)
+        drawn["importances"] = field_figures.draw_importances(importances, names, synthetic)
     points = tables.front(trials)
     if len(points):
         drawn["front"] = figures.draw_front(thin_front(points), labels, start, synthetic)
@@ -137,7 +138,7 @@ def stop_choice(few: pd.DataFrame, surface: pd.DataFrame, num_panels: int, summa
     views = {f"mean of the stop window, epochs {first} to {last}": few["error_mm"]}
     for name, epoch in tables.budgets(summary["num_epochs"]).items():
         views[f"epoch {epoch} ({name})"] = tables.errors_at(few, surface, epoch)
-    drawn = figures.groups(few)
+    drawn = field_figures.groups(few)
     return {
         "label": "Error at",
         "plots": [f"field-{place}" for place in range(num_panels)],
@@ -167,8 +168,8 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, 
                 "label_free": words.score(row["label_free"], "label_free"),
                 "best_epoch": "–" if pd.isna(row["best_epoch"]) else f"{row['best_epoch']:.0f}",
                 "best_error": words.score(row["best_error_mm"], "error_mm"),
-                "hours": "–" if pd.isna(row["hours"]) else f"{row['hours']:.2f}",
-                "values": [figures.shown(row[path]) for path in fields],
+                "hours": f"{row['hours']:.2f}",
+                "values": [field_figures.shown(row[path]) for path in fields],
             }
         )
     return rows
@@ -217,5 +218,5 @@ def space_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         values = ", ".join(map(str, entry["choices"])) if choice else f"{entry['low']:g} to {entry['high']:g}"
         scale = "choice" if choice else "logarithmic" if tables.is_log(entry) else "linear"
         scale += ", whole numbers" if entry["kind"] == "integer" else ""
-        rows.append({"path": path, "values": values, "scale": scale, "start": figures.shown(summary["baseline"].get(path))})
+        rows.append({"path": path, "values": values, "scale": scale, "start": field_figures.shown(summary["baseline"].get(path))})
     return rows

@@ -31,6 +31,9 @@ WATCHED: dict[str, tuple[str, ...]] = {"error": (HEADLINE_METRIC,), "label_free"
 SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY]
 """Columns of the curves that scores need."""
 
+TIMED = ["train_seconds", "evaluate_seconds"]
+"""Columns of the curves that say how long an epoch took."""
+
 SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"]
 
 

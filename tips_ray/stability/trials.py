@@ -10,12 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tips_ray.stability.curves import CURVE, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
+from tips_ray.stability.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
 from tips_ray.stability.objectives import (
     OBJECTIVES,
     ORACLES,
     SCORED,
     SCORES,
+    TIMED,
     is_complete,
     pareto_front,
     score_trials,
@@ -44,10 +45,11 @@ class SearchTables:
 
 
 def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.DataFrame:
-    """The columns that scores need, of the runs of some trials; runs without a readable curve have no rows.
+    """The columns that a table of trials needs, of the runs of some trials; runs without a readable curve have no rows.
 
     A curve that was damaged counts as absent: its run is trained again.
     """
+    columns = [*SCORED, *TIMED]
     names = [(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
 
     def read(name: tuple[str, int]) -> pa.Table | None:
@@ -58,15 +60,15 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
         try:
             curve = pq.ParquetFile(io.BytesIO(content))
             # A supervised run has no consistency terms, and one that diverged at once no errors.
-            return curve.read([name for name in SCORED if name in curve.schema_arrow.names], use_threads=False)
+            return curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
         except (pa.ArrowInvalid, OSError):
             return None
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         tables = [table for table in pool.map(read, names) if table is not None]
     if not tables:
-        return pd.DataFrame(columns=SCORED)
-    return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=SCORED)
+        return pd.DataFrame(columns=columns)
+    return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=columns)
 
 
 def read_tables(folder: Storage) -> SearchTables:
@@ -82,12 +84,14 @@ def read_tables(folder: Storage) -> SearchTables:
 
 
 def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: pd.DataFrame) -> pd.DataFrame:
-    """One row a trial: search, number, trial, state, epochs, seeds, the scores, baseline, and each searched field's value.
+    """One row a trial: search, number, trial, state, epochs, seeds, the scores, hours, baseline, and each searched field's value.
 
-    `state` is complete, pruned, diverged, failed (its last execution ended in an error) or unfinished.
+    `state` is complete, pruned, diverged, failed (its last execution ended in an error) or unfinished; `hours` are what its runs
+    trained and were evaluated, each in turn.
     """
     num_seeds, num_epochs = manifest["num_seeds"], manifest["num_epochs"]
     scores = {str(arm): score for arm, score in score_trials(curves, num_seeds, num_epochs).iterrows()}
+    hours = curves.groupby("arm")[TIMED].sum().sum(axis=1) / 3600
     rows = []
     for record in records:
         name = trial_name(record.number)
@@ -96,8 +100,8 @@ def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: 
         values = dict.fromkeys(SCORES, float("nan")) if score is None else {key: float(score[key]) for key in SCORES}
         state = state_of(record, score, num_seeds, num_epochs)
         keys = {"search": manifest["name"], "number": record.number, "trial": name, "state": state}
-        rows.append({**keys, **told, **values, "baseline": record.number == 0, **record.params})
-    fixed = ["search", "number", "trial", "state", "epochs", "seeds", *SCORES, "baseline"]
+        rows.append({**keys, **told, **values, "hours": hours.get(name, 0.0), "baseline": record.number == 0, **record.params})
+    fixed = ["search", "number", "trial", "state", "epochs", "seeds", *SCORES, "hours", "baseline"]
     return pd.DataFrame(rows, columns=[*fixed, *manifest["space"]])
 
 
@@ -124,8 +128,8 @@ def ranked(trials: pd.DataFrame, objective: str) -> list[str]:
     return [str(name) for name in complete.sort_values(columns, kind="stable")["trial"]]
 
 
-def summarise_search(folder: Storage, tables: SearchTables) -> dict[str, Any]:
-    """The search in strict JSON (documented in `reports/README.md`)."""
+def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dict[str, Any]:
+    """The search in strict JSON (documented in `reports/README.md`), with the confirmation in its folder, if one is given."""
     manifest, trials = tables.manifest, tables.trials
     objective, num_epochs = manifest["objective"], manifest["num_epochs"]
     order = ranked(trials, objective)
@@ -144,7 +148,7 @@ def summarise_search(folder: Storage, tables: SearchTables) -> dict[str, Any]:
             "counts": trials["state"].value_counts().to_dict(),
             "ranked": order,
             "trials": trials.drop(columns=["search", "baseline"]).to_dict("records"),
-            "confirmation": confirmation(folder, tables, order),
+            "confirmation": confirmation(folder, tables, order) if folder else None,
             "provenance": origin(manifest["executions"], manifest["config"]),
         }
     )
@@ -153,7 +157,7 @@ def summarise_search(folder: Storage, tables: SearchTables) -> dict[str, Any]:
 def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> dict[str, Any] | None:
     """How much of the gain over the baseline survived on fresh seeds and unseen subjects; None before there is an answer."""
     own = folder / CONFIRMATION
-    if not own.exists("campaign.json"):
+    if not own.exists(MANIFEST):
         return None
     manifest = read_manifest(own)
     curves = read_curves(own, CONFIRMATION)
