@@ -1,5 +1,6 @@
 """The books of a search, without Ray: trials are begun, their curves stored as runs store them, and ended, in any order."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -345,8 +346,6 @@ def test_a_study_with_other_values_is_refused(tmp_path: Path) -> None:
         ("study", "neither a URL nor the path of a journal"),
         ("nosuch://host/database", "nosuch"),
         ("postgresql://user:pass-word@host:port/database", "invalid literal"),
-        ("mysql+pymysql://user:pass-word@127.0.0.1:1/database", "DB access module"),
-        ("postgresql+psycopg2://127.0.0.1:1/database", "DB access module"),
         ("sqlite:////no/such/folder/study.db", "unable to open database file"),
         ("/proc/no/such/journal.log", "No such file"),
     ],
@@ -359,6 +358,15 @@ def test_a_storage_that_cannot_be_used_is_one_clear_error_without_its_password(t
     assert "pass-word" not in str(error.value)
     assert "\n" not in str(error.value)
     assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize(("scheme", "driver"), [("mysql+pymysql", "pymysql"), ("postgresql+psycopg2", "psycopg2")])
+def test_a_driver_that_is_missing_is_named(tmp_path: Path, scheme: str, driver: str) -> None:
+    url = f"{scheme}://user:pass-word@127.0.0.1:1/database"
+    with pytest.raises(
+        ValueError, match=rf"'{re.escape(scheme)}://user:\*\*\*@.+ not installed \({driver}\); install it with pip"
+    ):
+        open_study(search_of(tmp_path), url)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

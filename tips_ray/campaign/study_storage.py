@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tips_ray.campaign.search_plan import Search
+from tips_ray.errors import sentence
 from tips_ray.stability.objectives import OBJECTIVES
 
 OWNER = "search"
@@ -44,7 +45,13 @@ def open_study(search: Search, url: str | None) -> optuna.Study:
             pruner=pruner(search),
             load_if_exists=True,
         )
-    except (OptunaError, SQLAlchemyError, ImportError, OSError, ValueError, RuntimeError) as error:
+    except ImportError as error:
+        driver = getattr(error.__cause__, "name", None) or sentence(error)
+        raise ValueError(
+            f"{without_password(url or '')!r} needs a Python package that is not installed ({driver}); install it with pip"
+            " where the search runs: here, or on the head node of its cluster."
+        ) from error
+    except (OptunaError, SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
         reason = " ".join(str(cause).split("[SQL")[0].split("(Background")[0].split())
         raise ValueError(
