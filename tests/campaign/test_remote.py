@@ -4,6 +4,7 @@ The machine is a namespace of its own: `ray stop`, which ends every Ray that it 
 own, and its /tmp and home folders are a folder of this test.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -54,11 +55,12 @@ CHANGED = {
     "TIPS_RAY_STORAGE=/mnt/studies": "TIPS_RAY_STORAGE=/tmp/machine/studies",
 }
 """What a researcher changes in cluster.local.yaml, here."""
-TINY = [
+SMALL = [
     *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
     *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--arms", "solo", "--num-seeds", "2", "--cluster", "cluster.yaml"),
+    *("--num-seeds", "2", "--cluster", "cluster.yaml"),
 ]
+TINY = ["--arms", "solo", *SMALL]
 
 
 def obstacle() -> str:
@@ -189,6 +191,20 @@ def test_a_study_goes_to_the_cluster_and_its_report_comes_back(cluster: World) -
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Uploading" not in again.stdout
     assert pd.read_parquet(fetched / "curves.parquet")["epoch"].max() == 4
+
+
+def test_a_search_goes_to_the_cluster_and_comes_back_with_its_confirmation(cluster: World) -> None:
+    script = str(ROOT / "studies/weight_search.py")
+    budget = ("--num-trials", "2", "--num-epochs", "2", "--confirm-top", "1", "--confirm-seeds", "2", "--campaign", "w")
+    ended = cluster.run(sys.executable, script, *SMALL, *budget)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 of 2 trials" in ended.stdout
+    fetched = cluster.folder / "laptop" / "reports" / "w"
+    assert {path.name for path in fetched.glob("*.*")} == {"report.html", "summary.json", "trials.parquet", "surface.parquet"}
+    confirmation = json.loads((fetched / "summary.json").read_text())["confirmation"]
+    assert confirmation["num_seeds"] == 2
+    assert (fetched / confirmation["report"]).exists()
+    assert pd.read_parquet(fetched / "confirmation" / "curves.parquet")["arm"].nunique() == 2
 
 
 def test_it_goes_on_without_the_laptop_and_is_never_started_twice(cluster: World) -> None:

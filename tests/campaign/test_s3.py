@@ -19,10 +19,10 @@ from moto.server import ThreadedMotoServer
 from tips_ray.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONS = [
+SMALL = [
     *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
     *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--arms", "solo", "--num-seeds", "2", "--campaign", "c", "--storage", "s3://bucket/studies"),
+    *("--num-seeds", "2", "--storage", "s3://bucket/studies"),
 ]
 
 MAKE = """
@@ -59,9 +59,15 @@ def run(bucket: dict[str, str], *words: str) -> subprocess.CompletedProcess:
     )
 
 
+def query(bucket: dict[str, str]) -> str:
+    """The end of a URI that says where the bucket is."""
+    address = bucket["AWS_ENDPOINT_URL"].removeprefix("http://")
+    return f"?endpoint_override={quote(address)}&scheme=http&region=us-east-1"
+
+
 def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
     for epochs in ("2", "3"):  # the second extends the first
-        ended = run(bucket, "studies/stability.py", *OPTIONS, "--num-epochs", epochs)
+        ended = run(bucket, "studies/stability.py", *SMALL, "--arms", "solo", "--campaign", "c", "--num-epochs", epochs)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "Report: s3://bucket/studies/c/report.html" in ended.stdout
     found = run(
@@ -69,6 +75,18 @@ def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
     )
     assert found.returncode == 0, found.stderr
     assert [row["epoch"] for row in json.loads(found.stdout)["runs"]] == [3, 3]
+
+
+@pytest.mark.long
+def test_a_search_lives_on_s3_and_is_extended_there(bucket: dict[str, str]) -> None:
+    options = [*SMALL, "--campaign", "w", "--num-epochs", "2", "--confirm-top", "1", "--confirm-seeds", "2"]
+    for asked, ended_before in (("2", 0), ("+1", 2)):
+        ended = run(bucket, "studies/weight_search.py", *options, "--num-trials", asked)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert f"{ended_before + 1} of " in ended.stdout  # Optuna's study, kept in memory, was entered anew
+    summary = json.loads(Storage("s3://key:secret@bucket/studies" + query(bucket)).read("w/summary.json"))
+    assert [trial["state"] for trial in summary["trials"]] == ["complete"] * 3
+    assert summary["confirmation"]["num_trials_searched"] == 3
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +175,7 @@ def test_a_missing_bucket_is_said_at_once(bucket: dict[str, str], tmp_path: Path
 
 
 def test_a_query_of_the_uri_is_kept_for_what_is_inside(bucket: dict[str, str]) -> None:
-    address = bucket["AWS_ENDPOINT_URL"].removeprefix("http://")
-    storage = Storage(f"s3://key:secret@bucket/queried?endpoint_override={quote(address)}&scheme=http&region=us-east-1")
+    storage = Storage("s3://key:secret@bucket/queried" + query(bucket))
     (storage / "a" / "b").write("c", b"1")
     assert storage.read("a/b/c") == b"1"
     assert (storage / "a").names("b") == ["c"]

@@ -19,6 +19,7 @@ from typing import Any
 
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
+from tips_ray.stability.trials import CONFIRMATION
 from tips_ray.storage import Storage
 
 ANSWER = "tips-ray answers "
@@ -26,8 +27,9 @@ ADDRESS = "http://127.0.0.1:8265"
 DATA = Path("~/tips-ray-data").expanduser()
 WHOLE = ".whole"
 """Marks data that was uploaded to its end."""
-REPORT = ("report.html", "summary.json", "curves.parquet", "trials.parquet", "surface.parquet")
-"""What a study or a search leaves that is worth having here."""
+STUDIED = ("report.html", "summary.json", "curves.parquet")
+REPORT = (*STUDIED, "trials.parquet", "surface.parquet", *(f"{CONFIRMATION}/{name}" for name in STUDIED))
+"""What a study or a search leaves that is worth having elsewhere."""
 LINES_AT_ATTACH = 20
 SHIPPED = {".py", ".j2", ".css", ".js"}
 REPORTED = (0, 1, 130)

@@ -16,6 +16,7 @@ from rich.markup import escape
 from tips_ray.campaign.connection import ConnectionLostError, Head
 from tips_ray.campaign.head import code_stamp
 from tips_ray.stability.curves import MANIFEST
+from tips_ray.stability.records import SEARCH
 
 REPORTS = Path("reports")
 STOPPED = 130
@@ -29,7 +30,7 @@ def run_on(cluster: Path, script: str, arguments: list[str], campaign: str, data
     cluster file, the cluster is not up, or there is nothing to attach to.
     """
     here = REPORTS / campaign
-    if (here / MANIFEST).exists():
+    if any((here / record).exists() for record in (MANIFEST, SEARCH)):
         raise ValueError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
     study = {"campaign": campaign, "storage": given(arguments, "--storage")}
     study["data"] = "" if attach or data == "synthetic" else content_hash(data)
@@ -75,8 +76,8 @@ def fetch(head: Head, job: str, here: Path) -> int:
         reason = "; the same command continues it" if stopped else "" if ending["exit_code"] else f": {ending['message']}"
         print(f"Job {job} on the cluster is {ending['status']}, exit code {code}{reason}", file=sys.stderr)
     if ending["files"]:
-        here.mkdir(parents=True, exist_ok=True)
         for name in ending["files"]:
+            (here / name).parent.mkdir(parents=True, exist_ok=True)
             head.download(f"{ending['folder']}/{name}", here / name)
         print(f"Report: {(here / 'report.html').resolve()}")
     return code
