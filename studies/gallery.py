@@ -49,7 +49,7 @@ def keep(
     out.mkdir(parents=True, exist_ok=True)
     if is_search(folder):
         _, summary = publish_search(folder)
-        plots = [*["gains"] * bool(summary["confirmation"]), f"history-{summary['objective_columns'][0]}", "surface"]
+        plots = [*["gains"] * bool(gains_of(summary)), f"history-{summary['objective_columns'][0]}", "surface"]
         text = describe_search(out.name, summary, plots)
     else:
         summary = publish(folder)
@@ -144,7 +144,7 @@ def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> lis
         "",
     ]
     confirmed = summary["confirmation"]
-    if confirmed:
+    if gains_of(summary):
         lines += [
             f"Confirmation: {confirmed['num_seeds']} fresh seeds, scored on subjects {', '.join(confirmed['subjects'])}, whom"
             f" the search never saw; start: {span(confirmed['baseline']['error_mm'])} mm.",
@@ -159,6 +159,11 @@ def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> lis
             "",
         ]
     return lines
+
+
+def gains_of(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a confirmation found, by trial; nothing before it has ended."""
+    return summary["confirmation"]["gains"] if summary["confirmation"] else []
 
 
 def origin(summary: dict[str, Any], note: str, credit: str) -> list[str]:

@@ -54,6 +54,14 @@ class WeightSearch(Options):
     search_seed: int = 0
     """Of Optuna's sampler."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.confirm_top < 0 or self.confirm_seeds < 1:
+            raise ValueError(
+                f"--confirm-top is {self.confirm_top} and --confirm-seeds is {self.confirm_seeds}; give at least 0 trials"
+                " (none is confirmed) and 1 seed."
+            )
+
 
 def search_and_report() -> int:
     """Parse the command line, run what is missing, confirm, and report; returns the exit code."""
@@ -69,7 +77,7 @@ def search_and_report() -> int:
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.plan import Resources
         from tips_ray.campaign.search_plan import Budget, Search
-        from tips_ray.campaign.weight_search import conduct_search, confirm, count_trials, split_for_search
+        from tips_ray.campaign.weight_search import conduct_search, confirm, split_for_search, total
         from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.storage import Storage
@@ -87,21 +95,25 @@ def search_and_report() -> int:
             asked.pruner,
             asked.search_seed,
         )
-        budget = Budget(total(asked.num_trials, count_trials(search.folder)), asked.max_run_epochs, asked.max_hours)
+        budget = Budget(total(asked.num_trials, search.folder), asked.max_run_epochs, asked.max_hours, asked.num_trials)
         resources = Resources(asked.num_workers, asked.cpus_per_worker, asked.gpus_per_worker)
         ending = conduct_search(search, budget, resources, poses, asked.data, asked.study_storage, console)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
-        if asked.confirm_top and not (failures or unfinished or stopped or ending.ran_out):
+        has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)
+        if asked.confirm_top and has_ended:
+            publish_search(search.folder)  # it stands, whatever becomes of the confirmation
             confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, poses, asked.data, console)
             if confirmed:
-                failures, unfinished = confirmed.failures, confirmed.unfinished
-                stopped = bool(unfinished) and not failures
+                failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]
+                stopped = not confirmed.failures.keys() >= set(confirmed.unfinished)
         print_search(publish_search(search.folder)[1], console)
     for arm, error in failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)
     if unfinished or stopped or ending.ran_out:
         which = f" ({', '.join(unfinished)})" if unfinished else ""
         console.print(f"Not all epochs were trained{which}; the same command continues where it stopped.", soft_wrap=True)
+    if ending.ran_out and asked.confirm_top:
+        console.print("To end the search with the trials that were begun, and confirm its best: the same with --num-trials +0.")
     print(f"Report: {search.folder / 'report.html'}")
     return 1 if failures else INTERRUPTED if stopped else 0
 
@@ -121,15 +133,6 @@ def searched(asked: WeightSearch) -> dict[str, Any]:
             raise ValueError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
         space[path] = values
     return space
-
-
-def total(text: str, present: int) -> int:
-    """The number of trials that `30` or `+20` means; raises ValueError for anything else."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise ValueError(f"--num-trials is {text!r}; give a number such as 30, or +20 for twenty more than there are.") from None
-    return present + number if text.startswith("+") else number
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def test_when_its_time_is_up_it_says_so_and_confirms_nothing(tmp_path: Path) -> 
     ended = run_search(tmp_path, "--num-trials", "4", "--num-epochs", "100000", "--max-hours", "0.006")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Not all epochs were trained (trial-00000" in ended.stdout
+    assert "confirm its best: the same with --num-trials +0" in " ".join(ended.stdout.split())
     assert not (tmp_path / "s" / "confirmation").exists()
     assert (tmp_path / "s" / "report.html").exists()
     more = run_search(tmp_path, "--num-trials", "+1", "--num-epochs", "2", "--confirm-top", "0")
@@ -133,6 +134,7 @@ def test_when_its_time_is_up_it_says_so_and_confirms_nothing(tmp_path: Path) -> 
         (["--vary", "data.num_views=1..4"], "data.num_views cannot be searched"),
         (["--weights.torso", "5"], "The values of weights.torso, 0.01 to 1, leave out 5.0"),
         (["--minimise", "pareto", "--pruner", "asha"], "'pareto' cannot be pruned"),
+        (["--confirm-seeds", "0"], "--confirm-top is 3 and"),
         (["--num-trials", "many"], "--num-trials is 'many'; give a number such as 30, or +20"),
         (["--validation-subjects", "S99"], "no subject 'S99' to validate on"),
     ],
@@ -149,7 +151,7 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(tmp_path: Path, options
 def test_a_study_storage_without_its_driver_is_an_error_without_the_password(tmp_path: Path) -> None:
     ended = run_search(tmp_path, "--study-storage", "mysql+pymysql://me:s3cret@127.0.0.1:1/studies")
     assert ended.returncode == 2
-    assert "Cannot use 'mysql+pymysql://me:***@127.0.0.1:1/studies' as the storage of Optuna's study" in ended.stderr
+    assert "'mysql+pymysql://me:***@127.0.0.1:1/studies' needs a Python package that is not installed (pymysql)" in ended.stderr
     assert "s3cret" not in ended.stdout + ended.stderr
 
 

@@ -152,13 +152,17 @@ def evaluate(
 
     from tips_ray.campaign.saved import evaluate_saved, flat_reference
     from tips_ray.data.load import load_poses
+    from tips_ray.report.publish import is_search
     from tips_ray.stability.curves import read_manifest
     from tips_ray.stability.statistics import METRICS
+    from tips_ray.stability.trials import CONFIRMATION
     from tips_ray.storage import Storage
 
     if num_views < 1:
         raise ValueError(f"num_views = {num_views}; give at least 1.")
     folder = Storage(campaign)
+    if is_search(folder):
+        raise ValueError(f"{campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
     own = read_manifest(folder)["data"]
     poses = load_poses(data, seed=seed)
     if not subjects and poses.fingerprint == own["fingerprint"]:

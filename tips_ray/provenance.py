@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -13,13 +14,19 @@ PACKAGES = ("tips-ray", "torch", "ray", "optuna", "numpy", "pandas", "scipy", "p
 
 
 def provenance() -> dict[str, Any]:
-    """Command line, versions, commit and machine of this process, as plain JSON types."""
+    """Command line (without passwords in URLs), versions, commit and machine of this process, as plain JSON types."""
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": without_password(shlex.join(["python", *sys.argv])),
         "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
         "commit": commit(),
         "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "platform": platform.platform()},
     }
+
+
+def without_password(text: str) -> str:
+    """A URL, or a text that may hold one, as it may be shown."""
+    text = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+    return re.sub(r"(password|passwd|pwd)=[^&\s]*", r"\1=***", text, flags=re.IGNORECASE)
 
 
 def commit() -> str | None:

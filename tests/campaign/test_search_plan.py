@@ -9,9 +9,10 @@ import pytest
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.search_plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.campaign.space import log_uniform, weight_space
+from tips_ray.campaign.weight_search import total
 from tips_ray.config import Config, Data, WeightRanges, Weights
 from tips_ray.stability.curves import write_manifest
-from tips_ray.stability.records import SEARCH, read_search, write_search
+from tips_ray.stability.records import SEARCH, Record, read_search, write_record, write_search
 from tips_ray.storage import Storage
 
 DATA: dict[str, Any] = {"fingerprint": "abc"}
@@ -126,3 +127,19 @@ def test_seeds_of_a_search_and_of_its_confirmation_are_apart(tmp_path: Path) -> 
         "weights.ninety_degree": 3.0,
         "weights.torso": 0.08,
     }
+
+
+def test_20_more_trials_are_20_more_than_there_are_or_the_rest_of_them(tmp_path: Path) -> None:
+    folder = Storage(str(tmp_path))
+    assert total("30", folder) == total("+30", folder) == 30
+    write_search(folder, {"asked": {"as": "+20", "num_trials": 50}})
+    for number in range(37):
+        write_record(folder, Record(number))
+    assert total("+20", folder) == 50  # it was interrupted
+    assert total("+5", folder) == 42
+    assert total("+0", folder) == 37
+    for number in range(37, 50):
+        write_record(folder, Record(number))
+    assert total("+20", folder) == 70
+    with pytest.raises(ValueError, match="--num-trials is 'many'; give a number such as 30, or"):
+        total("many", folder)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tips_ray.config import Weights
 from tips_ray.stability.summary import summarise
 
 CHROMIUM = shutil.which("chromium")
@@ -275,7 +277,7 @@ def make_search_summary(
         },
         "provenance": {
             "command": "python studies/weight_search.py --name made-up-search --num-trials 60",
-            "config": {"weights": {"legs": 0.05, "torso": 0.08}},
+            "config": {"weights": asdict(Weights())},
             "versions": {"python": "3.11", "optuna": "5.0"},
             "commit": "abc1234",
             "wall_seconds": 5120.3,
@@ -305,16 +307,19 @@ def make_confirmation(complete: pd.DataFrame, confirmed: tuple[float, float, flo
                 "confirmed_gain_mm": about(*(end + shift for end in confirmed)),
                 "error_mm": about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
                 "instability_mm": 1.4 + 0.1 * place,
+                "num_diverged": 0,
                 "primary": place == 0,
             }
         )
     return {
+        "complete": True,
+        "start_led": False,
         "num_seeds": num_seeds,
         "seeds": list(range(1000, 1000 + num_seeds)),
         "subjects": ["S9", "S11"],
         "num_epochs": 60,
         "gains": gains,
-        "baseline": {"error_mm": about(baseline + 0.3, baseline - 0.7, baseline + 1.2), "instability_mm": 1.9},
+        "baseline": {"error_mm": about(baseline + 0.3, baseline - 0.7, baseline + 1.2), "instability_mm": 1.9, "num_diverged": 0},
         "report": "confirmation/report.html",
     }
 

@@ -115,9 +115,36 @@ def test_the_finding_can_be_read_off_the_stored_summary(make_search, make_search
     trials, surface = make_search(30, pruned=0.0)
     trials = trials.head(num_trials)
     summary = make_search_summary(trials)
-    records = trials.drop(columns=["search", "baseline"]).astype(object).where(lambda table: table.notna(), None)
+    records = trials.drop(columns="baseline").astype(object).where(lambda table: table.notna(), None)
     stored = json.loads(json.dumps(summary | {"trials": records.to_dict("records")}, allow_nan=False))
     assert search_finding(stored) == finding_of(render_search(trials, surface, summary))
+
+
+def test_a_confirmation_says_no_more_than_it_knows(make_search, make_search_summary):
+    trials, surface = make_search()
+
+    def said(objective: str = "error", **changes) -> tuple[str, str]:
+        summary = make_search_summary(trials, objective, confirmed=(2.1, 0.9, 3.4))
+        summary["confirmation"] |= changes
+        html = render_search(trials, surface, summary)
+        return finding_of(html), text_of(html)
+
+    finding, text = said(complete=False, gains=[], baseline=None)
+    assert "Its confirmation has not ended, so nothing is confirmed yet." in finding
+    assert "Nothing is compared before all of these runs have ended" in text
+    finding, text = said(start_led=True)
+    assert "none had a lower error (oracle) than the paper's weights" in finding
+    assert "was the best of the others. Confirmed:" in finding
+    assert "The search went on after its confirmation" not in text
+    assert "errs by 2.1 mm less than the paper's weights (95% interval" in said("instability")[0]
+    assert "onfirmed:" not in said("instability")[0]
+
+    summary = make_search_summary(trials, confirmed=(2.1, 0.9, 3.4))
+    summary["confirmation"]["gains"][0]["num_diverged"] = 2
+    html = render_search(trials, surface, summary)
+    assert "Not confirmed: on fresh seeds" in finding_of(html)
+    assert "but more of its seeds diverged" in finding_of(html)
+    assert "Fresh seeds that diverged, and are in no gain or error: 2 of trial-" in text_of(html)
 
 
 def test_an_unconfirmed_best_is_called_optimistic(make_search, make_search_summary):
@@ -132,7 +159,7 @@ def test_an_unconfirmed_best_is_called_optimistic(make_search, make_search_summa
     assert "validation subjects S7, S8" in text
     assert "Subjects S9, S11 were kept from it" in text
     pruned = int((trials["state"] == "pruned").sum())
-    assert f"Stopped early by the pruner (asha): {pruned} trials" in text
+    assert f"Stopped early by a pruner: {pruned} trials" in text
     for trial in trials.loc[trials["state"] == "diverged", "trial"]:
         assert trial in text[text.index("Trials without a comparable score Pruned") :]
 
@@ -153,7 +180,7 @@ def test_two_objectives_rank_the_front_first(make_search, make_search_summary):
     html = render_search(trials, surface, make_search_summary(trials, "pareto", confirmed=(2.0, 1.0, 3.0)))
     assert "on the front" in text_of(html)
     assert 'id="plot-history-instability_mm"' in html
-    assert "Its instability there is 1.40 mm, against 1.90 mm." in finding_of(html)
+    assert "Its instability there is 1.40 mm, against 1.90 mm (no interval)." in finding_of(html)
 
 
 def test_a_start_that_nothing_beats_or_that_is_missing(make_search, make_search_summary):
@@ -169,12 +196,17 @@ def test_a_start_that_nothing_beats_or_that_is_missing(make_search, make_search_
     other = make_search_summary(trials)
     other["baseline"] |= {"weights.legs": 0.4}
     assert "the starting config" in finding_of(render_search(trials, surface, other))
+    fixed = make_search_summary(trials)  # a weight that is not searched, and not the paper's
+    del fixed["baseline"]["weights.legs"]
+    fixed["provenance"]["config"]["weights"]["legs"] = 0.9
+    assert "the starting config" in finding_of(render_search(trials, surface, fixed))
 
 
 def test_searches_that_have_hardly_begun(opening, tmp_path, make_search, make_search_summary):
     trials, surface = make_search(3)
     unfinished = trials.assign(state="unfinished")
-    assert "nothing to rank" in finding_of(render_search(unfinished, surface, make_search_summary(unfinished)))
+    said = finding_of(render_search(unfinished, surface, make_search_summary(unfinished)))
+    assert said == "No trial is complete yet (3 unfinished), so there is nothing to rank."
     columns = (pd.DataFrame(columns=table.columns) for table in (trials, surface))  # without types, as of no rows
     empty = render_search(*columns, make_search_summary(trials.iloc[:0]))
     assert "nothing to rank" in finding_of(empty)
@@ -192,6 +224,7 @@ def test_searches_that_have_hardly_begun(opening, tmp_path, make_search, make_se
 def test_merged_searches_keep_their_own_starts(make_search, make_search_summary):
     (left, below), (right, above) = make_search(20, name="laptop"), make_search(25, name="cluster", seed=3)
     trials, surface = pd.concat([left, right], ignore_index=True), pd.concat([below, above], ignore_index=True)
+    trials["trial"] = trials["search"] + "/" + trials["trial"]  # as `merge` calls them
     text = text_of(render_search(trials, surface, make_search_summary(trials)))
     assert "of 2 searches" in text
     assert "laptop/trial-00000" in text
@@ -207,7 +240,7 @@ def test_ten_thousand_trials_open(opening, tmp_path, make_search, make_search_su
     with opening(file) as page:
         text = page.locator("main").inner_text()
     assert re.search(r"Drawn are 1,500 of [\d,]+ complete trials", text)
-    assert re.search(r"2,000 at random of [\d,]+", text)
+    assert re.search(r"2,000 of [\d,]+", text)
     assert re.search(r"Each row is the mean of up to \d+ trials", text)
 
 

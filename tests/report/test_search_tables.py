@@ -16,7 +16,7 @@ def drawn(num_trials: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     number = np.arange(num_trials)
     table = pd.DataFrame({"search": "s", "number": number, "trial": [f"trial-{place:05d}" for place in number]})
-    table["label"], table["state"], table["baseline"] = table["trial"], "complete", number == 0
+    table["state"], table["baseline"] = "complete", number == 0
     for column in tables.SCORE_COLUMNS:
         table[column] = 60 + rng.normal(0, 1, num_trials)
     for path in SPACE:
@@ -63,14 +63,6 @@ def test_best_so_far_is_the_running_minimum_of_each_search_over_complete_trials(
         own = trials[(trials["search"] == search) & (trials["state"] == "complete")]
         assert rows["number"].tolist() == own["number"].tolist()
         assert rows["best"].tolist() == [own["error_mm"].iloc[: end + 1].min() for end in range(len(own))]
-
-
-def test_labels_tell_the_trials_of_several_searches_apart():
-    one = tables.labelled(drawn(3).drop(columns="label"))
-    assert one["label"].tolist() == ["trial-00000", "trial-00001", "trial-00002"]
-    both = tables.labelled(pd.concat([drawn(3), drawn(3).assign(search="t")]).drop(columns="label"))
-    assert both["label"].is_unique
-    assert "t/trial-00001" in set(both["label"])
 
 
 def test_importances_find_the_field_that_matters_and_leave_out_what_was_pruned_or_diverged():
@@ -131,12 +123,12 @@ def test_stop_epochs_and_what_they_would_have_chosen(make_search):
     assert tables.budgets(60) == {"a quarter": 15, "half": 30, "three quarters": 45, "all": 60}
     assert tables.budgets(1) == {"all": 1}
     trials, surface = make_search(30)
-    complete = tables.complete_trials(tables.labelled(trials), ["error_mm"])
+    complete = tables.complete_trials(trials, ["error_mm"])
     rows = tables.stop_table(complete, surface.sample(frac=1, random_state=0), 60, "error_mm")
     for row in rows.to_dict("records"):
         at = surface[(surface["epoch"] == row["epoch"]) & surface["number"].isin(complete["number"])].set_index("number")
         errors = at["error_mm"]
-        assert row["label"] == f"trial-{errors.idxmin():05d}"
+        assert row["trial"] == f"trial-{errors.idxmin():05d}"
         assert row["error_mm"] == errors.min()
         assert row["baseline_mm"] == errors[0]
         order = complete.set_index("number")["error_mm"]
@@ -145,19 +137,19 @@ def test_stop_epochs_and_what_they_would_have_chosen(make_search):
 
 def test_the_heat_map_has_every_error_where_it_fits(make_search):
     trials, surface = make_search(30)
-    complete = tables.complete_trials(tables.labelled(trials), ["error_mm"])
+    complete = tables.complete_trials(trials, ["error_mm"])
     cells = tables.heat_map(complete, surface)
     assert cells is not None
     expected = surface.pivot(index="number", columns="epoch", values="error_mm").loc[complete["number"]]
     np.testing.assert_allclose(cells.errors, expected)
-    assert cells.labels == complete["label"].tolist()
+    assert cells.labels == complete["trial"].tolist()
     assert cells.epochs == [(epoch, epoch) for epoch in range(1, 61)]
     assert tables.heat_map(complete.iloc[:0], surface) is None
 
 
 def test_a_large_heat_map_has_the_means_of_neighbours(make_search):
     trials, surface = make_search(700, num_seeds=1, num_epochs=250, pruned=0.0)
-    complete = tables.complete_trials(tables.labelled(trials), ["error_mm"])
+    complete = tables.complete_trials(trials, ["error_mm"])
     cells = tables.heat_map(complete, surface)
     assert cells is not None
     assert cells.errors.shape[0] <= tables.MAX_ROWS

@@ -23,7 +23,7 @@ def manifest(name: str = "s", **changes: Any) -> dict[str, Any]:
         "name": name,
         "data": {"fingerprint": "abc", "train_subjects": ["S1"], "test_subjects": ["S2"]},
         "references": {"flat": {HEADLINE_METRIC: 96.0}},
-        "config": {},
+        "config": {"data": {"num_views": 4}, "evaluate_views": 1},
         "space": {"weights.legs": {"kind": "log", "low": 0.01, "high": 1.0}},
         "baseline": {"weights.legs": 0.05},
         "objective": "error",
@@ -106,12 +106,13 @@ def test_trials_are_ranked_by_their_objective(objective: str, best: int) -> None
 
 def confirmed(place: Path, arms: dict[str, float], num_seeds: int = 3) -> Storage:
     """A search whose choices were trained again: the seed's own level cancels in pairs."""
-    chosen = [arm for arm in arms if arm != BASELINE]
-    folder = search_in(place, confirmed_at={"ranked": chosen, "num_trials": 5})
+    seeds = list(range(1000, 1000 + num_seeds))
+    asked = {"arms": list(arms), "seeds": seeds, "num_epochs": NUM_EPOCHS, "num_trials": 5, "start_led": False}
+    folder = search_in(place, confirmed_at=asked)
     own = folder / CONFIRMATION
     own.write(MANIFEST, json.dumps({"name": CONFIRMATION, "data": {"test_subjects": ["S3"]}}).encode())
     for arm, level in arms.items():
-        for place_, seed in enumerate(range(1000, 1000 + num_seeds)):
+        for place_, seed in enumerate(seeds):
             store_run(own, arm, seed, [level + 10.0 * place_ + 6.0 / epoch for epoch in range(1, NUM_EPOCHS + 1)])
     return folder
 
@@ -136,8 +137,35 @@ def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> No
 def test_before_anything_is_confirmed_there_is_no_answer(tmp_path: Path) -> None:
     folder = search_in(tmp_path)
     assert summarise_search(read_tables(folder), folder)["confirmation"] is None
-    only_start = confirmed(tmp_path / "start", {BASELINE: 60.0})
-    assert summarise_search(read_tables(only_start), only_start)["confirmation"] is None
+
+
+def test_nothing_is_compared_before_all_runs_of_a_confirmation_have_ended(tmp_path: Path) -> None:
+    folder = confirmed(tmp_path, {BASELINE: 60.0, trial_name(1): 58.0, trial_name(4): 59.0})
+    own, best = folder / CONFIRMATION, [57.0] * NUM_EPOCHS
+    for unfinished in (best[:-1], []):
+        if unfinished:
+            store_run(own, trial_name(4), 1001, unfinished)
+        else:
+            own.delete(f"{RUNS}/{run_name(trial_name(4), 1001)}/{CURVE}")
+        found = summarise_search(read_tables(folder), folder)["confirmation"]
+        assert (found["complete"], found["gains"], found["baseline"]) == (False, [], None)
+    store_run(own, trial_name(4), 1001, best)
+    store_run(own, trial_name(3), 1000, best[:2])  # of an earlier confirmation, which was shorter
+    store_run(own, BASELINE, 1007, best)  # a seed more than was asked for
+    found = summarise_search(read_tables(folder), folder)["confirmation"]
+    assert found["complete"]
+    assert [gain["trial"] for gain in found["gains"]] == [trial_name(1), trial_name(4)]
+    assert found["baseline"]["error_mm"]["n"] == 3
+    assert found["gains"][1]["search_gain_mm"]["n"] == 0  # that trial failed in the search: it has no comparable error there
+
+
+def test_fresh_seeds_that_diverge_are_counted(tmp_path: Path) -> None:
+    folder = confirmed(tmp_path, {BASELINE: 60.0, trial_name(1): 58.0})
+    store_run(folder / CONFIRMATION, trial_name(1), 1002, [58.0, 57.0], diverges=True)
+    found = summarise_search(read_tables(folder), folder)["confirmation"]
+    assert found["complete"]
+    assert (found["gains"][0]["num_diverged"], found["baseline"]["num_diverged"]) == (1, 0)
+    assert found["gains"][0]["confirmed_gain_mm"]["n"] == 2
 
 
 def test_runs_without_consistency_terms_are_read_and_damaged_ones_left_out(tmp_path: Path) -> None:
@@ -162,6 +190,8 @@ def test_searches_that_can_be_compared_are_merged(tmp_path: Path) -> None:
     assert len(merged.trials) == len(first.trials) + len(second.trials)
     assert summarise_search(merged)["confirmation"] is None
     assert merged.manifest["name"] == "a + b"
+    assert merged.trials["trial"].is_unique
+    assert ranked(merged.trials, "error")[:2] == ["a/trial-00001", "b/trial-00001"]
     assert not merged.surface[["search", "number", "epoch"]].duplicated().any()
 
 
@@ -175,6 +205,7 @@ def test_searches_that_can_be_compared_are_merged(tmp_path: Path) -> None:
             {"data": {"fingerprint": "xyz", "train_subjects": ["S1"], "test_subjects": ["S2"]}},
             r"differ in their data \(fingerprint\)",
         ),
+        ({"config": {"data": {"num_views": 2}, "evaluate_views": 1}}, r"differ in their data \(data\)"),
     ],
 )
 def test_searches_that_cannot_be_compared_are_not_merged(tmp_path: Path, changes: dict, said: str) -> None:

@@ -15,14 +15,15 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from tips_ray.campaign.search_plan import Budget, Search
+from tips_ray.campaign.study_storage import emptied, rungs
 from tips_ray.seeding import derived_seed
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.objectives import OBJECTIVES, WATCHED, score_trials, watched
 from tips_ray.stability.records import Record, read_records, trial_name, trial_number, write_record
-from tips_ray.stability.trials import read_scored, state_of
+from tips_ray.stability.trials import read_scored, state_of, without_curves
 
 PENALTY = 1e4
-"""What Optuna is told of a trial that diverged, for each score: finite, and worse than any."""
+"""What Optuna is told of a trial that diverged, for each score: finite, and no better than any."""
 STARTUP_TRIALS = 10
 """Trials drawn at random before the sampler models what it has seen."""
 SCORES = "scores"
@@ -83,7 +84,8 @@ class Ledger:
             return False
         trial = self.trials[number]
         trial.report(value, epoch)
-        if number == 0 or not trial.should_prune():
+        poor = trial.should_prune()  # it takes note of the first trial, too
+        if number == 0 or not poor:
             return False
         self._record(replace(self.records[number], pruned_at=epoch))
         return True
@@ -127,6 +129,9 @@ class Ledger:
         """Bring records and study into agreement, and find the trials that are open."""
         known = self.study.get_trials(deepcopy=False)
         self._check(known)
+        complete = [trial.number for trial in known if trial.state == TrialState.COMPLETE and trial.values[0] < PENALTY]
+        if without_curves(self.search.folder, complete, self.search.num_seeds):
+            self.study, known = emptied(self.study), []  # a trial that ended cannot be opened again
         unsettled = [number for number in sorted(self.records) if number >= len(known) or not known[number].state.is_finished()]
         curves = read_scored(self.search.folder, unsettled, self.search.num_seeds)
         scores, seen = self._scores(curves), self._seen(curves)
@@ -141,6 +146,9 @@ class Ledger:
             for epoch, value in seen.get(number, {}).items():
                 if epoch not in known[number].intermediate_values:
                     self.trials[number].report(value, epoch)
+            for rung, value in rungs(self.search, seen.get(number, {})).items():
+                if rung not in known[number].system_attrs:
+                    self.study._storage.set_trial_system_attr(known[number]._trial_id, rung, value)
             if state in ENDED:
                 self._tell(number, state, scores.get(number))
         known = self.study.get_trials(deepcopy=False) if self.open else []
@@ -175,6 +183,7 @@ class Ledger:
                 distributions=dict(self.search.space),
                 values=self._told_values(state, score),
                 user_attrs={SCORES: plain_scores(score)} if state in ENDED and score is not None else {},
+                system_attrs=rungs(self.search, seen),
                 intermediate_values=seen,
             )
         )
@@ -198,7 +207,7 @@ class Ledger:
         columns = OBJECTIVES[self.search.objective]
         if state == "diverged":
             return [PENALTY] * len(columns)
-        return [float(score[column]) for column in columns] if state == "complete" and score is not None else None
+        return [min(float(score[column]), PENALTY) for column in columns] if state == "complete" and score is not None else None
 
     def _scores(self, curves: pd.DataFrame) -> dict[int, pd.Series]:
         scores = score_trials(curves, self.search.num_seeds, self.search.num_epochs)

@@ -29,6 +29,8 @@ class Budget:
     """Epochs trained in all, summed over the runs (trials x seeds): no trial is begun that could exceed it."""
     max_hours: float | None = None
     """Wall time of this execution; trials that are under way then go on in the next."""
+    asked: str = ""
+    """How `num_trials` was asked for, such as +20, by which an execution that goes on with it is known."""
 
     def __post_init__(self) -> None:
         if any(limit is not None and not limit > 0 for limit in (self.num_trials, self.max_run_epochs, self.max_hours)):
@@ -112,6 +114,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "num_seeds": search.num_seeds,
         "num_epochs": search.num_epochs,
         "confirmed_at": None,
+        "asked": None,
         "executions": [],
     }
     if search.folder.exists(MANIFEST):

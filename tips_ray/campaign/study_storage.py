@@ -1,6 +1,6 @@
 """Where Optuna keeps a search's study: a file beside the search, a database, or a journal."""
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tips_ray.campaign.search_plan import Search
 from tips_ray.errors import sentence
+from tips_ray.provenance import without_password
 from tips_ray.stability.objectives import OBJECTIVES
 
 OWNER = "search"
@@ -21,6 +22,8 @@ OWNER = "search"
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_WAIT = 60
 """How long SQLite waits while another process, such as optuna-dashboard, has the file locked."""
+REDUCTION = 3
+"""Of successive halving: one in three trials passes each of its rungs."""
 DRIVERS = ("psycopg2", "psycopg", "pymysql", "mysqldb", "mysqlconnector")
 """Drivers known to take a `connect_timeout`."""
 
@@ -28,7 +31,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def open_study(search: Search, url: str | None) -> optuna.Study:
-    """Optuna's study of a search at this objective, number of seeds and number of epochs; made if there is none.
+    """Optuna's study of a search at this objective, number of seeds, number of epochs and pruner; made if there is none.
 
     `url` is any database that Optuna knows, or the path of a journal (`….log`); by default `study.db` in the search's folder, or
     where that is no folder of this machine, this process's memory, into which each execution enters the search anew.
@@ -39,7 +42,7 @@ def open_study(search: Search, url: str | None) -> optuna.Study:
         Path(search.folder.path()).mkdir(parents=True, exist_ok=True)
     try:
         return optuna.create_study(
-            study_name=f"{search.name} {search.objective} {search.num_seeds}x{search.num_epochs}",
+            study_name=study_name(search),
             storage=InMemoryStorage() if url is None else study_storage(url),
             directions=[StudyDirection.MINIMIZE] * len(OBJECTIVES[search.objective]),
             pruner=pruner(search),
@@ -59,6 +62,22 @@ def open_study(search: Search, url: str | None) -> optuna.Study:
             " URL with the user and password that it needs, such as postgresql://user:password@host/database, or the path of"
             " a journal, ending in .log."
         ) from error
+
+
+def study_name(search: Search) -> str:
+    """The name of a search's study, another one for whatever its trials were told by."""
+    pruned = "" if search.pruner == "none" else f" {search.pruner}"
+    return f"{search.name} {search.objective} {search.num_seeds}x{search.num_epochs}{pruned}"
+
+
+def emptied(study: optuna.Study) -> optuna.Study:
+    """The same study without its trials."""
+    name, storage, owner = study.study_name, study._storage, study.user_attrs
+    optuna.delete_study(study_name=name, storage=storage)
+    empty = optuna.create_study(study_name=name, storage=storage, directions=study.directions, pruner=study.pruner)
+    for key, value in owner.items():
+        empty.set_user_attr(key, value)
+    return empty
 
 
 def claim_study(study: optuna.Study, owner: str) -> None:
@@ -89,16 +108,28 @@ def study_storage(url: str) -> BaseStorage:
     return RDBStorage(url, engine_kwargs={"connect_args": limits, "pool_pre_ping": True})
 
 
-def without_password(text: str) -> str:
-    """A URL, or a text that may hold one, as it may be shown."""
-    text = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(password|passwd|pwd)=[^&\s]*", r"\1=***", text, flags=re.IGNORECASE)
-
-
 def pruner(search: Search) -> optuna.pruners.BasePruner:
     """Optuna's pruner of that name, for the search's number of epochs."""
     if search.pruner == "asha":
-        return SuccessiveHalvingPruner(min_resource=max(1, search.num_epochs // 9), reduction_factor=3)
+        return SuccessiveHalvingPruner(min_resource=first_rung(search), reduction_factor=REDUCTION)
     if search.pruner == "median":
         return MedianPruner(n_startup_trials=5, n_warmup_steps=search.num_epochs // 4)
     return NopPruner()
+
+
+def first_rung(search: Search) -> int:
+    """The epoch after which successive halving compares trials first: a ninth of all."""
+    return max(1, search.num_epochs // REDUCTION**2)
+
+
+def rungs(search: Search, seen: Mapping[int, float]) -> dict[str, float]:
+    """What Optuna's successive halving notes of a trial as it passes its rungs, from the trial's value by epoch.
+
+    Optuna keeps it among the trial's attributes, not among the values that it was told.
+    """
+    found: dict[str, float] = {}
+    epoch = first_rung(search)
+    while search.pruner == "asha" and epoch in seen:
+        found[f"completed_rung_{len(found)}"] = seen[epoch]
+        epoch *= REDUCTION
+    return found

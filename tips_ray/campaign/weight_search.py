@@ -21,7 +21,7 @@ from tips_ray.campaign.study_storage import claim_study, open_study
 from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
-from tips_ray.stability.records import SEARCH, read_records, trial_name, trial_number, write_search
+from tips_ray.stability.records import SEARCH, read_records, read_search, trial_name, trial_number, write_search
 from tips_ray.stability.trials import BASELINE, CONFIRMATION, ranked, read_tables
 from tips_ray.storage import Storage
 
@@ -68,9 +68,19 @@ def split_for_search(poses: PoseSet, data: Data, validation_subjects: tuple[str,
     )
 
 
-def count_trials(folder: Storage) -> int:
-    """How many trials a search has begun; 0 if there is none in the folder."""
-    return len(read_records(folder)) if folder.exists(SEARCH) else 0
+def total(asked: str, folder: Storage) -> int:
+    """The number of trials that `30` or `+20` means for the search in a folder; raises ValueError for anything else.
+
+    `+20` is twenty more than were begun, or where an execution that was asked for as many did not begin them all, its rest.
+    """
+    try:
+        number = int(asked)
+    except ValueError:
+        raise ValueError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
+    if not asked.startswith("+") or not folder.exists(SEARCH):
+        return number
+    begun, before = len(read_records(folder)), read_search(folder).get("asked")
+    return before["num_trials"] if before and before["as"] == asked and before["num_trials"] > begun else begun + number
 
 
 def conduct_search(
@@ -97,9 +107,10 @@ def conduct_search(
         soft_wrap=True,
         highlight=False,
     )
-    manifest = agree_search(search, data, references)
     search.folder.make()
     with alone(search.folder):
+        manifest = agree_search(search, data, references)
+        manifest["asked"] = {"as": budget.asked, "num_trials": budget.num_trials}
         return train(search, budget, manifest, resources, poses, study_storage, console)
 
 
@@ -158,14 +169,22 @@ def confirm(
 
     Returns None if the search has no complete trial but the first to confirm.
     """
-    tables = read_tables(search.folder)
-    order = ranked(tables.trials, search.objective)
-    chosen = [trial for trial in order if trial != trial_name(0)][:top]
-    if not chosen:
-        return None
-    params = {trial_name(record.number): record.params for record in read_records(search.folder)}
-    base = replace(search.base, data=data)
-    arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
-    write_search(search.folder, {**tables.manifest, "confirmed_at": {"ranked": chosen, "num_trials": len(params)}})
-    campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
+    with alone(search.folder):
+        tables = read_tables(search.folder)
+        order = ranked(tables.trials, search.objective)
+        chosen = [trial for trial in order if trial != trial_name(0)][:top]
+        if not chosen:
+            return None
+        params = {trial_name(record.number): record.params for record in read_records(search.folder)}
+        base = replace(search.base, data=data)
+        arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
+        campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
+        asked = {
+            "arms": list(arms),
+            "seeds": campaign.seeds,
+            "num_epochs": search.num_epochs,
+            "num_trials": len(params),
+            "start_led": order[0] == trial_name(0),
+        }
+        write_search(search.folder, {**tables.manifest, "confirmed_at": asked})
     return conduct(campaign, resources, poses, spec, console)

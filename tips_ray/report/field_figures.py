@@ -44,7 +44,7 @@ def draw_field(complete: pd.DataFrame, path: str, entry: Mapping[str, Any], colu
         layout |= {"range": [entry["low"] - pad, entry["high"] + pad]}
     x, y = np.array(rounded(places), object), np.array(rounded(complete[column]), object)
     labels = np.array(
-        [f"{label}, {shown(value)}" for label, value in zip(complete["label"], complete[path], strict=True)], object
+        [f"{label}, {shown(value)}" for label, value in zip(complete["trial"], complete[path], strict=True)], object
     )
     rest, first, best = groups(complete)
     figure.add_trace(points(x[rest], y[rest], labels[rest], "trials"))
@@ -118,7 +118,7 @@ def _lines(
     places: pd.DataFrame, trials: pd.DataFrame, names: Mapping[str, str], name: str, colour: str, width: float
 ) -> go.Scatter:
     x, y, said = [], [], []
-    for label, row in zip(trials["label"], places.to_numpy(float).tolist(), strict=True):
+    for label, row in zip(trials["trial"], places.to_numpy(float).tolist(), strict=True):
         x += [*(names[str(path)] for path in places), None]
         y += [*(None if math.isnan(place) else round(place, 3) for place in row), None]
         said += [label] * (len(row) + 1)

@@ -81,12 +81,12 @@ def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) 
     for column in ("trial", *columns.values(), *(path.removeprefix("weights.") for path in summary["space"])):
         table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
     trials = {trial["trial"]: trial for trial in summary["trials"]}
-    start = next(iter(trials), None)
-    for name in [name for name in summary["ranked"][:num_shown] if name != start] + [start] * bool(start):
+    starts = [name for name, trial in trials.items() if trial["number"] == 0]
+    for name in [name for name in summary["ranked"][:num_shown] if name not in starts] + starts:
         trial = trials[name]
         scores = [as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
         values = [as_text(trial[path], ".3g") for path in summary["space"]]
-        table.add_row(f"{trial['number']}{' (start)' if name == start else ''}", *scores, *values)
+        table.add_row(f"{name}{' (start)' if name in starts else ''}", *scores, *values)
     console.print(table)
     console.print(search_finding(summary), highlight=False)
 

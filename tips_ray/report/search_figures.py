@@ -27,7 +27,7 @@ def draw_history(history: pd.DataFrame, others: pd.DataFrame, title: str, start:
     several = history["search"].nunique() > 1
     few = thinned(history, MAX_POINTS)
     figure = go.Figure()
-    figure.add_trace(points(few["number"], few["value"], few["label"], "complete"))
+    figure.add_trace(points(few["number"], few["value"], few["trial"], "complete"))
     for place, (search, rows) in enumerate(history.groupby("search", sort=False)):
         name = f"best so far, {search}" if several else "best so far"
         changed = rows[(rows["best"] != rows["best"].shift()) | (rows["number"] == rows["number"].max())]
@@ -37,12 +37,12 @@ def draw_history(history: pd.DataFrame, others: pd.DataFrame, title: str, start:
             go.Scatter(x=changed["number"].tolist(), y=y, mode="lines", line=line, name=shortened(name, 48), hoverinfo="skip")
         )
     starts = history[history["baseline"]]
-    figure.add_trace(marks(starts["number"], starts["value"], starts["label"], start, BASELINE, "diamond"))
+    figure.add_trace(marks(starts["number"], starts["value"], starts["trial"], start, BASELINE, "diamond"))
     present = [state for state in STATE_MARKS if (others["state"] == state).any()]
     for state in present:
         rows = thinned(others[others["state"] == state], MAX_POINTS)
         marker = {"symbol": STATE_MARKS[state], "size": 7, "color": QUIET, "line": {"width": 1.2, "color": QUIET}}
-        said = [f"{label}: {state} after {epochs} epochs" for label, epochs in zip(rows["label"], rows["epochs"], strict=True)]
+        said = [f"{label}: {state} after {epochs} epochs" for label, epochs in zip(rows["trial"], rows["epochs"], strict=True)]
         figure.add_trace(
             go.Scatter(
                 x=rows["number"].tolist(),
@@ -77,12 +77,12 @@ def draw_front(trials: pd.DataFrame, labels: Mapping[str, str], start: str, synt
     best = trials[trials["on_front"]].sort_values("error_mm")
     figure = go.Figure()
     rest = trials[~trials["on_front"] & ~trials["baseline"].astype(bool)]
-    figure.add_trace(points(rounded(rest["error_mm"]), rest["instability_mm"], rest["label"], "complete"))
+    figure.add_trace(points(rounded(rest["error_mm"]), rest["instability_mm"], rest["trial"], "complete"))
     figure.add_trace(
         go.Scatter(
             x=rounded(best["error_mm"]),
             y=rounded(best["instability_mm"]),
-            text=best["label"].tolist(),
+            text=best["trial"].tolist(),
             name="Pareto front",
             mode="lines+markers",
             line={"shape": "hv", "color": BEST, "width": 2},
@@ -91,7 +91,7 @@ def draw_front(trials: pd.DataFrame, labels: Mapping[str, str], start: str, synt
         )
     )
     first = trials[trials["baseline"].astype(bool)]
-    figure.add_trace(marks(rounded(first["error_mm"]), first["instability_mm"], first["label"], start, BASELINE, "diamond"))
+    figure.add_trace(marks(rounded(first["error_mm"]), first["instability_mm"], first["trial"], start, BASELINE, "diamond"))
     figure = finished(figure, synthetic, 420)
     figure.update_yaxes(title_text=labels["instability_mm"])
     return figure.update_xaxes(title_text=labels["error_mm"])

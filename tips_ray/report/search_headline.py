@@ -29,23 +29,31 @@ def score(value: float | None, column: str) -> str:
 
 
 def start_name(summary: Mapping[str, Any]) -> str:
-    """What the first trial is called: the paper's weights, if it has them and they are searched, else the starting config."""
-    weights = {path.removeprefix("weights."): value for path, value in summary["baseline"].items() if path.startswith("weights.")}
-    paper = asdict(Weights())
-    known = bool(weights) and all(paper.get(name) == value for name, value in weights.items())
-    return "the paper's weights" if known else "the starting config"
+    """What the first trial is called: the paper's weights, if it has them and some are searched, else the starting config."""
+    searched = {
+        path.removeprefix("weights."): value for path, value in summary["baseline"].items() if path.startswith("weights.")
+    }
+    weights = summary["provenance"]["config"]["weights"] | searched
+    return "the paper's weights" if searched and weights == asdict(Weights()) else "the starting config"
 
 
 def finding(trials: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     """A few sentences: the search's first choice against what it started from, and how much of the gain was confirmed."""
     complete = complete_trials(trials, summary["objective_columns"])
     if complete.empty:
-        return "No trial has finished yet, so there is nothing to rank."
+        counts = ", ".join(f"{count:,} {state}" for state, count in summary["counts"].items())
+        return f"No trial is complete yet{f' ({counts})' if counts else ''}, so there is nothing to rank."
     primary = first_choice(summary)
+    if primary and summary["confirmation"]["start_led"]:
+        name, start = score_label(summary["objective_columns"][0], summary, unit=False), start_name(summary)
+        others = f"none had a lower {name} than {start}, and {primary['trial']} was the best of the others"
+        return f"Of {searched(complete, summary)}, {others}. {confirmed(primary, summary)}"
     if primary:
         return f"Of {searched(complete, summary)}, the search chose {primary['trial']}. {confirmed(primary, summary)}"
     said = lead(complete, summary)
-    if len(complete) > 1 and not complete.iloc[0]["baseline"]:
+    if summary["confirmation"]:
+        said += " Its confirmation has not ended, so nothing is confirmed yet."
+    elif len(complete) > 1 and not complete.iloc[0]["baseline"]:
         said += f" Not confirmed yet: the best of {len(complete)} noisy trials looks better than it is."
     return said
 
@@ -68,13 +76,13 @@ def lead(complete: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     column = summary["objective_columns"][0]
     name = score_label(column, summary, unit=False)
     if number == 1:
-        alone = start if best["baseline"] else best["label"]
+        alone = start if best["baseline"] else best["trial"]
         return f"One trial has finished so far, {alone}: {name} {measured(best, column)}. There is nothing to compare it with."
     of = f"Of {searched(complete, summary)},"
     if best["baseline"]:
         return f"{of} none has a lower {name} than {start} ({measured(best, column)})."
     front = " of the Pareto front" if len(summary["objective_columns"]) > 1 else ""
-    said = f"{of} {best['label']} has the lowest {name}{front}, {measured(best, column)}"
+    said = f"{of} {best['trial']} has the lowest {name}{front}, {measured(best, column)}"
     own = complete[complete["baseline"] & (complete["search"] == best["search"])]
     if own.empty:
         return f"{said}; the trial with {start} is not complete, so there is no gain to state."
@@ -92,11 +100,11 @@ def measured(trial: pd.Series, column: str) -> str:
 
 def confirmed(primary: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """How the search's first choice does on fresh seeds and subjects, and what is left of its gain."""
-    start, trial = start_name(summary), primary["trial"]
+    start, trial, baseline = start_name(summary), primary["trial"], summary["confirmation"]["baseline"]
     gain, before = primary["confirmed_gain_mm"], primary["search_gain_mm"]["mean"]
     fresh = "on fresh seeds and subjects that it never saw"
     if gain["n"] == 0:
-        return f"{trial} and {start} share no finished seed of the confirmation yet."
+        return f"No fresh seed was finished by both {trial} and {start}: there is no gain to state."
     had = "" if before is None else f"; the search had it at {mm(before, sign=True)} mm"
     if gain["low"] is None:
         return (
@@ -105,19 +113,23 @@ def confirmed(primary: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         )
     few = "" if gain["n"] >= FEW_SEEDS else ", too few to be sure"
     said = f"95% interval {mm(gain['low'], sign=True)} to {mm(gain['high'], sign=True)} mm, n = {gain['n']} seeds{few}"
-    if gain["low"] > 0:
-        kept = ""
-        if before and before > 0:
-            kept = f", {gain['mean'] / before:.0%} of its gain in the search"
-        text = f"Confirmed: {fresh}, {trial} errs by {mm(gain['mean'])} mm less than {start} ({said}){kept}."
+    more = "less" if gain["mean"] > 0 else "more"
+    errs = f"{fresh}, {trial} errs by {mm(abs(gain['mean']))} mm {more} than {start}"
+    if "error_mm" not in summary["objective_columns"] and summary["oracle"]:  # it was searched for something else
+        text = f"{errs[0].upper()}{errs[1:]} ({said})."
+    elif gain["low"] > 0 and primary["num_diverged"] > baseline["num_diverged"]:
+        text = f"Not confirmed: {errs} where both finished ({said}), but more of its seeds diverged."
+    elif gain["low"] > 0:
+        kept = f", {gain['mean'] / before:.0%} of its gain in the search" if before and before > 0 else ""
+        text = f"Confirmed: {errs} ({said}){kept}."
     elif gain["high"] < 0:
-        text = f"Refuted: {fresh}, {trial} errs by {mm(-gain['mean'])} mm more than {start} (gain {said}){had}."
+        text = f"Refuted: {errs} (gain {said}){had}."
     else:
         shown = "No weighting was shown to beat the paper's" if "weights" in start else f"Nothing was shown to beat {start}"
         text = f"{shown}: {fresh}, {trial} gains {mm(gain['mean'], sign=True)} mm ({said}){had}."
-    own, other = primary["instability_mm"], summary["confirmation"]["baseline"]["instability_mm"]
+    own, other = primary["instability_mm"], baseline["instability_mm"]
     if "instability_mm" in summary["objective_columns"] and own is not None and other is not None:
-        text += f" Its instability there is {own:.2f} mm, against {other:.2f} mm."
+        text += f" Its instability there is {own:.2f} mm, against {other:.2f} mm (no interval)."
     return text
 
 
@@ -154,7 +166,7 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
         found += confirmation_cautions(confirmation, complete)
     if counts.get("pruned"):
         found.append(
-            f"Stopped early by the pruner ({summary['pruner']}): {many(counts['pruned'])}. A score of fewer epochs is not"
+            f"Stopped early by a pruner: {many(counts['pruned'])}. A score of fewer epochs is not"
             " comparable, so they are in no ranking, front or importance."
         )
     lost = [f"{many(counts[state])} {state}" for state in ("diverged", "failed", "unfinished") if counts.get(state)]
@@ -176,13 +188,20 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
 def confirmation_cautions(confirmation: Mapping[str, Any], complete: pd.DataFrame) -> list[str]:
     """What to know about the confirmation."""
     found = []
+    if not confirmation["complete"]:
+        return found
     n = min((entry["confirmed_gain_mm"]["n"] for entry in confirmation["gains"]), default=0)
     if 1 < n < ENOUGH_SEEDS:
         found.append(few_seeds(n))
+    lost = {"the start": confirmation["baseline"]["num_diverged"]}
+    lost |= {entry["trial"]: entry["num_diverged"] for entry in confirmation["gains"]}
+    if any(lost.values()):
+        counted = listed([f"{count} of {name}" for name, count in lost.items() if count])
+        found.append(f"Fresh seeds that diverged, and are in no gain or error: {counted} (of {confirmation['num_seeds']} each).")
     tested = [entry["trial"] for entry in confirmation["gains"] if entry["primary"]]
-    if tested and len(complete) and complete.iloc[0]["trial"] != tested[0]:
-        now = complete.iloc[0]["label"]
-        found.append(f"The search went on after its confirmation: {tested[0]} was its first choice then, {now} is now.")
+    now = complete.loc[~complete["baseline"].astype(bool), "trial"].tolist()[:1]
+    if tested and now and now != tested:
+        found.append(f"The search went on after its confirmation: {tested[0]} was its first choice then, {now[0]} is now.")
     others = sum(not entry["primary"] for entry in confirmation["gains"])
     if others:
         found.append(

@@ -27,7 +27,7 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
 
     `trials` has one row a trial, `surface` the error, mean over seeds, by search, number and epoch; `summary` is the search's.
     """
-    trials = tables.labelled(trials)
+    trials = trials.astype({"baseline": bool})  # of no rows, columns have no types
     columns = list(summary["objective_columns"])
     complete = tables.complete_trials(trials, columns)
     importances = importance_table(trials, summary["space"])
@@ -77,12 +77,9 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
 def search_finding(summary: Mapping[str, Any]) -> str:
     """What the report says first, from a summary that lists its trials under `trials`, the first of which has the number 0."""
     known = pd.DataFrame(summary["trials"])
-    trials = known.reindex(columns=list(dict.fromkeys(["number", "trial", "state", *tables.SCORE_COLUMNS, *known])))
+    trials = known.reindex(columns=list(dict.fromkeys(["search", "number", "trial", "state", *tables.SCORE_COLUMNS, *known])))
     trials = trials.astype(dict.fromkeys(tables.SCORE_COLUMNS, float))
-    return words.finding(
-        tables.labelled(trials.assign(search=summary["campaign"], baseline=trials["number"] == 0)),
-        summary,
-    )
+    return words.finding(trials.assign(baseline=trials["number"] == 0), summary)
 
 
 def draw_all(
@@ -158,7 +155,7 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, 
         rows.append(
             {
                 "rank": f"{row['rank']:,}",
-                "label": row["label"],
+                "label": row["trial"],
                 "baseline": bool(row["baseline"]),
                 "front": len(summary["objective_columns"]) > 1 and not row["behind"],
                 "error": words.score(row["error_mm"], "error_mm"),
@@ -184,7 +181,7 @@ def stop_rows(complete: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[st
         {
             "name": row["name"],
             "epoch": str(row["epoch"]),
-            "label": row["label"],
+            "label": row["trial"],
             "error": mm(row["error_mm"]),
             "baseline": words.score(row["baseline_mm"], "error_mm"),
             "agreement": "–" if pd.isna(row["agreement"]) else f"{row['agreement']:.2f}".replace("-", "−"),
@@ -206,7 +203,7 @@ def lost_rows(trials: pd.DataFrame) -> dict[str, dict[str, Any]]:
         own = trials[trials["state"] == state]
         if len(own):
             shown = own.head(MOST_LISTED)
-            found[state] = {"count": len(own), "trials": list(zip(shown["label"], shown["epochs"].astype(int), strict=True))}
+            found[state] = {"count": len(own), "trials": list(zip(shown["trial"], shown["epochs"].astype(int), strict=True))}
     return found
 
 

@@ -43,13 +43,6 @@ def is_log(values: Mapping[str, Any]) -> bool:
     return values["kind"] == "log" or bool(values.get("log"))
 
 
-def labelled(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with `label`, a name that tells the trials of several searches apart."""
-    several = trials["search"].nunique() > 1
-    label = trials["search"] + "/" + trials["trial"] if several else trials["trial"]
-    return trials.assign(label=label, baseline=trials["baseline"].astype(bool))
-
-
 def complete_trials(trials: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """The trials that can be compared: complete, with a finite number in each of `columns`; best first.
 
@@ -64,10 +57,10 @@ def complete_trials(trials: pd.DataFrame, columns: Sequence[str]) -> pd.DataFram
 
 
 def best_so_far(trials: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Columns search, number, label, baseline, value, best: each complete trial's score and the lowest up to it, by search."""
+    """Columns search, number, trial, baseline, value, best: each complete trial's score and the lowest up to it, by search."""
     table = complete_trials(trials, [column]).sort_values(KEYS).rename(columns={column: "value"})
     table["best"] = table.groupby("search")["value"].cummin()
-    return table[["search", "number", "label", "baseline", "value", "best"]].reset_index(drop=True)
+    return table[["search", "number", "trial", "baseline", "value", "best"]].reset_index(drop=True)
 
 
 def front(trials: pd.DataFrame) -> pd.DataFrame:
@@ -103,9 +96,9 @@ def errors_at(complete: pd.DataFrame, surface: pd.DataFrame, epoch: int) -> pd.S
 
 
 def stop_table(complete: pd.DataFrame, surface: pd.DataFrame, num_epochs: int, column: str) -> pd.DataFrame:
-    """Columns name, epoch, label, error_mm, baseline_mm, agreement: what would have been chosen at each stop epoch.
+    """Columns name, epoch, trial, error_mm, baseline_mm, agreement: what would have been chosen at each stop epoch.
 
-    `label` and `error_mm` are those of the trial with the lowest error there; `agreement` is Spearman's rank correlation, over
+    `trial` and `error_mm` are those of the trial with the lowest error there; `agreement` is Spearman's rank correlation, over
     trials, of the error there with the score in `column`.
     """
     rows = []
@@ -115,8 +108,8 @@ def stop_table(complete: pd.DataFrame, surface: pd.DataFrame, num_epochs: int, c
             best = int(errors.argmin())
             agreement = errors.rank().corr(complete[column].where(errors.notna()).rank()) if errors.nunique() > 2 else np.nan
             baseline = errors[complete["baseline"].to_numpy(bool)].mean()
-            rows.append((name, epoch, complete["label"].iloc[best], errors.iloc[best], baseline, agreement))
-    return pd.DataFrame(rows, columns=["name", "epoch", "label", "error_mm", "baseline_mm", "agreement"])
+            rows.append((name, epoch, complete["trial"].iloc[best], errors.iloc[best], baseline, agreement))
+    return pd.DataFrame(rows, columns=["name", "epoch", "trial", "error_mm", "baseline_mm", "agreement"])
 
 
 @dataclass(frozen=True)
@@ -150,7 +143,7 @@ def heat_map(complete: pd.DataFrame, surface: pd.DataFrame) -> HeatMap | None:
         ranks=[(row * tall + 1, min((row + 1) * tall, len(ranks))) for row in range(num_rows)],
         epochs=[(column * wide + 1, min((column + 1) * wide, last_epoch)) for column in range(num_columns)],
         errors=cells.to_numpy(float),
-        labels=complete["label"].tolist() if tall == 1 else [""] * num_rows,
+        labels=complete["trial"].tolist() if tall == 1 else [""] * num_rows,
     )
 
 

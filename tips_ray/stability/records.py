@@ -51,7 +51,7 @@ def read_records(folder: Storage) -> list[Record]:
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"The trial's record {folder}/{TRIALS}/{name} is damaged ({error}); delete the file, and the next execution of"
-                " the search restores it from Optuna's study."
+                " the search restores it from Optuna's study, where that is kept in a file or a database."
             ) from error
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:

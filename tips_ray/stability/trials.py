@@ -23,7 +23,7 @@ from tips_ray.stability.objectives import (
     seed_means,
 )
 from tips_ray.stability.records import Record, read_records, read_search, trial_name
-from tips_ray.stability.statistics import HEADLINE_METRIC, arms_of, errors_of, interval, last_half
+from tips_ray.stability.statistics import HEADLINE_METRIC, arms_of, errors_of, interval, last_half, runs_of
 from tips_ray.stability.summary import origin, strict
 from tips_ray.storage import Storage
 
@@ -58,9 +58,10 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
         except FileNotFoundError:
             return None
         try:
-            curve = pq.ParquetFile(io.BytesIO(content))
+            curve = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
             # A supervised run has no consistency terms, and one that diverged at once no errors.
-            return curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
+            table = curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
+            return table.replace_schema_metadata()  # pandas' notes, which have no checksum
         except (pa.ArrowInvalid, OSError):
             return None
 
@@ -69,6 +70,22 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
     if not tables:
         return pd.DataFrame(columns=columns)
     return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=columns)
+
+
+def without_curves(folder: Storage, numbers: Iterable[int], num_seeds: int) -> list[int]:
+    """Those of some trials of which a run has no curve, or one that was cut short on disk; only the ends of files are read."""
+
+    def lacks(number: int) -> bool:
+        try:
+            for seed in range(num_seeds):
+                pq.ParquetFile(io.BytesIO(folder.read(f"{RUNS}/{run_name(trial_name(number), seed)}/{CURVE}")))
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return True
+        return False
+
+    listed = list(numbers)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return [number for number, lost in zip(listed, pool.map(lacks, listed), strict=True) if lost]
 
 
 def read_tables(folder: Storage) -> SearchTables:
@@ -147,7 +164,7 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
             "flat": manifest["references"]["flat"][HEADLINE_METRIC],
             "counts": trials["state"].value_counts().to_dict(),
             "ranked": order,
-            "trials": trials.drop(columns=["search", "baseline"]).to_dict("records"),
+            "trials": trials.drop(columns="baseline").to_dict("records"),
             "confirmation": confirmation(folder, tables, order) if folder else None,
             "provenance": origin(manifest["executions"], manifest["config"]),
         }
@@ -155,42 +172,61 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
 
 
 def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> dict[str, Any] | None:
-    """How much of the gain over the baseline survived on fresh seeds and unseen subjects; None before there is an answer."""
-    own = folder / CONFIRMATION
-    if not own.exists(MANIFEST):
+    """How much of the gain over the baseline survived on fresh seeds and unseen subjects; None if that was not asked for.
+
+    Nothing is compared before all runs that were asked for have ended. Arms of an earlier confirmation are further looks if they
+    have as many seeds and epochs.
+    """
+    own, asked = folder / CONFIRMATION, tables.manifest["confirmed_at"]
+    if asked is None or not own.exists(MANIFEST):
         return None
-    manifest = read_manifest(own)
     curves = read_curves(own, CONFIRMATION)
-    compared = [arm for arm in arms_of(curves) if arm != BASELINE]
-    if not compared or BASELINE not in arms_of(curves):
-        return None
-    searched = tables.manifest["confirmed_at"]  # the search may have gone on since
-    scores = score_trials(confirmable(curves), curves["seed"].nunique(), int(curves["epoch"].max()))
-    gains = [
-        {
-            "trial": arm,
-            "primary": arm == searched["ranked"][0],
-            "search_gain_mm": gain(tables.curves, trial_name(0), arm),
-            "confirmed_gain_mm": gain(curves, BASELINE, arm),
-            "error_mm": interval(last_half(errors_of(curves, arm)).mean()),
-            "instability_mm": scores["instability_mm"].get(arm),
-        }
-        for arm in sorted(compared, key=lambda arm: order.index(arm) if arm in order else len(order))
-    ]
-    seeds = sorted(int(seed) for seed in curves["seed"].unique())
-    return {
-        "num_seeds": len(seeds),
-        "seeds": seeds,
-        "subjects": manifest["data"]["test_subjects"],
-        "num_epochs": int(curves["epoch"].max()),
-        "num_trials_searched": searched["num_trials"],
-        "gains": gains,
-        "baseline": {
-            "error_mm": interval(last_half(errors_of(curves, BASELINE)).mean()),
-            "instability_mm": scores["instability_mm"].get(BASELINE),
-        },
+    curves = curves[curves["seed"].isin(asked["seeds"]) & (curves["epoch"] <= asked["num_epochs"])]
+    ended = {arm for arm in arms_of(curves) if has_ended(curves, arm, len(asked["seeds"]), asked["num_epochs"])}
+    complete = ended.issuperset(asked["arms"])
+    found = {
+        "complete": complete,
+        "num_seeds": len(asked["seeds"]),
+        "seeds": asked["seeds"],
+        "subjects": read_manifest(own)["data"]["test_subjects"],
+        "num_epochs": asked["num_epochs"],
+        "num_trials_searched": asked["num_trials"],
+        "start_led": asked["start_led"],
+        "gains": [],
+        "baseline": None,
         "report": f"{CONFIRMATION}/report.html",
     }
+    if not complete:
+        return found
+    scores = score_trials(confirmable(curves), len(asked["seeds"]), asked["num_epochs"])
+    states = tables.trials.set_index("trial")["state"]
+    whole = {arm for arm in [trial_name(0), *ended] if states.get(arm) == "complete"}
+
+    def measured(arm: str) -> dict[str, Any]:
+        return {
+            "error_mm": interval(last_half(errors_of(curves, arm)).mean()),
+            "instability_mm": scores["instability_mm"].get(arm),
+            "num_diverged": int((runs_of(curves, arm)["status"] == "diverged").sum()),
+        }
+
+    found["baseline"] = measured(BASELINE)
+    found["gains"] = [
+        {
+            "trial": arm,
+            "primary": arm == asked["arms"][1],
+            "search_gain_mm": gain(tables.curves, trial_name(0), arm) if {trial_name(0), arm} <= whole else interval(()),
+            "confirmed_gain_mm": gain(curves, BASELINE, arm),
+            **measured(arm),
+        }
+        for arm in sorted(ended - {BASELINE}, key=lambda arm: order.index(arm) if arm in order else len(order))
+    ]
+    return found
+
+
+def has_ended(curves: pd.DataFrame, arm: str, num_seeds: int, num_epochs: int) -> bool:
+    """Whether all runs of an arm have all epochs, or diverged."""
+    runs = runs_of(curves, arm)
+    return len(runs) == num_seeds and bool(((runs["epochs"] >= num_epochs) | (runs["status"] == "diverged")).all())
 
 
 def confirmable(curves: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +244,7 @@ def gain(curves: pd.DataFrame, baseline: str, arm: str) -> dict[str, Any]:
 
 
 def merge(searches: Sequence[SearchTables]) -> SearchTables:
-    """Several searches as one, with the trials of all; raises ValueError if their trials cannot be compared."""
+    """Several searches as one, with the trials of all, named SEARCH/TRIAL; raises ValueError if they cannot be compared."""
     first = searches[0]
     names = [other.manifest["name"] for other in searches]
     if len(set(names)) < len(names):
@@ -220,8 +256,9 @@ def merge(searches: Sequence[SearchTables]) -> SearchTables:
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in {what}"
                     f" ({first.manifest[what]!r} and {other.manifest[what]!r}), so that their trials cannot be compared."
                 )
-        for what in ("fingerprint", "train_subjects", "test_subjects"):
-            if other.manifest["data"][what] != first.manifest["data"][what]:
+        seen = [{**manifest["data"], **manifest["config"]} for manifest in (first.manifest, other.manifest)]
+        for what in ("fingerprint", "train_subjects", "test_subjects", "data", "evaluate_views"):
+            if seen[0][what] != seen[1][what]:
                 raise ValueError(
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in their data ({what}), so"
                     " that their trials cannot be compared."
@@ -237,4 +274,5 @@ def merge(searches: Sequence[SearchTables]) -> SearchTables:
         what: pd.concat([getattr(other, what) for other in searches], ignore_index=True)
         for what in ("trials", "surface", "curves")
     }
-    return SearchTables(manifest, **tables)
+    trials = tables.pop("trials")
+    return SearchTables(manifest, trials.assign(trial=trials["search"] + "/" + trials["trial"]), **tables)
