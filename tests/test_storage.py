@@ -82,7 +82,7 @@ def test_what_a_killed_writer_left_is_neither_listed_nor_kept(tmp_path: Path) ->
         writer.wait()
     assert len(list(tmp_path.iterdir())) > 1
     assert storage.names() == ["file"]
-    storage.make()
+    storage.sweep()
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

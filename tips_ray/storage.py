@@ -69,7 +69,7 @@ class Storage:
         return f"{self._place[1]}/{name}" if name else self._place[1]
 
     def make(self) -> None:
-        """Make the folder, prove that it can be written to, and rid it of what killed writers left; raises OSError if not."""
+        """Make the folder, and prove that it can be written to; raises OSError if not."""
         filesystem = self._place[0]
         try:
             self._patiently(lambda: filesystem.create_dir(self.path(), recursive=True))
@@ -81,7 +81,6 @@ class Storage:
             raise OSError(
                 f"Cannot write to the storage {self.location!r} ({error}); choose another folder or check your rights to it."
             ) from error
-        self.sweep()
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file or folder."""

@@ -31,7 +31,8 @@ def test_a_campaign_is_one_process_s_until_it_dies(tmp_path: Path) -> None:
                 pytest.fail("two processes train it")
         finally:
             holder.send_signal(signal.SIGKILL)
+    (tmp_path / ".campaign.json.1.new").touch()  # of a process that was killed as it wrote
     with alone(folder):
-        pass
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     with alone(folder), alone(folder / "confirmation"):
         pass

@@ -52,7 +52,6 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
     arms = to_train(campaign)
     failures: dict[str, str] = {}
     if arms:
-        campaign.folder.make()
         with (
             alone(campaign.folder),
             recorded(campaign.folder, MANIFEST, resources),
@@ -104,10 +103,12 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
 
 @contextmanager
 def alone(folder: Storage) -> Iterator[None]:
-    """Keeps other processes from training the campaign of a folder during a block; raises ValueError if one does so already.
+    """Make the folder of a campaign, and keep other processes from training it during a block.
 
-    Object stores have no locks; the studies that are sent to a cluster are kept apart by the names of their jobs.
+    Object stores have no locks; the studies that are sent to a cluster are kept apart by the names of their jobs. Raises OSError
+    for a folder that cannot be written to, and ValueError if another process trains the campaign.
     """
+    folder.make()
     if not folder.is_local:
         yield
         return
@@ -119,6 +120,7 @@ def alone(folder: Storage) -> Iterator[None]:
             f"Another process trains the campaign {str(folder)!r} already; wait for it, stop it, or give another --campaign name."
         ) from error
     try:
+        folder.sweep()
         yield
     finally:
         lock.release()

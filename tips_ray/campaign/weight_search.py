@@ -107,7 +107,6 @@ def conduct_search(
         soft_wrap=True,
         highlight=False,
     )
-    search.folder.make()
     with alone(search.folder):
         manifest = agree_search(search, data, references)
         manifest["asked"] = {"as": budget.asked, "num_trials": budget.num_trials}
