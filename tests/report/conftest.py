@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tips_ray.config import Weights
+from tips_ray.stability.statistics import rank_correlation
 from tips_ray.stability.summary import summarise
 
 CHROMIUM = shutil.which("chromium")
@@ -264,6 +265,7 @@ def make_search_summary(
         "baseline": {path: PAPER_VALUES[path] for path in fields},
         "counts": {str(state): int(count) for state, count in trials["state"].value_counts().items()},
         "ranked": order,
+        "label_free_and_error": rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float)),
         "flat": 95.2,
         "data": {
             "spec": "synthetic" if synthetic else "poses.npz",

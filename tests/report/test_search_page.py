@@ -175,6 +175,21 @@ def test_real_poses_and_label_free_objectives_are_not_called_otherwise(make_sear
     assert "its error is" in finding_of(html)
 
 
+def test_says_whether_the_label_free_score_orders_trials_as_the_error_does(make_search, make_search_summary):
+    trials, surface = make_search(40)
+    for label_free, said in (
+        (
+            trials["error_mm"],
+            "rank correlation of +1.00 (Spearman; 95% interval +1.00 to +1.00): trials with a lower score tend to",
+        ),
+        (-trials["error_mm"], "−1.00 to −1.00): trials with a lower score tend to err more: it would choose the wrong ones"),
+        (trials["number"] * 7 % 11, "it cannot be told whether choosing by it, without labels, would help or harm"),
+    ):
+        table = trials.assign(label_free=label_free.astype(float))
+        assert said in text_of(render_search(table, surface, make_search_summary(table)))
+    assert "rank correlation of" not in text_of(render_search(trials[:5], surface, make_search_summary(trials[:5])))
+
+
 def test_two_objectives_rank_the_front_first(make_search, make_search_summary):
     trials, surface = make_search(40)
     html = render_search(trials, surface, make_search_summary(trials, "pareto", confirmed=(2.0, 1.0, 3.0)))

@@ -15,6 +15,7 @@ from tips_ray.stability.statistics import (
     last_half,
     over_seeds,
     paired,
+    rank_correlation,
     regret,
     run_statistics,
     runs_of,
@@ -182,3 +183,24 @@ def test_no_rows_at_all():
     assert divergences(empty) == []
     assert over_seeds(errors_of(empty, "a"))["last"] == interval([])
     assert {entry["n"] for entry in paired(empty, "a", "b")} == {0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rank_correlations_are_spearmans_and_their_intervals_hold_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one = pd.Series(rng.integers(0, 20, 40).astype(float))  # with ties
+    other = one + rng.normal(0, 8, 40)
+    other[3] = np.nan
+    found = rank_correlation(one, other)
+    assert found["n"] == 39
+    assert found["rank_correlation"] == pytest.approx(one.corr(other, method="spearman"))
+    assert found["low"] < found["rank_correlation"] < found["high"]
+    assert rank_correlation(np.exp(one), other) == found  # ranks alone count
+    mirrored = rank_correlation(-one, other)
+    assert mirrored["rank_correlation"] == pytest.approx(-found["rank_correlation"])
+
+
+def test_rank_correlations_of_too_little_are_none() -> None:
+    few, same = pd.Series([1.0, 2.0, 3.0]), pd.Series([1.0] * 30)
+    assert rank_correlation(few, few) == {"rank_correlation": None, "low": None, "high": None, "n": 3}
+    assert rank_correlation(same, pd.Series(range(30)))["rank_correlation"] is None

@@ -185,6 +185,24 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def agreement(summary: Mapping[str, Any]) -> str:
+    """Whether the label-free score orders the trials as the error does; nothing where there are too few."""
+    found = summary["label_free_and_error"]
+    if found["rank_correlation"] is None or found["low"] is None:
+        return ""
+    value, low, high = (f"{found[key]:+.2f}".replace("-", "−") for key in ("rank_correlation", "low", "high"))
+    if found["low"] > 0:
+        meaning = "trials with a lower score tend to err less"
+    elif found["high"] < 0:
+        meaning = "trials with a lower score tend to err more: it would choose the wrong ones"
+    else:
+        meaning = "it cannot be told whether choosing by it, without labels, would help or harm"
+    return (
+        f"Over {found['n']:,} complete trials the label-free score and the error have a rank correlation of {value} (Spearman; 95%"
+        f" interval {low} to {high}): {meaning}."
+    )
+
+
 def confirmation_cautions(confirmation: Mapping[str, Any], complete: pd.DataFrame) -> list[str]:
     """What to know about the confirmation."""
     found = []

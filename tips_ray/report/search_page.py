@@ -56,6 +56,7 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
         colours={"trial": figures.TRIAL, "start": figures.BASELINE, "best": figures.BEST},
         rows=trial_rows(complete, fields, summary),
         num_complete=len(complete),
+        agreement=words.agreement(summary),
         stops=stop_rows(complete, surface, summary),
         panels=[f"field-{place}" for place in range(len(fields))],
         histories=[f"history-{column}" for column in columns],

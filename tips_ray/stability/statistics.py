@@ -21,6 +21,9 @@ STATISTICS = ("best", "last_half", "last")
 MARGIN_MM = 2.0
 """An epoch this close to the run's best counts as a good moment to stop."""
 
+MIN_RANKED = 8
+"""Rows of which a rank correlation says something."""
+
 Interval = dict[str, float | int | None]
 """`{mean, std, low, high, n}`: n seeds, their mean and standard deviation, and a bootstrap interval of the mean."""
 
@@ -56,6 +59,30 @@ def _bootstrap(values: np.ndarray, seed: int, confidence: float, resamples: int)
             if np.isfinite([low, high]).all():
                 return low, high
     raise AssertionError("a percentile of finite means is finite")
+
+
+def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples: int = 2000) -> dict[str, float | int | None]:
+    """Spearman's rank correlation of two columns, and its 95% bootstrap interval over their rows: {rank_correlation, low, high, n}.
+
+    Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where a column has one value alone, None.
+    """
+    from scipy.stats import bootstrap, rankdata
+
+    rows = np.stack([one.to_numpy(float), other.to_numpy(float)])
+    rows = rows[:, np.isfinite(rows).all(axis=0)]
+    n = rows.shape[1]
+    if n < MIN_RANKED or (rows == rows[:, :1]).all(axis=1).any():
+        return {"rank_correlation": None, "low": None, "high": None, "n": n}
+
+    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+        ranks = [rankdata(values, axis=axis) for values in (x, y)]
+        x, y = (values - values.mean(axis=axis, keepdims=True) for values in ranks)
+        return (x * y).sum(axis=axis) / np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
+
+    rng = np.random.default_rng(seed)
+    found = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, method="percentile", rng=rng)
+    low, high = (float(end) for end in found.confidence_interval)
+    return {"rank_correlation": float(correlation(*rows)), "low": low, "high": high, "n": n}
 
 
 def arms_of(curves: pd.DataFrame) -> list[str]:

@@ -23,7 +23,7 @@ from tips_ray.stability.objectives import (
     seed_means,
 )
 from tips_ray.stability.records import Record, read_records, read_search, trial_name
-from tips_ray.stability.statistics import HEADLINE_METRIC, arms_of, errors_of, interval, last_half, runs_of
+from tips_ray.stability.statistics import HEADLINE_METRIC, arms_of, errors_of, interval, last_half, rank_correlation, runs_of
 from tips_ray.stability.summary import origin, strict
 from tips_ray.storage import Storage
 
@@ -149,7 +149,7 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
     """The search in strict JSON (documented in `reports/README.md`), with the confirmation in its folder, if one is given."""
     manifest, trials = tables.manifest, tables.trials
     objective, num_epochs = manifest["objective"], manifest["num_epochs"]
-    order = ranked(trials, objective)
+    order, complete = ranked(trials, objective), trials[trials["state"] == "complete"]
     return strict(
         {
             "kind": "search",
@@ -164,6 +164,7 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
             "flat": manifest["references"]["flat"][HEADLINE_METRIC],
             "counts": trials["state"].value_counts().to_dict(),
             "ranked": order,
+            "label_free_and_error": rank_correlation(complete["label_free"], complete["error_mm"]),
             "trials": trials.drop(columns="baseline").to_dict("records"),
             "confirmation": confirmation(folder, tables, order) if folder else None,
             "provenance": origin(manifest["executions"], manifest["config"]),
