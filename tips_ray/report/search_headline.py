@@ -198,8 +198,8 @@ def agreement(summary: Mapping[str, Any]) -> str:
     else:
         meaning = "it cannot be told whether choosing by it, without labels, would help or harm"
     return (
-        f"Over {found['n']:,} complete trials the label-free score and the error have a rank correlation of {value} (Spearman; 95%"
-        f" interval {low} to {high}): {meaning}."
+        f"Over {found['n']:,} complete trials the label-free score and the error have a rank correlation of {value} (Spearman;"
+        f" 95% interval {low} to {high}): {meaning}."
     )
 
 

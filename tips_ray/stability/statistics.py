@@ -6,6 +6,7 @@ the moment of stopping, not how well a mean is known. Curves are the tidy table 
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def _bootstrap(values: np.ndarray, seed: int, confidence: float, resamples: int)
 
 
 def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples: int = 2000) -> dict[str, float | int | None]:
-    """Spearman's rank correlation of two columns, and its 95% bootstrap interval over their rows: {rank_correlation, low, high, n}.
+    """Spearman's rank correlation of two columns, with its 95% bootstrap interval over rows: {rank_correlation, low, high, n}.
 
     Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where a column has one value alone, None.
     """
@@ -74,13 +75,13 @@ def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples:
     if n < MIN_RANKED or (rows == rows[:, :1]).all(axis=1).any():
         return {"rank_correlation": None, "low": None, "high": None, "n": n}
 
-    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> Any:
         ranks = [rankdata(values, axis=axis) for values in (x, y)]
         x, y = (values - values.mean(axis=axis, keepdims=True) for values in ranks)
         return (x * y).sum(axis=axis) / np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
 
     rng = np.random.default_rng(seed)
-    found = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, method="percentile", rng=rng)
+    found = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, batch=100, method="percentile", rng=rng)
     low, high = (float(end) for end in found.confidence_interval)
     return {"rank_correlation": float(correlation(*rows)), "low": low, "high": high, "n": n}
 
