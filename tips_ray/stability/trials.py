@@ -179,7 +179,7 @@ def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) ->
     have as many seeds and epochs.
     """
     own, asked = folder / CONFIRMATION, tables.manifest["confirmed_at"]
-    if asked is None or not own.exists(MANIFEST):
+    if asked is None or "arms" not in asked or not own.exists(MANIFEST):  # once it was not kept what was asked for
         return None
     curves = read_curves(own, CONFIRMATION)
     curves = curves[curves["seed"].isin(asked["seeds"]) & (curves["epoch"] <= asked["num_epochs"])]
