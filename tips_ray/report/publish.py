@@ -86,7 +86,8 @@ def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) 
         trial = trials[name]
         scores = [as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
         values = [as_text(trial[path], ".3g") for path in summary["space"]]
-        table.add_row(f"{name}{' (start)' if name in starts else ''}", *scores, *values)
+        label = f"{name.rpartition('trial-')[0]}{trial['number']}"  # of merged searches, with the search
+        table.add_row(f"{label}{' (start)' if name in starts else ''}", *scores, *values)
     console.print(table)
     console.print(search_finding(summary), highlight=False)
 
