@@ -120,8 +120,8 @@ def confirmed(primary: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     elif gain["low"] > 0 and primary["num_diverged"] > baseline["num_diverged"]:
         text = f"Not confirmed: {errs} where both finished ({said}), but more of its seeds diverged."
     elif gain["low"] > 0:
-        kept = f", {gain['mean'] / before:.0%} of its gain in the search" if before and before > 0 else ""
-        text = f"Confirmed: {errs} ({said}){kept}."
+        part = f", {gain['mean'] / before:.0%} of its gain in the search" if before and before > gain["mean"] else had
+        text = f"Confirmed: {errs} ({said}){part}."
     elif gain["high"] < 0:
         text = f"Refuted: {errs} (gain {said}){had}."
     else:
