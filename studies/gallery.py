@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 from tips_ray.errors import user_errors
 from tips_ray.report.headline import finding
 from tips_ray.report.publish import as_text, is_search, publish, publish_search
+from tips_ray.report.search_headline import agreement
 from tips_ray.report.search_page import search_finding
 from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.storage import Storage
@@ -142,6 +143,7 @@ def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> lis
             for trial in shown
         ),
         "",
+        *([said, ""] if (said := agreement(summary)) else []),
     ]
     confirmed = summary["confirmation"]
     if gains_of(summary):
