@@ -1,5 +1,6 @@
 """While tests run, every function checks the shapes and types it is annotated with, and chance is fixed."""
 
+import signal
 from collections.abc import Iterator
 
 import jaxtyping
@@ -12,6 +13,7 @@ jaxtyping.install_import_hook("tips_ray", "beartype.beartype(conf=beartype.Beart
 settings.register_profile("tips_ray", deadline=None, derandomize=True)
 settings.load_profile("tips_ray")
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, all programs of the tests would ignore it
 
 
 @pytest.fixture
