@@ -78,7 +78,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_cluster_that_is_not_up_is_said_to_be(tmp_path: Path, name: str) -> None:
     own = {"RAY_TMPDIR": str(tmp_path), "TMPDIR": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
-    command = [sys.executable, "studies/stability.py", "--cluster", name]
+    command = [sys.executable, "studies/stability.py", "--cluster", name, "--campaign", f"not-made-{tmp_path.name}"]
     started = time.monotonic()
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, timeout=60, check=False)
     assert time.monotonic() - started < 30
