@@ -18,6 +18,7 @@ from tips_ray.config import (
     Network,
     Numerics,
     Optimiser,
+    Teacher,
     Weights,
     arm_config,
     departures,
@@ -99,7 +100,7 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Weights, "torso", float("inf"), r"a number in \[0, inf\)"),
         (Weights, "reprojection", float("nan"), r"a number in \[0, inf\)"),
         (Weights, "ninety_degree", "3", r"a number in \[0, inf\)"),
-        (Config, "objective", "reinforcement", "one of adversarial, supervised"),
+        (Config, "objective", "reinforcement", "one of adversarial, distilled, supervised"),
         (Config, "evaluate_views", 0, r"a whole number in \[1, inf\)"),
         (Numerics, "compile", "yes", "True or False"),
         (Config, "keep_weights_in", "float64", "one of float32, float16"),
@@ -200,8 +201,18 @@ def test_arms_change_what_they_are_named_for():
     assert parts_of(arm_config(base, "solo")) == SOLO
     assert arm_config(base, "supervised").objective == "supervised"
     assert all(arm_config(base, arm).network.width == 64 for arm in ARMS)
-    with pytest.raises(ValueError, match="Unknown arm 'tips'; there are solo, solo_deep, parts, left_right, five, supervised"):
-        arm_config(base, "tips")
+    with pytest.raises(
+        ValueError, match="Unknown arm 'duo'; there are solo, solo_deep, parts, left_right, five, tips, tips_last"
+    ):
+        arm_config(base, "duo")
+
+
+def test_students_see_the_whole_pose_and_name_their_teacher():
+    base = override(Config(), {"partition": "five"})
+    tips = arm_config(base, "tips")
+    assert (tips.objective, parts_of(tips), tips.teacher) == ("distilled", SOLO, Teacher())
+    assert arm_config(base, "tips_solo").teacher == Teacher(arm="solo")
+    assert arm_config(base, "tips_ensemble").teacher.runs == "all"
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -155,11 +155,28 @@ class Numerics:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Whose depths a distilled lifter learns."""
+
+    arm: str = "parts"
+    """An arm of the same campaign."""
+    rule: str = "average of the last 10 %"
+    """The stop rule that names the epoch, or the window of which the weights are averaged, of each of its runs."""
+    runs: Literal["own", "picked", "all"] = "own"
+    """`own`: each student learns from the run of its own seed; `picked`: all from the one run that agrees most with the others;
+    `all`: from the mean of all runs, each with the depth sign that anatomy voted for."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
 class Config:
     """One arm: everything that decides a run's numbers, but its seed."""
 
-    objective: Literal["adversarial", "supervised"] = "adversarial"
-    """`supervised` trains the same network on true depths: a reference line, not an unsupervised result."""
+    objective: Literal["adversarial", "distilled", "supervised"] = "adversarial"
+    """`distilled` learns the depths of a teacher (equation 10); `supervised` trains on true depths: a reference line, not an
+    unsupervised result."""
     partition: str = "legs_torso"
     """`solo`, `legs_torso`, `left_right`, `five`, or JSON: part names to joint names."""
     data: Data = field(default_factory=Data)
@@ -168,6 +185,8 @@ class Config:
     adversary: Adversary = field(default_factory=Adversary)
     optimiser: Optimiser = field(default_factory=Optimiser)
     numerics: Numerics = field(default_factory=Numerics)
+    teacher: Teacher = field(default_factory=Teacher)
+    """Of a distilled lifter."""
     evaluate_views: int = 1
     """Cameras from which each test pose is lifted to measure the error."""
     keep_weights_every: int = 1
@@ -180,16 +199,25 @@ class Config:
         parts_of(self)
 
 
+TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
+"""A student sees the full 2D pose (section 3.4)."""
+
 ARMS: dict[str, dict[str, Any]] = {
     "solo": {"partition": "solo"},
     "solo_deep": {"partition": "solo"},
     "parts": {},
     "left_right": {"partition": "left_right"},
     "five": {"partition": "five"},
+    "tips": TIPS,
+    "tips_last": {**TIPS, "teacher": {"rule": "last epoch"}},
+    "tips_oracle": {**TIPS, "teacher": {"rule": "best epoch (oracle)"}},
+    "tips_ensemble": {**TIPS, "teacher": {"runs": "all"}},
+    "tips_solo": {**TIPS, "teacher": {"arm": "solo"}},
     "supervised": {"objective": "supervised", "partition": "solo"},
 }
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is; `solo_deep` also has twice the
-residual blocks, and so about as many parameters as two parts."""
+residual blocks, and so about as many parameters as two parts. `tips…` are distilled: `tips_solo` is the control, with solo as its
+teacher."""
 
 
 @dataclass(frozen=True)

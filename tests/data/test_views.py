@@ -83,6 +83,17 @@ def test_keypoints_are_max_normalised_and_the_scale_restores_millimetres(poses):
     assert [views.actions[index] for index in views.action.tolist()] == poses.action.tolist() * 2
 
 
+@settings(max_examples=30)
+@given(chosen=st.sets(st.integers(0, 10_000), min_size=1, max_size=6), num_views=st.integers(1, 3))
+def test_a_clip_code_is_of_one_clip_and_one_camera(poses, chosen, num_views):
+    clips = np.unique(poses.clip)
+    some = poses.select(np.isin(poses.clip, clips[[number % len(clips) for number in chosen]]))
+    codes = scene(some).seen_by(num_views, seed=0, occasion=len(chosen)).clip.tolist()
+    seen = [(camera, clip) for camera in range(num_views) for clip in some.clip.tolist()]
+    assert len(codes) == len(seen)
+    assert len(set(zip(codes, seen, strict=True))) == len(set(codes)) == len(set(seen)) == num_views * len(set(some.clip))
+
+
 def test_new_views_differ_by_epoch_and_are_the_same_when_drawn_again(poses):
     config = override(CONFIG, {"data": {"new_views_each_epoch": True}})
     dataset = prepare(poses, config)
@@ -123,8 +134,18 @@ def test_views_can_be_thinned_evenly(poses):
     some = views.spread(40)
     assert torch.equal(some.pose, views.pose[::20])
     assert torch.equal(some.keypoints, views.keypoints[::20])
+    assert torch.equal(some.clip, views.clip[::20])
     assert torch.equal(views.spread(10_000).pose, views.pose)
     assert len(set(views.spread(301).scale.tolist())) > 290
+
+
+def test_views_are_moved_as_a_whole(poses):
+    views = see(poses, 2, seed=0)
+    fields = ("keypoints", "pose", "scale", "action", "clip")
+    moved = views.to("meta")
+    assert {getattr(moved, name).device.type for name in fields} == {"meta"}
+    assert all(getattr(moved, name).shape == getattr(views, name).shape for name in fields)
+    assert all(torch.equal(getattr(views.to("cpu"), name), getattr(views, name)) for name in fields)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tips_ray.data.npz import read_npz
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.data.synthetic import synthesise
-from tips_ray.poses.anatomy import depth_sign, right_way_out, sign_votes
+from tips_ray.poses.anatomy import LIMBS, bend, depth_sign, right_way_out, sign_votes
 from tips_ray.poses.geometry import View, mirror_depth, rotate
-from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, SOLO
+from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, SOLO, Part
 
 LEGS, TORSO = LEGS_TORSO
 CMU = Path(__file__).resolve().parents[3] / "shared/data/cmu17.npz"
@@ -83,6 +83,38 @@ def test_votes_change_sign_exactly_with_depth(seed):
     pose = torch.randn(2, 5, 16, 3, generator=torch.Generator().manual_seed(seed))
     for part in (*LEGS_TORSO, *SOLO, *FIVE, *LEFT_RIGHT):
         assert torch.equal(sign_votes(mirror_depth(pose), part), -sign_votes(pose, part))
+
+
+def test_bends_of_a_standing_person():
+    bends = [bend(standing(knees=400.0, elbows=250.0)[None], limb, sides) for limb, sides, _ in LIMBS]
+    assert [float(angle) for angle, _ in bends] == pytest.approx([math.pi / 2] * 4)
+    assert [float(forwards) for _, forwards in bends] == pytest.approx([400, 400, -250, -250])
+    straight = [bend(standing()[None], limb, sides) for limb, sides, _ in LIMBS]
+    assert [float(angle) for angle, _ in straight] == pytest.approx([math.pi] * 4)
+    assert [float(forwards) for _, forwards in straight] == [0.0] * 4
+
+
+@given(seed=st.integers(0, 10_000), azimuth=st.floats(-math.pi, math.pi), factor=st.floats(0.1, 10.0))
+def test_a_bend_is_the_angle_between_the_segments_and_what_the_limb_votes_with(seed, azimuth, factor):
+    pose = torch.randn(5, 16, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    view = View(*torch.tensor([azimuth, 0.0], dtype=torch.float64))
+    for limb, sides, direction in LIMBS:
+        angle, forwards = bend(pose, limb, sides)
+        for number, one in enumerate(pose.numpy()):
+            root, hinge, end = (one[LIFTED.index(joint)] for joint in limb)
+            slow = math.atan2(np.linalg.norm(np.cross(root - hinge, end - hinge)), np.dot(root - hinge, end - hinge))
+            assert float(angle[number]) == pytest.approx(slow)
+        torch.testing.assert_close(direction * forwards, sign_votes(pose, Part("limb", limb)))
+        inside_out = bend(mirror_depth(pose), limb, sides)
+        torch.testing.assert_close(inside_out, (angle, -forwards))
+        torch.testing.assert_close(bend(factor * rotate(pose, view), limb, sides), (angle, factor * forwards))
+
+
+def test_joints_at_one_point_are_at_a_right_angle_and_bent_neither_way():
+    for limb, sides, _ in LIMBS:
+        angle, forwards = bend(torch.zeros(3, 16, 3), limb, sides)
+        torch.testing.assert_close(angle, torch.full((3,), math.pi / 2))
+        assert forwards.eq(0).all()
 
 
 def lifted_joints(poses: PoseSet) -> torch.Tensor:

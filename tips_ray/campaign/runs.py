@@ -1,9 +1,10 @@
 """One run under a campaign's storage.
 
-A run's folder holds `curve.parquet` (all its rows so far), `weights/epoch-NNNNN.pt` (the lifter) and the states of its last two
-epochs, `state-0.pt` and `state-1.pt` (what the next epoch depends on, and all rows so far). They are written in the order
-weights, curve, state: a run that dies in between repeats one epoch, gets the same numbers, and writes the same row again. A state
-that was damaged on disk gives way to the one before it; from a state, a curve and weights that were damaged are made anew.
+A run's folder holds `curve.parquet` (all its rows so far), `weights/epoch-NNNNN.pt` (the lifter), `lifted/epoch-NNNNN.npy` (what
+it makes of a few training views, see `tips_ray.stability.agreement`) and the states of its last two epochs, `state-0.pt` and
+`state-1.pt` (what the next epoch depends on, and all rows so far). The state is written last: a run that dies in between repeats
+one epoch, gets the same numbers, and writes the same row again. A state that was damaged on disk gives way to the one before it;
+from a state, a curve and weights that were damaged are made anew.
 """
 
 import io
@@ -16,7 +17,10 @@ import torch
 
 from tips_ray.config import Config
 from tips_ray.data.views import Dataset
+from tips_ray.lifting.distil import Teachers
+from tips_ray.lifting.evaluate import witnessed
 from tips_ray.lifting.train import fit
+from tips_ray.stability.agreement import as_lifted, lifted_name
 from tips_ray.stability.curves import CURVE, RUNS, run_name
 from tips_ray.storage import Storage
 
@@ -27,15 +31,17 @@ log = logging.getLogger(__name__)
 class StoredRun:
     """One run of a campaign: continues from what its folder holds, and stores every epoch before it is reported."""
 
-    def __init__(self, storage: Storage, arm: str, seed: int, config: Config, dataset: Dataset) -> None:
+    def __init__(
+        self, storage: Storage, arm: str, seed: int, config: Config, dataset: Dataset, teachers: Teachers | None = None
+    ) -> None:
         name = run_name(arm, seed)
         self.keys = {"arm": arm, "run": name, "seed": seed}
         self.folder = storage / RUNS / name
-        self.config = config
+        self.config, self.dataset = config, dataset
         self.rows: list[dict[str, Any]] = []
         self.mended: list[str] = []
         """What was found damaged in the folder, and what was done about it, in sentences."""
-        self.epochs = fit(config, dataset, seed, self._resume())
+        self.epochs = fit(config, dataset, seed, self._resume(), teachers)
 
     @property
     def num_epochs(self) -> int:
@@ -53,6 +59,7 @@ class StoredRun:
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
+        self.folder.write(lifted_name(epoch.number), as_lifted(witnessed(epoch.run.lifter, self.dataset)))
         self.folder.write_table(CURVE, pd.DataFrame(self.rows))
         self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
         if not self._keeps(epoch.number - 1):

@@ -1,6 +1,7 @@
 """Lifters that a campaign has saved, evaluated on other poses."""
 
 import pandas as pd
+import torch
 
 from tips_ray.campaign.runs import unpacked, weights_name
 from tips_ray.config import Config, override, parts_of
@@ -11,6 +12,7 @@ from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
 from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS
+from tips_ray.stability.stopping import Window
 from tips_ray.storage import Storage
 
 EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), or a number"
@@ -26,7 +28,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
     curves = read_curves(folder, manifest["name"])
     rows = []
     for (arm, seed, run), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
-        kept = curve[curve["epoch"].map(weights_name).isin([f"weights/{name}" for name in folder.names(f"{RUNS}/{run}/weights")])]
+        kept = curve[curve["epoch"].isin(kept_epochs(folder / RUNS / str(run)))]
         chosen = choose_epoch(kept, epoch, str(run))
         config = override(Config(), manifest["arms"][arm])
         views = see(poses, num_views, derived_seed(config.data.seed, "test"))
@@ -60,6 +62,33 @@ def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
             f" {kept['epoch'].max()}, {len(kept)} in all)."
         )
     return named.iloc[0]
+
+
+def load_window(run: Storage, window: Window, config: Config) -> Lifter:
+    """The lifter of a run after an epoch, or with the average of the weights of a window's epochs, statistics of norms included.
+
+    Of a window, the epochs whose weights were kept. Raises ValueError if those of its last epoch were not.
+    """
+    kept = kept_epochs(run)
+    if window.last not in kept:
+        have = f"those of {len(kept)} epochs, {min(kept)} to {max(kept)}" if kept else "none"
+        raise ValueError(f"{str(run)!r} has kept no weights of epoch {window.last} (but {have}); give another epoch.")
+    epochs = [epoch for epoch in range(window.first, window.last + 1) if epoch in kept]
+    lifter = load_lifter(run, epochs[-1], config)
+    if len(epochs) == 1:
+        return lifter
+    shares = [1.0 if window.half_life is None else 0.5 ** ((window.last - epoch) / window.half_life) for epoch in epochs]
+    total: dict[str, torch.Tensor] = {}
+    for epoch, share in zip(epochs, shares, strict=True):
+        for name, value in load_lifter(run, epoch, config).state_dict().items():
+            total[name] = total.get(name, 0.0) + value.double() * (share / sum(shares))
+    lifter.load_state_dict({name: value.float() for name, value in total.items()})
+    return lifter.eval()
+
+
+def kept_epochs(run: Storage) -> set[int]:
+    """Epochs of a run whose weights were kept."""
+    return {int(name.removeprefix("epoch-").removesuffix(".pt")) for name in run.names("weights")}
 
 
 def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:

@@ -12,6 +12,7 @@ import torch
 
 from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.runs import StoredRun
+from tips_ray.campaign.teaching import teachers_of
 from tips_ray.config import Config, Optimiser, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
@@ -75,7 +76,8 @@ def stored_runs(told: dict[str, Any], seeds: list[int], device: str) -> list[Sto
     training: Training = told["training"]
     arm, config = told["arm"]["name"], override(Config(), told["arm"]["config"])
     dataset = seen_on(told["poses"], what_is_seen(config), device)
-    return [StoredRun(training.folder, arm, seed, config, dataset) for seed in seeds]
+    teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.objective == "distilled"}
+    return [StoredRun(training.folder, arm, seed, config, dataset, teachers.get(seed)) for seed in seeds]
 
 
 def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:

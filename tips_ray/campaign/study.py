@@ -13,8 +13,10 @@ from rich.markup import escape
 
 from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.execute import check_capacity, execute
+from tips_ray.campaign.measure import is_unmeasured, measure
 from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished
 from tips_ray.campaign.progress import ProgressListener
+from tips_ray.campaign.teaching import appoint, check_teachers
 from tips_ray.config import Config, Data
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
@@ -49,19 +51,32 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
         highlight=False,
     )
     manifest = agree(campaign, data, references)
-    arms = to_train(campaign)
-    failures: dict[str, str] = {}
-    if arms:
-        with (
-            alone(campaign.folder),
-            recorded(campaign.folder, MANIFEST, resources),
-            running_ray(console),
-            ProgressListener(arms, campaign.num_epochs, console) as progress,
-        ):
-            check_capacity(resources, campaign.num_seeds)
-            write_manifest(campaign.folder, manifest)
-            failures = execute(campaign, arms, resources, poses, [progress])
-    return Ending(failures, unfinished(campaign) if arms else [])
+    check_teachers(campaign.arms)
+    if not to_train(campaign) and not is_unmeasured(campaign):
+        return Ending({}, [])
+    with alone(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):
+        check_capacity(resources, campaign.num_seeds)
+        write_manifest(campaign.folder, manifest)
+        failures = train_in_turn(campaign, resources, poses, console)
+    return Ending(failures, unfinished(campaign))
+
+
+def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
+    """Train the arms that learn from poses, measure them, then those that learn from them; returns the errors of those that
+    failed. Ends early if it is interrupted, or if not all that should teach can.
+    """
+    students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
+    for arms in ([arm for arm in campaign.arms if arm not in students], students):
+        missing = [arm for arm in to_train(campaign) if arm in arms]
+        if missing:
+            if arms is students:
+                appoint(campaign, missing)
+            with ProgressListener(missing, campaign.num_epochs, console) as progress:
+                failures = execute(campaign, missing, resources, poses, [progress])
+            if failures or set(unfinished(campaign)) & set(missing):
+                return failures
+        measure(campaign, arms, resources, poses, console)
+    return {}
 
 
 def to_train(campaign: Campaign) -> list[str]:

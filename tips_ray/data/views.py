@@ -28,6 +28,8 @@ class Views:
     action: Int[Tensor, " views"]
     """Index into `actions`."""
     actions: list[str]
+    clip: Int[Tensor, " views"]
+    """Index of the clip that a view is a frame of; a clip seen by two cameras is two."""
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -43,7 +45,8 @@ class Views:
         return self._each(lambda values: values[chosen])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Views":
-        return Views(change(self.keypoints), change(self.pose), change(self.scale), change(self.action), self.actions)
+        keypoints, pose, scale, action, clip = map(change, (self.keypoints, self.pose, self.scale, self.action, self.clip))
+        return Views(keypoints, pose, scale, action, self.actions, clip)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class Scene:
         azimuth, elevation = self.joints.new_tensor(angles)[:, self.clip].unbind(-1)
         pose = rotate(self.joints.expand(num_views, *self.joints.shape), View(azimuth, elevation)).flatten(0, 1)
         keypoints, scale = max_normalise(reproject(pose))
-        return Views(keypoints, pose, scale, self.action.repeat(num_views), self.actions)
+        cameras = torch.arange(num_views, device=self.clip.device).repeat_interleave(len(self))
+        clip = cameras * len(self.clips) + self.clip.repeat(num_views)
+        return Views(keypoints, pose, scale, self.action.repeat(num_views), self.actions, clip)
 
 
 def scene(poses: PoseSet) -> Scene:

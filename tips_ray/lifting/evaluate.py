@@ -3,45 +3,69 @@
 import time
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tips_ray.data.views import Dataset, Views
-from tips_ray.lifting.networks import Lifter
+from tips_ray.lifting.signals import signals
 from tips_ray.poses.anatomy import depth_sign, right_way_out
 from tips_ray.poses.geometry import lift, mirror_depth
-from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe_by_sign
+from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe, p_mpjpe_by_sign
 from tips_ray.poses.skeleton import LEGS_TORSO
 
+HEADLINE = "p_mpjpe_signed_mm"
 NUM_VOTERS = 2048
 """Training views, of all subjects, that vote on the depth sign: enough for a clear vote, few enough to cost nothing."""
+NUM_WITNESSES = 256
+"""Training views of which every run keeps what it makes of them, epoch by epoch."""
 LIFT_AT_ONCE = 16384
 
 
 @torch.no_grad()
-def lift_views(lifter: Lifter, views: Views) -> Tensor:
+def lift_views(lifter: nn.Module, views: Views) -> Tensor:
     """Lift all views and undo their normalisation: poses (views, 16, 3) in mm, camera frame, relative to the root."""
     lifter.eval()
     depth = torch.cat([lifter(keypoints) for keypoints in views.keypoints.split(LIFT_AT_ONCE)])
     return lift(views.keypoints, depth) * views.scale[:, None, None]
 
 
-def evaluate(lifter: Lifter, dataset: Dataset) -> dict[str, Any]:
-    """Errors on the test views in mm, and diagnostics of the depth sign.
+def voters(dataset: Dataset) -> Views:
+    """The training views on which all that needs no labels is measured: the depth sign and the signals."""
+    return dataset.train.spread(NUM_VOTERS)
+
+
+def witnessed(lifter: nn.Module, dataset: Dataset) -> np.ndarray:
+    """Depths in mm (views, 16), as lifted, of a few training views: the same ones for every run on the same data."""
+    return lift_views(lifter, dataset.train.spread(NUM_WITNESSES))[..., 2].cpu().numpy()
+
+
+@torch.no_grad()
+def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) -> dict[str, Any]:
+    """Errors on the test views in mm, label-free signals, and diagnostics of the depth sign.
 
     The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views: neither labels nor test poses are
-    used for it. `part_sign_agreement` and all errors do use the 3D truth. A lifter that answers with NaN or infinity has no
-    errors; all that is said of it is `status` "diverged".
+    used for it, nor for the signals. `train_p_mpjpe_signed_mm` is the error on those same training views. `part_sign_agreement`
+    and all errors do use the 3D truth. `before` is what the lifter made of the voters an epoch ago, for `churn_mm`: how far their
+    joints moved since. A lifter that answers with NaN or infinity has no errors; all that is said of it is `status` "diverged".
     """
     started = time.perf_counter()
-    voters = lift_views(lifter, dataset.train.spread(NUM_VOTERS))
+    seen = voters(dataset)
+    lifted = lift_views(lifter, seen)
     predicted = lift_views(lifter, dataset.test)
-    if not (torch.isfinite(voters).all() and torch.isfinite(predicted).all()):
+    if not (torch.isfinite(lifted).all() and torch.isfinite(predicted).all()):
         return {"status": "diverged", "evaluate_seconds": time.perf_counter() - started}
-    sign = depth_sign(voters)
-    votes = {f"right_way_out_{part.name}": float(right_way_out(voters, part)) for part in LEGS_TORSO}
-    row = errors(predicted, dataset.test, sign)
-    return {"depth_sign": sign, **votes, **row, "evaluate_seconds": time.perf_counter() - started}
+    sign = depth_sign(lifted)
+    upright = lifted if sign > 0 else mirror_depth(lifted)
+    row = {
+        "depth_sign": sign,
+        **{f"right_way_out_{part.name}": float(right_way_out(lifted, part)) for part in LEGS_TORSO},
+        **signals(lifter, seen, upright, sign),
+        **({} if before is None else {"churn_mm": float(torch.linalg.vector_norm(lifted - before, dim=-1).mean())}),
+        f"train_{HEADLINE}": float(p_mpjpe(upright, seen.pose).mean()),
+        **errors(predicted, dataset.test, sign),
+    }
+    return row | {"evaluate_seconds": time.perf_counter() - started}
 
 
 def errors(predicted: Tensor, views: Views, sign: float) -> dict[str, float]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
 from tips_ray.data.views import Dataset
-from tips_ray.lifting.evaluate import evaluate
+from tips_ray.lifting.distil import Teachers
+from tips_ray.lifting.evaluate import evaluate, lift_views, voters
 from tips_ray.lifting.losses import (
     GeneratorTerms,
     fool,
@@ -46,21 +47,25 @@ class Epoch:
         return self.row["status"] == "diverged"
 
 
-def fit(config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
+def fit(
+    config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | None = None, teachers: Teachers | None = None
+) -> Iterator[Epoch]:
     """Train one run and yield its epochs for as long as the listener asks; ends by itself only when training diverges: when a
     loss, a gradient norm or a prediction is NaN or infinite.
 
     With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
-    Raises ValueError, when its first epoch is asked for, for a state of another config or seed.
+    Raises ValueError, when its first epoch is asked for, for a state of another config, seed or teacher, and for a distilled run
+    without teachers.
     """
-    run = Run(config, dataset, seed)
+    run = Run(config, dataset, seed, teachers)
     if state is not None:
         run.load_state(state)
     while True:
         with deterministic() if config.numerics.deterministic else nullcontext():
+            before = lift_views(run.lifter, voters(dataset)) if run.epoch else None
             row = run.train_epoch()
             if row["status"] != "diverged":
-                row |= evaluate(run.lifter, dataset)
+                row |= evaluate(run.lifter, dataset, before)
         yield Epoch(run.epoch, row, run)
         if row["status"] == "diverged":
             return
@@ -81,9 +86,11 @@ def deterministic() -> Iterator[None]:
 class Run:
     """One config and one seed: networks, optimisers and random streams, on the device of the dataset."""
 
-    def __init__(self, config: Config, dataset: Dataset, seed: int) -> None:
-        self.config, self.dataset, self.epoch = config, dataset, 0
-        self.identity = f"config {fingerprint(config)}, seed {seed}"
+    def __init__(self, config: Config, dataset: Dataset, seed: int, teachers: Teachers | None = None) -> None:
+        if (config.objective == "distilled") != (teachers is not None):
+            raise ValueError(f"A run with the objective {config.objective!r} {'has no' if teachers else 'needs'} teachers.")
+        self.config, self.dataset, self.epoch, self.teachers = config, dataset, 0, teachers
+        self.identity = f"config {fingerprint(config)}, seed {seed}" + (f", teachers {teachers.identity}" if teachers else "")
         device = dataset.train.keypoints.device
         self.chance = {name: stream(seed, name, device=device) for name in STREAMS}
         parts = parts_of(config)
@@ -96,7 +103,11 @@ class Run:
         self.adversarial_weight = part_weights(parts, config.weights).to(device)
         self.part_means = part_means(parts).to(device)
         self._start_optimisers()
-        self.step = self.supervised_step if config.objective == "supervised" else self.adversarial_step
+        self.step = {
+            "adversarial": self.adversarial_step,
+            "distilled": self.distilled_step,
+            "supervised": self.supervised_step,
+        }[config.objective]
         if config.numerics.compile:
             self.lifter.compile()
             self.discriminator.compile()
@@ -149,6 +160,13 @@ class Run:
             "loss_ninety_degree": terms.ninety_degree.mean(),
             "generator_gradient_norm": norm,
         }
+
+    def distilled_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
+        """One step on the teachers' depths (equation 10)."""
+        assert self.teachers is not None
+        loss = (self.lift(keypoints) - self.teachers(keypoints)).square().mean()  # eq 10
+        norm = self._descend(self.lifter, self.lifter_optimiser, loss)
+        return {"loss_distillation": loss, "generator_gradient_norm": norm}
 
     def supervised_step(self, keypoints: Tensor, depth: Tensor) -> dict[str, Tensor]:
         """One step on true depths: the reference that an unsupervised lifter is held against."""

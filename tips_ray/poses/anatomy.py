@@ -41,6 +41,17 @@ def right_way_out(pose: Pose, part: Part) -> Tensor:
     return (votes > 0).sum() / (votes != 0).sum().clamp(min=1)
 
 
+def bend(pose: Pose, limb: tuple[str, str, str], sides: tuple[str, str]) -> tuple[PerPose, PerPose]:
+    """The angle at a limb's hinge, between its segments, in radians (pi if straight), and how far the hinge is forwards of the
+    line between its neighbours, in the pose's unit.
+    """
+    root, hinge, end = (pose[..., LIFTED.index(joint), :] for joint in limb)
+    upper, lower = root - hinge, end - hinge
+    lengths = torch.linalg.vector_norm(upper, dim=-1) * torch.linalg.vector_norm(lower, dim=-1)
+    cosine = (upper * lower).sum(-1) / lengths.clamp(min=1e-12)
+    return cosine.clamp(-1.0, 1.0).acos(), _limb_vote(pose, limb, sides, 1.0)
+
+
 def _limb_vote(pose: Tensor, limb: tuple[str, str, str], sides: tuple[str, str], sign: float) -> Tensor:
     root, hinge, end = (pose[..., LIFTED.index(joint), :] for joint in limb)
     left, right = (pose[..., LIFTED.index(joint), :] for joint in sides)

@@ -1,6 +1,6 @@
 """Tables in, Plotly figures out. `tables` builds what is drawn here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,6 +26,19 @@ TERM_LABELS = {
     "discriminator_gradient_norm": "Discriminator gradient norm",
     "depth_sign": "Depth sign, mean over seeds",
     "part_sign_agreement": "Poses whose parts agree in sign",
+    "loss_distillation": "Distillation (eq. 10)",
+    "bone_asymmetry": "Bones: left against right",
+    "bone_variation": "Bones: change within a clip",
+    "bone_proportions": "Bones: off adult proportions",
+    "sign_dissent": "Limbs inside out",
+    "joint_limits": "Joints beyond their limits",
+    "depth_anisotropy": "Spread of depth against x",
+    "view_inconsistency_mm": "Seen from elsewhere, mm",
+    "frechet_2d": "Fréchet distance to observed 2D",
+    "churn_mm": "Churn in an epoch, mm",
+    "seed_disagreement_mm": "Distance from other seeds, mm",
+    "consistency": "Consistency terms, sum",
+    "discriminator_accuracy": "Discriminator accuracy",
 }
 
 SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
@@ -130,7 +143,7 @@ def _seeds(table: pd.DataFrame, arm: str) -> int:
     return int(max(table.loc[table["arm"] == arm, "n"], default=0))
 
 
-def rounded(values: pd.Series) -> list[float | None]:
+def rounded(values: Iterable[Any]) -> list[float | None]:
     """Four significant digits or hundredths: the page holds tens of thousands of these."""
     return [None if pd.isna(value) else float(f"{value:.4g}") if abs(value) < 100 else round(float(value), 2) for value in values]
 

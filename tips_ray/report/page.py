@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from tips_ray.files import replacing
-from tips_ray.report import figures, headline, tables
+from tips_ray.report import figures, headline, stop_figures, stop_tables, tables
 from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS
 
 PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
@@ -20,6 +20,12 @@ STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "la
 
 ADVERSARY_TERMS = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
 SIGN_TERMS = ("depth_sign", "part_sign_agreement")
+
+COMPARISONS = {
+    "teacher": "Does a student beat its own teachers? Its error at the last epoch minus that of its teachers, paired by seed.",
+    "gain": "Does a solo teacher gain as much? What distillation changes in one arm minus what it changes in the other.",
+    "student": "Which student? Error at the last epoch, paired by seed.",
+}
 
 LONG_TABLE = 15
 """Tables with more rows than this scroll."""
@@ -63,6 +69,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         pairs=headline.pairs(summary),
         colours=colours,
         term_labels=figures.TERM_LABELS,
+        **trust(summary),
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
         },
@@ -72,6 +79,22 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         data=described(summary["data"]),
         provenance=described(ordered(summary["provenance"])),
     )
+
+
+def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sections on stopping, budgets, distillation and codependence show."""
+    return {
+        "rules": stop_tables.rules_by_arm(summary),
+        "rule_findings": stop_tables.rule_finding(summary),
+        "signals": stop_tables.signal_rows(summary, figures.TERM_LABELS),
+        "steadiness": stop_tables.steadiness_rows(summary),
+        "steadiness_labels": list(stop_tables.STEADINESS.values()),
+        "ranking": stop_tables.ranking_sentence(summary),
+        "budgets": stop_tables.budget_rows(summary),
+        "cards": stop_tables.card_rows(summary),
+        "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
+        "codependence": stop_tables.codependence_rows(summary),
+    }
 
 
 def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
@@ -87,7 +110,13 @@ def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapp
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mm": headline.mm, "span": headline.span, "verdict": headline.verdict, "folded": folded}
+    environment.filters |= {
+        "ends": stop_tables.ends,
+        "mm": headline.mm,
+        "span": headline.span,
+        "verdict": headline.verdict,
+        "folded": folded,
+    }
     content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
     return environment.get_template(template).render(
         drawn=list(drawn), content=escaped(content), plotlyjs=get_plotlyjs(), **values
@@ -109,6 +138,12 @@ def draw_all(
     drawn = {"errors": figures.draw_error_curves(bands, runs, lines, colours, synthetic)}
     if len(regrets[metrics[0]]):
         drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
+    if summary["stop_rules"]:
+        drawn["rules"] = stop_figures.draw_rules(summary["stop_rules"], colours, synthetic)
+    heats = summary["codependence"]
+    top = max((max(map(max, entry["sensitivity"])) for entry in heats.values()), default=1.0)
+    for place, (arm, entry) in enumerate(heats.items(), start=1):
+        drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, entry, top, synthetic)
     return drawn | {
         term: figures.draw_term(table, term, colours, synthetic) for table in panels.values() for term in table["term"].unique()
     }

@@ -10,7 +10,9 @@ from rich.table import Table
 from tips_ray.report.headline import finding, headline_rows
 from tips_ray.report.page import STATISTIC_LABELS, render
 from tips_ray.report.search_page import render_search, search_finding
+from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import read_curves, read_manifest
+from tips_ray.stability.measured import read_all
 from tips_ray.stability.records import SEARCH
 from tips_ray.stability.statistics import HEADLINE_METRIC, STATISTICS
 from tips_ray.stability.summary import origin, summarise
@@ -25,11 +27,13 @@ def publish(folder: Storage) -> dict[str, Any]:
     is no campaign in the folder.
     """
     manifest = read_manifest(folder)
-    curves = read_curves(folder, manifest["name"])
+    curves = with_agreement(read_curves(folder, manifest["name"]), folder)
     supervised = [arm for arm, config in manifest["arms"].items() if config["objective"] == "supervised"]
     seeds = sorted(int(seed) for seed in curves["seed"].unique())
     made = origin(manifest["executions"], manifest["arms"], seeds=seeds)
-    summary = summarise(curves, manifest["data"], manifest["references"], made, supervised, manifest["arms"])
+    summary = summarise(
+        curves, manifest["data"], manifest["references"], made, supervised, manifest["arms"], read_all(folder), manifest["arms"]
+    )
     folder.write_table("curves.parquet", curves)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     folder.write("report.html", render(curves, summary).encode())

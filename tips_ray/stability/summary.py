@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tips_ray.stability.budgets import compare_budgets
+from tips_ray.stability.distillation import compare_students
+from tips_ray.stability.measured import NOTHING, Measured, codependence_of
+from tips_ray.stability.regrets import judge, rank_rules, signal_correlations, stops
 from tips_ray.stability.statistics import (
     HEADLINE_METRIC,
     METRICS,
@@ -22,6 +26,7 @@ from tips_ray.stability.statistics import (
     run_statistics,
     runs_of,
 )
+from tips_ray.stability.steadiness import summarise_steadiness
 
 SCHEMA_VERSION = 1
 
@@ -36,11 +41,14 @@ def summarise(
     provenance: Mapping[str, Any],
     reference_arms: Sequence[str] = ("supervised",),
     arms: Iterable[str] = (),
+    measured: Measured | None = None,
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Sum up a campaign's curves as a value of strict JSON: no NaN, None where there is no number.
 
     `data`, `references` (e.g. `{"flat": {metric: mm}}`) and `provenance` are passed through. Arms in `reference_arms` saw labels:
     they stand under `references` and are never paired. `arms` names those that were asked for, so that one without rows shows.
+    `measured` is what the campaign's folder holds beside the curves, and `configs` are the arms' as it records them.
     """
     names = list(dict.fromkeys([*arms, *arms_of(curves)]))
     compared = [arm for arm in names if arm not in reference_arms]
@@ -56,9 +64,26 @@ def summarise(
                 entry for a, b in combinations(compared, 2) for metric in METRICS for entry in paired(curves, a, b, metric)
             ],
             "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
+            **summarise_stopping(curves, compared, measured or NOTHING, configs or {}),
             "provenance": provenance,
         }
     )
+
+
+def summarise_stopping(
+    curves: pd.DataFrame, arms: Sequence[str], measured: Measured, configs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """When to stop, and whom to trust: rules, signals, steadiness, budgets, distillation and codependence."""
+    present = [arm for arm in arms if arm in arms_of(curves)]
+    return {
+        "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows)),
+        "signals": signal_correlations(curves, present),
+        "steadiness": summarise_steadiness(curves, present),
+        "budgets": compare_budgets(curves, present),
+        "distillation": compare_students(curves, measured.taught, configs),
+        "teachers": measured.cards,
+        "codependence": codependence_of(measured.codependence),
+    }
 
 
 def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Teachers of a campaign's distilled arms: appointed once, kept as cards under `teachers/`, and loaded where students train."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from tips_ray.campaign.plan import Campaign
+from tips_ray.campaign.runs import weights_name
+from tips_ray.campaign.saved import kept_epochs, load_window
+from tips_ray.config import Config, override
+from tips_ray.lifting.distil import Teachers
+from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.curves import RUNS, read_curves, read_manifest
+from tips_ray.stability.measured import CARDS, WINDOWS, read_measured
+from tips_ray.stability.teachers import Lesson, TeacherCard, pick
+from tips_ray.storage import Storage
+
+
+def appoint(campaign: Campaign, students: list[str]) -> None:
+    """Pick the teachers of some distilled arms, and write their cards.
+
+    A card stays once it is written, so that a student's training can be continued; seeds that were added are added to it. Raises
+    ValueError where nobody can be picked (`pick`), and if the weights that a card names are not what they were.
+    """
+    curves = with_agreement(read_curves(campaign.folder, campaign.name), campaign.folder)
+    windows = read_measured(campaign.folder, WINDOWS)
+    for student in students:
+        teacher = campaign.arms[student].teacher
+        before = read_card(campaign.folder, student)
+        known = {lesson.seed for lesson in before.lessons} if before else set()
+        missing = [seed for seed in campaign.seeds if seed not in known]
+        if before and (before.teacher.runs != "own" or not missing):
+            for lesson in before.lessons:
+                check(campaign.folder, student, lesson)
+            continue
+        card = pick(curves, windows, student, teacher, missing if before else campaign.seeds)
+        lessons = tuple(signed(campaign.folder, lesson) for lesson in card.lessons)
+        card = replace(before, lessons=(*before.lessons, *lessons)) if before else replace(card, lessons=lessons)
+        campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
+
+
+def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teachers:
+    """The teachers of the student of one seed, by its arm's card.
+
+    Raises ValueError if there is no card, nobody for that seed, or a checkpoint that is missing or changed.
+    """
+    card = read_card(folder, student)
+    if card is None:
+        raise ValueError(f"No teachers were picked for {student!r} in {str(folder)!r}; run the study's command again.")
+    lessons = card.of_seed(seed)
+    for lesson in lessons:
+        check(folder, student, lesson)
+    teaching = override(Config(), read_manifest(folder)["arms"][card.teacher.arm])
+    lifters = [load_window(folder / RUNS / lesson.run, lesson.window, teaching).to(device) for lesson in lessons]
+    identity = hashlib.sha256(json.dumps([sorted(lesson.checkpoints.values()) for lesson in lessons]).encode()).hexdigest()[:12]
+    return Teachers(lifters, [lesson.depth_sign for lesson in lessons], identity)
+
+
+def read_card(folder: Storage, student: str) -> TeacherCard | None:
+    """The card of a distilled arm, if it has been picked a teacher."""
+    name = f"{CARDS}/{student}.json"
+    return TeacherCard.from_json(json.loads(folder.read(name))) if folder.exists(name) else None
+
+
+def signed(folder: Storage, lesson: Lesson) -> Lesson:
+    """The lesson with the hashes of its checkpoints; raises ValueError if the weights of its last epoch were not kept."""
+    run = folder / RUNS / lesson.run
+    kept = kept_epochs(run)
+    if lesson.last not in kept:
+        raise ValueError(
+            f"{lesson.run!r} is to teach with the weights of epoch {lesson.last}, which it has not kept; keep those of more"
+            " epochs (--keep-weights-every), or choose another --teacher.rule."
+        )
+    epochs = [epoch for epoch in range(lesson.first, lesson.last + 1) if epoch in kept]
+    return replace(lesson, checkpoints={str(epoch): checksum(run, epoch) for epoch in epochs})
+
+
+def check(folder: Storage, student: str, lesson: Lesson) -> None:
+    """Raise ValueError if a checkpoint that a card names is missing, or another than it was."""
+    for epoch, known in lesson.checkpoints.items():
+        try:
+            found = checksum(folder / RUNS / lesson.run, int(epoch))
+        except FileNotFoundError:
+            found = None
+        if found != known:
+            what = "is missing" if found is None else "has changed since it was picked"
+            raise ValueError(
+                f"The checkpoint {weights_name(int(epoch))} of {lesson.run!r}, a teacher of {student!r}, {what}; restore it, or"
+                f" delete {CARDS}/{student}.json and the runs of {student!r} in {str(folder)!r} to pick anew."
+            )
+
+
+def checksum(run: Storage, epoch: int) -> str:
+    """SHA-256 of a run's weights after an epoch."""
+    return hashlib.sha256(run.read(weights_name(epoch))).hexdigest()
+
+
+def check_teachers(arms: dict[str, Config]) -> None:
+    """Raise ValueError for a distilled arm whose teacher is not among the arms, or is no adversarial one."""
+    for student, config in arms.items():
+        if config.objective != "distilled":
+            continue
+        able = [name for name, other in arms.items() if other.objective == "adversarial"]
+        if config.teacher.arm not in able:
+            raise ValueError(
+                f"{student!r} learns from {config.teacher.arm!r}, which is not among the arms that can teach"
+                f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
+            )

@@ -1,0 +1,67 @@
+"""How far the runs of an arm are from each other: what each made, epoch by epoch, of the same few training views."""
+
+import io
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.curves import PARALLEL_READS, RUNS
+from tips_ray.storage import Storage
+
+COLUMN = "seed_disagreement_mm"
+
+
+def lifted_name(epoch: int) -> str:
+    """File of what a lifter makes of the witnesses after an epoch, inside a run's folder."""
+    return f"lifted/epoch-{epoch:05d}.npy"
+
+
+def as_lifted(depths: np.ndarray) -> bytes:
+    """Depths (views, 16) in mm as a file's bytes, to a quarter of a millimetre."""
+    sink = io.BytesIO()
+    np.save(sink, depths.astype(np.float16))
+    return sink.getvalue()
+
+
+def read_lifted(folder: Storage, run: str) -> dict[int, np.ndarray]:
+    """Depths (views, 16) in mm by epoch, of one run of a campaign; without epochs whose file is not there, or not whole."""
+    names = (folder / RUNS / run).names("lifted")
+
+    def read(name: str) -> np.ndarray | None:
+        try:
+            return np.load(io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))).astype(np.float32)
+        except (ValueError, EOFError):
+            return None
+
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        found = zip(names, pool.map(read, names), strict=True)
+        return {int(name[6:-4]): depths for name, depths in found if depths is not None}
+
+
+def with_agreement(curves: pd.DataFrame, folder: Storage) -> pd.DataFrame:
+    """The curves of a campaign with the column `seed_disagreement_mm` (see `disagreement`)."""
+    if curves.empty:
+        return curves
+    lifted = {run: read_lifted(folder, run) for run in curves["run"].unique()}
+    return curves.assign(**{COLUMN: disagreement(curves, lifted)})
+
+
+def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]]) -> np.ndarray:
+    """For each row: mean distance in mm of the run's lifted joints from the mean of the other runs of its arm, at that epoch.
+
+    Each run has the depth sign that anatomy voted for. NaN where there is no other run, or one of them lacks the epoch.
+    """
+    found = np.full(len(curves), np.nan)
+    rows = curves.reset_index(drop=True)
+    present = rows.reindex(columns=["arm", "epoch", "run", "depth_sign"]).dropna()
+    for _, group in present.groupby(["arm", "epoch"], sort=False):
+        epoch = group["epoch"].iloc[0]
+        depths = [lifted.get(str(run), {}).get(int(epoch)) for run in group["run"]]
+        if len(depths) < 2 or any(each is None for each in depths):
+            continue
+        upright = np.stack([each * sign for each, sign in zip(depths, group["depth_sign"], strict=True)])
+        others = (upright.sum(0) - upright) / (len(upright) - 1)
+        found[group.index] = np.abs(upright - others).mean(axis=(1, 2))
+    return found

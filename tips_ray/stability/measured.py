@@ -1,0 +1,84 @@
+"""Tables of what was measured of the weights that a campaign's runs have kept, beside their curves."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tips_ray.poses.skeleton import LIFTED
+from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS, interval
+from tips_ray.storage import Storage
+
+TRAIN_METRIC = f"train_{HEADLINE_METRIC}"
+"""The error on views that were trained on: by it a rule is chosen, so that test subjects have no say."""
+
+WINDOWS = "windows.parquet"
+"""Errors of averages of a run's weights; half_life 0: all epochs weigh alike."""
+TAUGHT = "taught.parquet"
+"""Errors of the teachers of each distilled run: what the student is to be held against."""
+CODEPENDENCE = "codependence.parquet"
+"""Mean absolute derivative of each depth by each keypoint (`sensitivity`), and the `outside_share` of the run."""
+
+CARDS = "teachers"
+"""Folder of the teacher cards, one a distilled arm."""
+
+KEYS = {
+    WINDOWS: ["arm", "seed", "first", "last", "half_life"],
+    TAUGHT: ["arm", "seed"],
+    CODEPENDENCE: ["arm", "seed", "epoch", "depth", "keypoint"],
+}
+"""What tells the rows of a table apart."""
+VALUES = {
+    WINDOWS: [*METRICS, TRAIN_METRIC],
+    TAUGHT: [*METRICS, TRAIN_METRIC],
+    CODEPENDENCE: ["sensitivity", "outside_share"],
+}
+
+
+def read_measured(folder: Storage, table: str) -> pd.DataFrame:
+    """One of the tables of a campaign; without rows if nothing was measured yet."""
+    return folder.read_table(table) if folder.exists(table) else no_rows(table)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that a campaign's folder holds beside curves: its tables, and the cards of its teachers by student."""
+
+    windows: pd.DataFrame
+    taught: pd.DataFrame
+    codependence: pd.DataFrame
+    cards: dict[str, dict[str, Any]]
+
+
+def no_rows(table: str) -> pd.DataFrame:
+    """The table before anything was measured."""
+    return pd.DataFrame(columns=[*KEYS[table], *VALUES[table]])
+
+
+NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), {})
+
+
+def read_all(folder: Storage) -> Measured:
+    """The tables and cards of a campaign."""
+    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
+    cards = {name.removesuffix(".json"): json.loads(folder.read(f"{CARDS}/{name}")) for name in names}
+    windows, taught, codependence = (read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE))
+    return Measured(windows, taught, codependence, cards)
+
+
+def codependence_of(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """For each arm, at the last epoch that was measured: {epoch, outside_share (interval over seeds), sensitivity (16, 16)}.
+
+    `sensitivity` is the mean over seeds, by the depth's joint (rows) and the keypoint's (columns), in the order of `LIFTED`.
+    """
+    found = {}
+    for arm, rows in table.groupby("arm", sort=False):
+        last = rows[rows["epoch"] == rows["epoch"].max()]
+        means = last.pivot_table(index="depth", columns="keypoint", values="sensitivity", aggfunc="mean")
+        found[str(arm)] = {
+            "epoch": int(last["epoch"].iloc[0]),
+            "outside_share": interval(last.drop_duplicates("seed")["outside_share"]),
+            "sensitivity": means.loc[list(LIFTED), list(LIFTED)].to_numpy(float).tolist(),
+        }
+    return found

@@ -1,0 +1,152 @@
+"""What stop rules cost: the error at the stop of each run, its regret, and which signals go with the error at all.
+
+The run's best epoch is the yardstick, and an oracle. Regret is the error at the stop minus the run's lowest error; an average of
+weights can be better than every single epoch, and has a negative one. Seeds are the unit of replication: a rule's numbers are
+over the runs of one arm that have not diverged, cut to the epochs that all of them have.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
+from tips_ray.stability.statistics import HEADLINE_METRIC, MIN_RANKED, interval, rank_correlation, runs_of
+from tips_ray.stability.stopping import LABEL_FREE, Curve, Oracle, Rule, Window, standard_rules
+
+STOPS = ["arm", "seed", "rule", "oracle", "window", "error", "train_error", "regret", "train_regret", "best_epoch"]
+RESAMPLES = 2000
+
+
+def whole_runs(curves: pd.DataFrame, arm: str) -> dict[int, pd.DataFrame]:
+    """The rows of an arm's runs that have not diverged, by seed, cut to the epochs that all of them have."""
+    runs = runs_of(curves, arm)
+    whole = runs[runs["status"] != "diverged"]
+    if whole.empty:
+        return {}
+    rows = curves[(curves["arm"] == arm) & curves["seed"].isin(whole.index) & (curves["epoch"] <= whole["epochs"].min())]
+    rows = rows.drop_duplicates(["seed", "epoch"], keep="last").sort_values("epoch", kind="stable")
+    return {int(str(seed)): run for seed, run in rows.groupby("seed")}
+
+
+def rules_for(curve: Curve, rules: Sequence[Rule] | None = None) -> list[Rule]:
+    """The rules (by default the standard ones for its length) whose columns a curve has."""
+    given = standard_rules(len(curve)) if rules is None else rules
+    return [rule for rule in given if all(column in curve for column in rule.columns)]
+
+
+def stops(curves: pd.DataFrame, arms: Sequence[str], rules: Sequence[Rule] | None = None) -> pd.DataFrame:
+    """The window that each rule names of each run: columns arm, seed, rule, window. No label is looked at."""
+    found = []
+    for arm in arms:
+        for seed, run in whole_runs(curves, arm).items():
+            curve = Curve(run)
+            found += [(arm, seed, rule.name, curve.check(rule(curve))) for rule in rules_for(curve, rules)]
+    return pd.DataFrame(found, columns=["arm", "seed", "rule", "window"])
+
+
+def windows_of(found: pd.DataFrame) -> pd.DataFrame:
+    """The windows of more than one epoch among stops, each once: keys of `measured.WINDOWS`; half_life 0 where there is none."""
+    rows = [
+        (arm, seed, window.first, window.last, window.half_life or 0.0)
+        for arm, seed, window in found[["arm", "seed", "window"]].itertuples(index=False)
+        if not window.single
+    ]
+    return pd.DataFrame(rows, columns=KEYS[WINDOWS]).drop_duplicates(ignore_index=True)
+
+
+def judge(curves: pd.DataFrame, found: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+    """The stops with their errors and regrets in mm (columns STOPS), and the oracle's.
+
+    `windows` is the table of that name (`tips_ray.stability.measured`). Stops whose window has not
+    been measured are left out.
+    """
+    keys, values = windows[KEYS[WINDOWS]], windows[[HEADLINE_METRIC, TRAIN_METRIC]].to_numpy(float)
+    scored = dict(zip(keys.itertuples(index=False, name=None), values, strict=True))
+    judged = []
+    for arm, own in found.groupby("arm", sort=False):
+        runs = whole_runs(curves, str(arm))
+        for seed, stopped in own.groupby("seed", sort=False):
+            errors = runs[int(str(seed))].reindex(columns=[HEADLINE_METRIC, TRAIN_METRIC]).to_numpy(float)
+            best, lowest = int(errors[:, 0].argmin()), errors.min(axis=0)
+            named = [(rule, False, window) for rule, window in stopped[["rule", "window"]].itertuples(index=False)]
+            for rule, oracle, window in [*named, (Oracle().name, True, Window(best + 1, best + 1))]:
+                at = errors[window.last - 1] if window.single else scored.get(_key(arm, seed, window))
+                if at is not None:
+                    judged.append((arm, seed, rule, oracle, window, *at, *(at - lowest), best + 1))
+    return pd.DataFrame(judged, columns=STOPS)
+
+
+def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
+    """One entry a rule and arm, by arm and then by median regret.
+
+    {arm, rule, oracle, label_free, chosen, error_mm (interval over seeds), regret_mm {median, p95, low, high}, train_regret_mm
+    (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs. `chosen` marks
+    the label-free rule of each arm with the lowest median regret on the views that were trained on.
+    """
+    entries = []
+    for (arm, rule), own in judged.groupby(["arm", "rule"], sort=False):
+        oracle = bool(own["oracle"].iloc[0])
+        entries.append(
+            {
+                "arm": arm,
+                "rule": rule,
+                "oracle": oracle,
+                "label_free": not oracle,
+                "chosen": False,
+                "error_mm": interval(own["error"], seed, resamples=RESAMPLES),
+                "regret_mm": median_interval(own["regret"].to_numpy(), seed),
+                "train_regret_mm": float(own["train_regret"].median()),
+                "n": len(own),
+            }
+        )
+    for arm in judged["arm"].unique():
+        free = [entry for entry in entries if entry["arm"] == arm and entry["label_free"]]
+        free = [entry for entry in free if np.isfinite(entry["train_regret_mm"])]
+        if free:
+            min(free, key=lambda entry: entry["train_regret_mm"])["chosen"] = True
+    order = {arm: place for place, arm in enumerate(judged["arm"].unique())}
+    return sorted(entries, key=lambda entry: (order[entry["arm"]], entry["regret_mm"]["median"]))
+
+
+def median_interval(values: np.ndarray, seed: int = 0) -> dict[str, float | None]:
+    """{median, p95, low, high}: the ends are of the 95% percentile bootstrap interval of the median; None for one value."""
+    found = {"median": float(np.median(values)), "p95": float(np.quantile(values, 0.95)), "low": None, "high": None}
+    if len(values) > 1:
+        drawn = np.random.default_rng(seed).choice(values, (RESAMPLES, len(values)))
+        found["low"], found["high"] = (float(end) for end in np.quantile(np.median(drawn, axis=1), [0.025, 0.975]))
+    return found
+
+
+def signal_correlations(curves: pd.DataFrame, arms: Sequence[str]) -> list[dict[str, Any]]:
+    """How each label-free column goes with the error: {signal, within: {arm: interval}, between}.
+
+    `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs of an arm. `between`: that of
+    the means over the last half, over the runs of all arms: {rank_correlation, low, high, n}. The last half, since everything
+    falls while a lifter learns.
+    """
+    runs = [(arm, Curve(run), run[HEADLINE_METRIC].to_numpy(float)) for arm in arms for run in whole_runs(curves, arm).values()]
+    late = {arm: len(curve) // 2 for arm, curve, _ in runs}
+    found = []
+    for signal in LABEL_FREE:
+        seen = [(arm, curve[signal][late[arm] :], errors[late[arm] :]) for arm, curve, errors in runs if signal in curve]
+        if not seen:
+            continue
+        within = {arm: interval([spearman(x, y) for own, x, y in seen if own == arm], resamples=RESAMPLES) for arm in arms}
+        means = pd.DataFrame([(values.mean(), errors.mean()) for _, values, errors in seen], columns=["signal", "error"])
+        found.append({"signal": signal, "within": within, "between": rank_correlation(means["signal"], means["error"])})
+    return found
+
+
+def spearman(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's rank correlation; NaN where a value is missing, where there is one value alone, and of fewer than MIN_RANKED."""
+    from scipy.stats import rankdata
+
+    if len(one) < MIN_RANKED or not np.isfinite([one, other]).all() or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+
+
+def _key(arm: Any, seed: Any, window: Window) -> tuple[Any, ...]:
+    return (arm, seed, window.first, window.last, window.half_life or 0.0)

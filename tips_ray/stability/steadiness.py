@@ -1,0 +1,202 @@
+"""How steady error curves are over the moment of stopping: distance to the best, drift, jumps, and whether arms change places.
+
+`errors` is the table that `errors_of` returns: one row an epoch, one column a seed, in mm. The window is its last half. A value
+that is not finite counts as missing and is left out, and so is a seed without any.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.statistics import HEADLINE_METRIC, MARGIN_MM, errors_of, interval, last_half, regret, runs_of
+
+MARGINS_MM = (1, 2, 5)
+"""Distances to a run's best within which epochs are counted."""
+
+MEASURES = (
+    "gap_to_best_mm",
+    *(f"within_{margin}mm" for margin in MARGINS_MM),
+    "longest_stretch",
+    "drift_mm_per_100_epochs",
+    "change_points",
+    "late_change_points",
+)
+"""What `steadiness` measures of each run."""
+
+MIN_LEVEL = 10
+"""Epochs that a level holds at least; what is shorter is an outlier. A curve of less than two levels can't show a change."""
+
+PENALTY = 3.0
+"""Price of a change point in units of noise variance · log(epochs): the main term of the modified BIC (Zhang & Siegmund 2007)."""
+
+NOISE_FLOOR_MM = 0.01
+"""Noise is taken to be at least this, so that rounding in a flat curve is no change."""
+
+MAX_CORRELATION = 0.9
+"""Noise that is correlated more than this from epoch to epoch can't be told from a moving level."""
+
+
+def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
+    """One row a seed, the columns MEASURES.
+
+    `gap_to_best_mm`: error minus the lowest one up to that epoch, averaged over the window: what stopping blindly costs there.
+    `within_{1,2,5}mm`: share of the window's epochs that close to the run's best, an oracle.
+    `longest_stretch`: the most consecutive epochs that are all within MARGIN_MM of the run's best; a missing one interrupts it.
+    `drift_mm_per_100_epochs`: median slope between the window's epochs (Theil 1950, Sen 1968); above 0, the error rises.
+    `change_points`, `late_change_points`: how many in the curve and in its window; NaN where it is too short for any.
+    """
+    errors = _finite(errors)
+    if errors.empty:
+        return pd.DataFrame(columns=list(MEASURES), dtype=float)
+    window, costs = last_half(errors), regret(errors)
+    late, found = last_half(costs), change_points(errors)
+    begin = window.index[0]
+    columns = {
+        "gap_to_best_mm": last_half(errors - errors.cummin()).mean(),
+        **{f"within_{margin}mm": (late <= margin).sum() / late.count() for margin in MARGINS_MM},
+        "longest_stretch": (costs <= MARGIN_MM).apply(_longest_stretch),
+        "drift_mm_per_100_epochs": 100 * window.apply(_slope),
+        "change_points": pd.Series({seed: len(epochs) for seed, epochs in found.items()}, dtype=float),
+        "late_change_points": pd.Series({seed: sum(at >= begin for at in epochs) for seed, epochs in found.items()}, dtype=float),
+    }
+    return pd.DataFrame(columns, index=errors.columns)
+
+
+def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
+    """Epochs at which each seed's curve takes another level, the first of the new one; without seeds whose curve is too short.
+
+    The levels minimise the squared distance plus a price for each change (PELT: Killick, Fearnhead & Eckley 2012; in C, of
+    `ruptures`: Truong, Oudre & Vayatis 2020), at any epoch; the price is PENALTY · log(epochs) · the square of `_noise`. A slope,
+    as the fall at the start, shows as a stair of change points. PELT is exact but for MIN_LEVEL: in rare short curves that makes
+    it miss the cheapest levels by less than the price of one.
+    """
+    from ruptures import KernelCPD  # here, as it loads scipy, which who only opens a report need not wait for
+
+    errors, found = _finite(errors), {}
+    for seed in errors.columns:
+        epochs, values = _present(errors[seed])
+        if len(values) >= 2 * MIN_LEVEL:
+            levels = KernelCPD(kernel="linear", min_size=MIN_LEVEL).fit(((values - np.median(values)) / _noise(values))[:, None])
+            starts = np.asarray(levels.predict(pen=PENALTY * np.log(len(values))), dtype=int)[:-1]
+            found[int(seed)] = epochs[starts].tolist()
+    return found
+
+
+def divergence_rate(curves: pd.DataFrame, arm: str) -> dict[str, float | int | None]:
+    """Share of an arm's runs that diverged, with Wilson's (1927) 95% interval: {rate, low, high, n}; None without runs."""
+    from scipy.stats import binomtest
+
+    diverged = runs_of(curves, arm)["status"] == "diverged"
+    n, lost = len(diverged), int(diverged.sum())
+    if not n:
+        return {"rate": None, "low": None, "high": None, "n": 0}
+    ends = binomtest(lost, n).proportion_ci(method="wilson")
+    return {"rate": lost / n, "low": float(ends.low), "high": float(ends.high), "n": n}
+
+
+def variance_split(errors: pd.DataFrame) -> dict[str, float | int | None]:
+    """Variance in the window within runs and between seeds: {within_mm2, between_mm2, between_share, n}, n seeds.
+
+    Within is the mean over seeds of the variance over epochs; between is the variance of the seeds' means less what `within`
+    alone would make of it, at least 0: the ANOVA estimator of a random effect (Searle, Casella & McCulloch 1992, ch. 3). It takes
+    epochs for independent: what wanders over many epochs within a run counts partly as between seeds. None where there is too
+    little, as of one seed.
+    """
+    window = last_half(_finite(errors))
+    n, variances = int(window.notna().any().sum()), window.var()
+    within, between, share = variances.mean(), window.mean().var() - (variances / window.count()).mean(), np.nan
+    if np.isfinite(between):
+        between = max(between, 0.0)
+        share = between / (within + between) if within + between else np.nan
+    return {"within_mm2": _number(within), "between_mm2": _number(between), "between_share": _number(share), "n": n}
+
+
+def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
+    """Whether arms change places, by their mean error over seeds, at the epochs that all have; None for fewer than two arms.
+
+    {n, epochs, tau, mean_tau, same_share, settled_epoch}. `n`: seeds of each arm; `tau`: Kendall's (1945) tau-b of the order of
+    arms at each of `epochs` with that at the last one, None where all arms are equal, and `mean_tau` its mean over the window;
+    `same_share`: share of the window's epochs with the last one's order; `settled_epoch`: the first since which it is that order.
+    """
+    given = {arm: _finite(table) for arm, table in errors.items()}
+    means = {arm: table.mean(axis="columns") for arm, table in given.items() if not table.empty}
+    table = pd.concat(means, axis="columns", join="inner").dropna() if len(means) > 1 else pd.DataFrame()
+    if table.empty:
+        return None
+    one, other = np.triu_indices(len(means), k=1)
+    order = np.sign(table.to_numpy()[:, one] - table.to_numpy()[:, other])  # of each pair of arms; 0 for a tie
+    scale = np.sqrt((order**2).sum(axis=1) * (order[-1] ** 2).sum())
+    tau = np.divide(order @ order[-1], scale, out=np.full(len(order), np.nan), where=scale > 0)
+    found = pd.DataFrame({"tau": tau, "same": (order == order[-1]).all(axis=1)}, table.index)
+    window, others = last_half(found).mean(), np.flatnonzero(~found["same"])
+    return {
+        "n": {arm: given[arm].shape[1] for arm in means},
+        "epochs": table.index.tolist(),
+        "tau": [_number(value) for value in tau],
+        "mean_tau": _number(window["tau"]),
+        "same_share": float(window["same"]),
+        "settled_epoch": int(table.index[others[-1] + 1 if len(others) else 0]),
+    }
+
+
+def summarise_steadiness(curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC) -> dict[str, Any]:
+    """Steadiness of each arm, as intervals over its seeds, and of their ranking, in plain types; `curves` is the tidy table.
+
+    An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the ranking.
+    """
+    errors = {arm: errors_of(curves, arm, metric) for arm in arms}
+    return {
+        "arms": {
+            arm: {
+                **{name: interval(column) for name, column in steadiness(table).items()},
+                "change_point_epochs": change_points(table),
+                "divergence_rate": divergence_rate(curves, arm),
+                "variance": variance_split(table),
+            }
+            for arm, table in errors.items()
+        },
+        "ranking": ranking(errors),
+    }
+
+
+def _finite(errors: pd.DataFrame) -> pd.DataFrame:
+    return errors.where(np.isfinite(errors)).dropna(axis="columns", how="all")
+
+
+def _present(curve: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    curve = curve.dropna()
+    return curve.index.to_numpy(int), curve.to_numpy(float)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _longest_stretch(good: pd.Series) -> int:
+    steps = np.diff(good.to_numpy(int), prepend=0, append=0)
+    return int((np.flatnonzero(steps == -1) - np.flatnonzero(steps == 1)).max())
+
+
+def _slope(curve: pd.Series) -> float:
+    from scipy.stats import theilslopes
+
+    epochs, values = _present(curve)
+    return float(np.asarray(theilslopes(values, epochs))[0]) if len(values) > 1 else np.nan
+
+
+def _noise(values: np.ndarray) -> float:
+    """Standard deviation that a mean over m of `values` has, times √m: what a level must be told from.
+
+    Differences of neighbours hold almost no level, and their median absolute deviation minds no jump. Where noise carries over
+    from one epoch to the next, epochs two apart differ more: that gives its correlation as an AR(1) (Chakar et al. 2017), and so
+    how much more a mean varies (Lavielle & Moulines 2000). Without this, a slow wander would show as many changes.
+    """
+
+    def variance(differences: np.ndarray) -> float:
+        return float(np.median(np.abs(differences - np.median(differences))) / 0.6745) ** 2 / 2
+
+    near, far = variance(values[1:] - values[:-1]), variance(values[2:] - values[:-2])
+    correlation = min(max(far / near - 1, 0.0), MAX_CORRELATION) if near else 0.0
+    return max(NOISE_FLOOR_MM, np.sqrt(near * (1 + correlation)) / (1 - correlation))

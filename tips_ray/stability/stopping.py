@@ -1,0 +1,340 @@
+"""Rules that say when to stop, and what to take: one epoch's weights, or the average of a window's.
+
+A rule sees one run's curve up to now through `Curve`, which hands out label-free columns only, and answers with a `Window`. What
+it answers may depend on nothing that is not there yet. `tips_ray.stability.regrets` says what each rule costs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.objectives import CONSISTENCY
+from tips_ray.stability.statistics import HEADLINE_METRIC
+
+LOSSES = ("loss_adversarial", "loss_reprojection", "loss_ninety_degree", "loss_discriminator", "loss_distillation")
+ADVERSARY = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
+ANATOMY = ("bone_asymmetry", "bone_variation", "bone_proportions", "sign_dissent", "joint_limits")
+SIGNALS = (*ANATOMY, "depth_anisotropy", "view_inconsistency_mm", "frechet_2d", "churn_mm", "seed_disagreement_mm")
+"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far seeds are from each other."""
+DERIVED = {
+    "consistency": (CONSISTENCY, 1.0),
+    "discriminator_accuracy": (("real_accuracy", "fake_accuracy"), 0.5),
+}
+"""Columns that are sums of others, times a factor."""
+LABEL_FREE = (*LOSSES, *ADVERSARY, *SIGNALS, *DERIVED)
+"""All that a rule may see."""
+
+EARLY = 0.1
+"""The share of epochs at the start at which no signal is believed: a lifter that has learnt nothing can look consistent."""
+
+
+class LabelledColumnError(ValueError):
+    """A rule asked for a column that was made with 3D labels."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a rule names: the weights after epoch `last`, or an average of those after the epochs `first` to `last`.
+
+    With a `half_life` the newest weighs most, and those so many epochs older half as much; without one all weigh the same.
+    """
+
+    first: int
+    last: int
+    half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last:
+            raise ValueError(f"A window of the epochs {self.first} to {self.last} is none; epochs count from 1, the first first.")
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one epoch."""
+        return self.first == self.last
+
+    def __str__(self) -> str:
+        if self.single:
+            return str(self.last)
+        decay = "" if self.half_life is None else f", half-life {self.half_life:g}"
+        return f"{self.first}–{self.last}{decay}"
+
+
+class Curve:
+    """One run's curve up to now, as a stop rule sees it: label-free columns alone, one value an epoch."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves; raises ValueError for other epochs."""
+        self.epochs = rows["epoch"].to_numpy(int)
+        if len(rows) == 0 or (self.epochs != np.arange(1, len(rows) + 1)).any():
+            raise ValueError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
+        names = [name for name in LABEL_FREE if name in rows]
+        self._columns = dict(zip(names, rows[names].to_numpy(float).T, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __contains__(self, column: str) -> bool:
+        return column in LABEL_FREE and all(self._known(name) for name in DERIVED.get(column, ((column,), 1.0))[0])
+
+    def _known(self, name: str) -> bool:
+        return name in self._columns and bool(np.isfinite(self._columns[name]).any())
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        """Values of a column by epoch; raises LabelledColumnError for one that is not label-free, KeyError for one it lacks."""
+        if column not in LABEL_FREE:
+            raise LabelledColumnError(
+                f"A stop rule asked for {column!r}, which is not known to be free of 3D labels; it may see"
+                f" {', '.join(LABEL_FREE)}."
+            )
+        names, factor = DERIVED.get(column, ((column,), 1.0))
+        missing = [name for name in names if name not in self._columns]
+        if missing:
+            raise KeyError(f"The curve has no column {missing[0]!r}, which the stop rule needs.")
+        return np.sum([self._columns[name] for name in names], axis=0) * factor
+
+    def check(self, window: Window) -> Window:
+        """The window, if it lies within the curve; raises ValueError if not."""
+        if window.last > len(self):
+            raise ValueError(
+                f"The window {window} is outside the curve, which has {len(self)} epochs; train longer, or stop earlier."
+            )
+        return window
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """A stop rule: what it is called, the columns it needs, and the window that it names of a curve."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns it looks at."""
+        ...
+
+    def __call__(self, curve: Curve) -> Window:
+        """The window that it names, now that the curve is as long as it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest weights, whatever the curve says (the paper's "final weight")."""
+
+    name: str = "last epoch"
+    columns: tuple[str, ...] = ()
+
+    def __call__(self, curve: Curve) -> Window:
+        """The last epoch."""
+        return Window(len(curve), len(curve))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An epoch decided on beforehand; raises ValueError for a curve that does not reach it."""
+
+    epoch: int
+    label: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """With the epoch."""
+        return self.label or f"epoch {self.epoch}"
+
+    def __call__(self, curve: Curve) -> Window:
+        """That epoch."""
+        return curve.check(Window(self.epoch, self.epoch))
+
+
+@dataclass(frozen=True)
+class Average:
+    """The weights averaged over the last `length` epochs (Izmailov et al., UAI 2018), or an exponential moving average.
+
+    The moving average's `half_life` is in epochs. Raises ValueError for a curve that is shorter.
+    """
+
+    length: int
+    half_life: float | None = None
+    label: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """With the length, or the half-life."""
+        return self.label or (
+            f"average of {self.length}" if self.half_life is None else f"moving average, half-life {self.half_life:g}"
+        )
+
+    def __call__(self, curve: Curve) -> Window:
+        """The last epochs."""
+        curve.check(Window(self.length, self.length))
+        return Window(len(curve) - self.length + 1, len(curve), self.half_life)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Stop before a signal has left a band for `patience` epochs: the discriminator has become too strong, or too weak.
+
+    The last epoch inside, once it has been there; the last of all if it never leaves, or never enters. Section 4.3 of the paper
+    names this rule, and doubts it.
+    """
+
+    column: str
+    low: float
+    high: float
+    patience: int
+
+    @property
+    def name(self) -> str:
+        """With the signal and its band."""
+        return f"{said(self.column)} leaves {self.low:g}–{self.high:g}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The signal."""
+        return (self.column,)
+
+    def __call__(self, curve: Curve) -> Window:
+        """The epoch before it left."""
+        values = curve[self.column]
+        inside = (values >= self.low) & (values <= self.high)
+        entered = np.logical_or.accumulate(inside)
+        outside = run_lengths(entered & ~inside)
+        left = np.flatnonzero(outside == self.patience)
+        epoch = len(curve) if len(left) == 0 else int(left[0]) + 1 - self.patience
+        return Window(epoch, epoch)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Stop when the lowest smoothed value has not become lower by more than a share of itself, `tolerance`, for `patience` epochs.
+
+    Early stopping as in Prechelt (1998), on a signal instead of a validation error; the last epoch if that never happens.
+    """
+
+    column: str
+    patience: int
+    tolerance: float = 0.01
+    smooth: int = 1
+
+    @property
+    def name(self) -> str:
+        """With the signal."""
+        return f"{said(self.column)} levels off"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The signal."""
+        return (self.column,)
+
+    def __call__(self, curve: Curve) -> Window:
+        """The epoch at which patience ends."""
+        lowest = np.minimum.accumulate(np.nan_to_num(trailing_mean(curve[self.column], self.smooth), nan=np.inf))
+        stalled = lowest[self.patience :] >= lowest[: -self.patience] * (1 - self.tolerance)
+        at = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
+        epoch = len(curve) if len(at) == 0 else int(at[0]) + 1 + self.patience
+        return Window(epoch, epoch)
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """The epoch at which a signal is lowest, or the mean of several signals' ranks among the run's epochs.
+
+    Signals are smoothed by the mean of the last `smooth` epochs, and the first tenth of the epochs is left out. With `average`
+    above 1, the average of the weights over so many epochs up to that one. The last epoch if no signal has a value.
+    """
+
+    signals: tuple[str, ...]
+    smooth: int = 1
+    average: int = 1
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """With the signals, or what they are called together."""
+        return f"lowest {self.label or ' + '.join(said(column) for column in self.signals)}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The signals."""
+        return self.signals
+
+    def __call__(self, curve: Curve) -> Window:
+        """The epoch, or the window that ends there."""
+        start = int(EARLY * len(curve))
+        values = np.stack([trailing_mean(curve[column], self.smooth)[start:] for column in self.signals])
+        score = values[0] if len(values) == 1 else ranks(values).mean(0)
+        known = np.isfinite(values).any(0)
+        epoch = start + 1 + int(np.where(known, score, np.inf).argmin()) if known.any() else len(curve)
+        return Window(max(1, epoch - self.average + 1), epoch)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The epoch with the lowest error, which needs 3D labels: no rule, but the yardstick (what the paper's Table 1 did)."""
+
+    name: str = "best epoch (oracle)"
+    columns: tuple[str, ...] = (HEADLINE_METRIC,)
+
+
+def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
+    """The rules that reports compare, with windows that are shares of a training of `num_epochs` epochs."""
+
+    def share(percent: int) -> int:
+        return max(1, num_epochs * percent // 100)
+
+    smooth = share(5)
+    plausible = ("bone_asymmetry", "bone_variation", "sign_dissent")
+    likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
+    return (
+        Last(),
+        *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
+        *(Average(share(percent), label=f"average of the last {percent} %") for percent in (10, 25, 50)),
+        Average(min(num_epochs, 5 * smooth), smooth, "moving average, half-life 5 %"),
+        Band("discriminator_accuracy", 0.55, 0.8, patience=3),
+        Band("loss_discriminator", 0.45, 0.65, patience=3),
+        *(Plateau(column, share(10), smooth=smooth) for column in ("consistency", "frechet_2d", "churn_mm")),
+        *(Lowest((column,), smooth) for column in ("consistency", "loss_adversarial", *SIGNALS)),
+        Lowest(plausible, smooth, label="implausibility"),
+        Lowest(likely, smooth, label="unlikeliness"),
+        Lowest(likely, smooth, share(10), "unlikeliness, average of 10 %"),
+    )
+
+
+def said(column: str) -> str:
+    """A column as a word or two."""
+    return column.removeprefix("loss_").removesuffix("_mm").replace("_", " ") + (" loss" if column in LOSSES else "")
+
+
+def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
+    """Mean of the last `length` values, or of as many as there are; of those that are numbers."""
+    known = np.isfinite(values)
+    total, number = np.where(known, values, 0.0).cumsum(), known.cumsum()
+    total[length:], number[length:] = total[length:] - total[:-length], number[length:] - number[:-length]
+    return np.divide(total, number, out=np.full(len(values), np.nan), where=number > 0)
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Rank of each value within its row, from 0; ties by place, NaN last."""
+    return values.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable").astype(float)
+
+
+def run_lengths(flags: np.ndarray) -> np.ndarray:
+    """For each place, how many flags in a row up to it are set."""
+    count = np.arange(1, len(flags) + 1)
+    return count - np.maximum.accumulate(np.where(flags, 0, count))
+
+
+def rule_named(name: str, rules: Sequence[Rule]) -> Rule:
+    """The rule of this name; raises ValueError, naming those there are, for none."""
+    for rule in rules:
+        if rule.name == name:
+            return rule
+    raise ValueError(f"There is no stop rule {name!r}; there are {', '.join(repr(rule.name) for rule in rules)}.")

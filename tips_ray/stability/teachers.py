@@ -1,0 +1,139 @@
+"""Pick the teachers of a distilled arm from the curves of the runs that may teach, and say why in a teacher card.
+
+No label is looked at, unless the rule is the oracle, and then the card says so. What a card says of the regret to expect was
+measured with labels on the campaign's own subjects: it is there to judge the choice by, and had no part in it.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.config import Teacher
+from tips_ray.stability.regrets import judge, median_interval, rules_for, whole_runs
+from tips_ray.stability.statistics import HEADLINE_METRIC, runs_of
+from tips_ray.stability.stopping import Curve, Oracle, Window, rule_named
+
+PICKED_BY = "seed_disagreement_mm"
+"""The signal that is lowest for the run that is picked: the one in the middle of what the seeds agree on."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is taken from one run."""
+
+    run: str
+    seed: int
+    first: int
+    last: int
+    half_life: float | None
+    depth_sign: float
+    """The anatomy's vote at the last epoch."""
+    churn_mm: float | None
+    """How far its predictions moved in the last epoch."""
+    checkpoints: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of weights, by epoch."""
+
+    @property
+    def window(self) -> Window:
+        """The epochs."""
+        return Window(self.first, self.last, self.half_life)
+
+
+@dataclass(frozen=True)
+class TeacherCard:
+    """Who teaches an arm, and why."""
+
+    student: str
+    teacher: Teacher
+    oracle: bool
+    num_epochs: int
+    """Epochs that all runs of the teaching arm had when they were picked."""
+    lessons: tuple[Lesson, ...]
+    expected_regret_mm: dict[str, Any]
+    """Median regret of the rule over the teaching arm's runs, its interval, p95 and n: measured with labels, not used."""
+
+    def of_seed(self, seed: int) -> tuple[Lesson, ...]:
+        """Whom the student of a seed learns from; raises ValueError if nobody was picked for it."""
+        found = self.lessons if self.teacher.runs != "own" else tuple(each for each in self.lessons if each.seed == seed)
+        if not found:
+            raise ValueError(
+                f"No teacher was picked for seed {seed} of {self.student!r}: {self.teacher.arm} has no finished run of that seed."
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "TeacherCard":
+        """What `to_json` gave."""
+        lessons = tuple(Lesson(**lesson) for lesson in content["lessons"])
+        return cls(**{**content, "teacher": Teacher(**content["teacher"]), "lessons": lessons})
+
+
+def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Teacher, seeds: list[int]) -> TeacherCard:
+    """The card of a distilled arm, without checkpoints' hashes.
+
+    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its own student needs it, and for an
+    unknown rule, or one that needs columns that the curves do not have.
+    """
+    runs = whole_runs(curves, teacher.arm)
+    if not runs:
+        raise ValueError(f"{student!r} learns from {teacher.arm!r}, which has no finished run; train that arm first.")
+    lost = runs_of(curves, teacher.arm).query("status == 'diverged'")
+    needed = [seed for seed in seeds if seed not in runs]
+    if teacher.runs == "own" and needed:
+        why = f"diverged in epoch {lost.loc[needed[0], 'epochs']}" if needed[0] in lost.index else "was not trained"
+        raise ValueError(
+            f"{student!r} of seed {needed[0]} learns from {teacher.arm!r} of that seed, which {why}; let all learn from one run"
+            " that did not (--teacher.runs picked), or from their mean (all)."
+        )
+    oracle = teacher.rule == Oracle().name
+    lengths = {seed: named(run, teacher.rule) for seed, run in runs.items()}
+    if teacher.runs == "picked":
+        score = {seed: Curve(run)[PICKED_BY][lengths[seed].last - 1] if len(runs) > 1 else 0.0 for seed, run in runs.items()}
+        lengths = {seed: lengths[seed] for seed in [min(score, key=lambda seed: score[seed])]}
+    elif teacher.runs == "own":
+        lengths = {seed: lengths[seed] for seed in seeds}
+    lessons = tuple(lesson(runs[seed], window) for seed, window in lengths.items())
+    regret = expected(curves, windows, teacher)
+    return TeacherCard(student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret)
+
+
+def named(run: pd.DataFrame, rule: str) -> Window:
+    """The window that a rule, or the oracle, names of a run."""
+    if rule == Oracle().name:
+        best = int(run[HEADLINE_METRIC].to_numpy(float).argmin()) + 1
+        return Window(best, best)
+    curve = Curve(run)
+    return curve.check(rule_named(rule, rules_for(curve))(curve))
+
+
+def lesson(run: pd.DataFrame, window: Window) -> Lesson:
+    """What is taken from a run at a window."""
+    at = run.iloc[window.last - 1]
+    churn = float(at.get("churn_mm", np.nan))
+    return Lesson(
+        str(at["run"]),
+        int(at["seed"]),
+        window.first,
+        window.last,
+        window.half_life,
+        float(at["depth_sign"]),
+        churn if np.isfinite(churn) else None,
+    )
+
+
+def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher) -> dict[str, Any]:
+    """What the teacher's rule has cost on its arm's runs: {median, p95, low, high, n}; n 0 if its windows were not measured."""
+    runs = whole_runs(curves, teacher.arm)
+    rows = [(teacher.arm, seed, teacher.rule, named(run, teacher.rule)) for seed, run in runs.items()]
+    found = pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"])
+    judged = judge(curves, found, windows)
+    regret = judged[judged["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
+    if len(regret) == 0:
+        return {"median": None, "p95": None, "low": None, "high": None, "n": 0}
+    return {**median_interval(regret), "n": len(regret)}
