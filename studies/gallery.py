@@ -13,12 +13,11 @@ from typing import Annotated, Any
 import tyro
 from playwright.sync_api import sync_playwright
 
+from gallery_study import describe_study
 from tips_ray.errors import user_errors
-from tips_ray.report.headline import finding
 from tips_ray.report.publish import as_text, is_search, publish, publish_search
 from tips_ray.report.search_headline import agreement
 from tips_ray.report.search_page import search_finding
-from tips_ray.stability.statistics import HEADLINE_METRIC
 from tips_ray.storage import Storage
 
 CAPTIONS = {
@@ -54,7 +53,9 @@ def keep(
         text = describe_search(out.name, summary, plots)
     else:
         summary = publish(folder)
-        plots, text = ["errors"], describe_study(out.name, summary)
+        plots = ["errors", *["rules"] * bool(summary["stop_rules"])]
+        plots += [f"codependence-{place}" for place, _ in enumerate(summary["codependence"], start=1)]
+        text = describe_study(out.name, summary)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     draw(campaign / "report.html", plots, out, chromium)
     (out / "README.md").write_text("\n".join([*text, *origin(summary, note, credit), ""]))
@@ -74,44 +75,6 @@ def draw(report: Path, plots: list[str], out: Path, chromium: str) -> None:
             plot.locator(".main-svg").first.wait_for()
             plot.screenshot(path=out / f"{name}.png")
         browser.close()
-
-
-def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
-    """The page of a study: finding and tables."""
-    rows = [
-        f"| {arm} | {entry['num_seeds']} | " + " | ".join(cell(entry, kind) for kind in ("best", "last_half", "last")) + " |"
-        for arm, entry in {**summary["arms"], **{"supervised": summary["references"].get("supervised")}}.items()
-        if entry
-    ]
-    pairs = [
-        f"- {pair['a']} − {pair['b']}, {pair['statistic']}: {pair['difference']:+.1f} mm"
-        + (
-            f" (95 % interval {pair['low']:+.1f} to {pair['high']:+.1f}, n = {pair['n']} seeds)"
-            if pair["low"] is not None
-            else ""
-        )
-        for pair in summary["paired"]
-        if pair["metric"] == HEADLINE_METRIC
-    ]
-    return [
-        f"# {name}",
-        "",
-        finding(summary),
-        "",
-        "![Error by epoch](errors.png)",
-        "",
-        f"`{HEADLINE_METRIC}`: mean over seeds (95 % interval); last half ± deviation over its epochs. The best epoch"
-        f" is an oracle. Flat prediction: {summary['references']['flat'][HEADLINE_METRIC]:.1f} mm.",
-        "",
-        "| arm | seeds | best epoch (oracle) | last half | last epoch |",
-        "|---|---|---|---|---|",
-        *rows,
-        "",
-        "Paired differences over shared seeds:",
-        "",
-        *pairs,
-        "",
-    ]
 
 
 def describe_search(name: str, summary: dict[str, Any], plots: list[str]) -> list[str]:
@@ -194,16 +157,6 @@ def span(entry: dict[str, Any], form: str = ".1f") -> str:
         return "–"
     ends = f" ({entry['low']:{form}} to {entry['high']:{form}}, n = {entry['n']})" if entry["low"] is not None else ""
     return f"{entry['mean']:{form}}{ends}"
-
-
-def cell(arm: dict[str, Any], kind: str) -> str:
-    """A mean with its interval, as text."""
-    entry = arm[kind][HEADLINE_METRIC]
-    if entry["mean"] is None:
-        return "–"
-    spread = f" ± {entry['std']:.1f}" if kind == "last_half" and entry["std"] is not None else ""
-    interval = f" ({entry['low']:.1f} to {entry['high']:.1f})" if entry["low"] is not None else ""
-    return f"{entry['mean']:.1f}{spread}{interval}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ INTERRUPTED = 130
 class Options:
     """What every study can be told; a study's own dataclass extends it with fields that have defaults."""
 
-    preset: Literal["quick", "laptop", "paper"]
+    preset: Literal["quick", "laptop", "claims", "paper"]
     """Size of the study: sets the defaults of the other options, as shown here."""
     num_seeds: Annotated[int, tyro.conf.arg(aliases=["--seeds"])]
     """Runs of each arm."""
@@ -55,11 +55,11 @@ class Options:
 Kind = TypeVar("Kind", bound=Options)
 
 
-def parse(kind: type[Kind], arguments: list[str], description: str | None) -> Kind:
+def parse(kind: type[Kind], arguments: list[str], description: str | None, default_preset: str = "quick") -> Kind:
     """Read the options of a study from its command line; those left out have the values of the preset."""
     given = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == "--preset"]
     given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
-    name: Any = given[-1] if given and given[-1] in PRESETS else "quick"
+    name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
     preset = PRESETS[name]()
     default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
     return tyro.cli(kind, default=default, args=arguments, description=description)

@@ -46,6 +46,8 @@ print(*disagreement(config, prepare(synthesise(num_poses=600), config)).values()
         ("evaluation.py", ["--poses", "3000", "--rounds", "1"], "evaluation"),
         ("gemm.py", ["--width", "16", "--batch", "64", "--rounds", "2"], "gemm"),
         ("scaling.py", ["--poses", "1000", "2000", "--seeds", "1", "2"], "scaling"),
+        ("codependence.py", ["--poses", "200", "--paper-poses", "2", "--few", "2", "--rounds", "1"], "codependence"),
+        ("stop_rules.py", ["--arms", "2", "--seeds", "2", "--epochs", "40", "--rounds", "1"], "stop_rules"),
         ("epoch.py", ["--num-epochs", "2"], "epoch"),
     ],
 )

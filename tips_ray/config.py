@@ -252,6 +252,12 @@ def laptop() -> Preset:
     return Preset(small(epoch_views=32768), num_seeds=3, num_epochs=80)
 
 
+def claims() -> Preset:
+    """An hour on two cores: enough seeds, and long enough, to hold the paper's claims against three training budgets."""
+    config = override(small(epoch_views=32768), {"numerics": {"bf16": True}})
+    return Preset(config, num_seeds=5, num_epochs=120)
+
+
 def paper() -> Preset:
     """The paper's settings, for a cluster with GPUs: two seeds share one."""
     return Preset(
@@ -259,7 +265,7 @@ def paper() -> Preset:
     )
 
 
-PRESETS = {"quick": quick, "laptop": laptop, "paper": paper}
+PRESETS = {"quick": quick, "laptop": laptop, "claims": claims, "paper": paper}
 
 
 def arm_config(base: Config, arm: str) -> Config:

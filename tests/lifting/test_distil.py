@@ -27,9 +27,7 @@ from tips_ray.stability.regrets import TRAIN_METRIC
 
 TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_dropout=0.1)
-TINY = override(
-    Config(), {"network": SMALL, "optimiser": {"learning_rate": 3e-3, "batch_size": 64}, "data": {"num_views": 2}}
-)
+TINY = override(Config(), {"network": SMALL, "optimiser": {"learning_rate": 3e-3, "batch_size": 64}, "data": {"num_views": 2}})
 STUDENT = override(TINY, {"objective": "distilled", "partition": "solo"})
 
 
@@ -120,7 +118,9 @@ def test_teachers_use_no_chance_no_batch_and_no_gradients(norm):
 
 @pytest.mark.parametrize(("count", "signs"), [(0, []), (0, [1.0]), (1, []), (2, [1.0]), (1, [1.0, -1.0])])
 def test_teachers_need_a_sign_each(count, signs):
-    with pytest.raises(ValueError, match=rf"{count} teachers and {len(signs)} depth signs; give at least one, and a sign for each"):
+    with pytest.raises(
+        ValueError, match=rf"{count} teachers and {len(signs)} depth signs; give at least one, and a sign for each"
+    ):
         Teachers([make_lifter(seed) for seed in range(count)], signs, "a")
 
 
@@ -157,20 +157,20 @@ def test_a_step_descends_the_mean_squared_distance_from_the_teachers(dataset, pa
 
 
 def test_a_student_comes_close_to_its_teachers(dataset, schooled):
-    rows = epochs(dataset, 12, schooled, override(STUDENT, {"network": {"generator_dropout": 0.0, "width": 32}}))
-    losses = [row["loss_distillation"] for row in rows]
-    assert losses[-1] < 0.2 * losses[0]
-    assert losses[-1] == min(losses)
-
-
-def test_a_student_answers_as_its_teachers_do_on_poses_that_neither_saw(dataset, schooled):
-    config = override(STUDENT, {"network": {"generator_dropout": 0.0, "width": 32}})
-    *_, last = itertools.islice(fit(config, dataset, 0, teachers=schooled), 12)
-    taught, known = lift_views(last.run.lifter, dataset.test), lift_views(schooled, dataset.test)
-    fresh = lift_views(Run(config, dataset, 0, schooled).lifter, dataset.test)
-    assert float((fresh - known)[..., 2].square().mean().sqrt()) > 50
-    assert float((taught - known).square().mean()) < 0.2 * float((fresh - known).square().mean())
-    assert last.row["depth_sign"] == 1.0
+    """Closer than an untrained student, and than a flat answer; on poses that neither saw, too."""
+    network = {"generator_dropout": 0.0, "generator_norm": "layer", "width": 32}
+    config = override(STUDENT, {"network": network, "optimiser": {"decay": 0.95}})
+    found = list(itertools.islice(fit(config, dataset, 0, teachers=schooled), 20))
+    losses = [epoch.row["loss_distillation"] for epoch in found]
+    assert losses[-1] == min(losses) < 0.05 * losses[0]
+    fresh, taught = Run(config, dataset, 0, schooled).lifter, found[-1].run.lifter
+    for views in (dataset.train, dataset.test):
+        known, before, after = (lift_views(lifter, views) for lifter in (schooled, fresh, taught))
+        flat = known[..., 2].square().mean().sqrt()
+        distance = (after - known)[..., 2].square().mean().sqrt()
+        assert distance < 0.35 * (before - known)[..., 2].square().mean().sqrt()
+        assert distance < 0.5 * flat
+    assert found[-1].row["depth_sign"] == 1.0
 
 
 def test_the_same_seed_and_teachers_give_the_same_student(dataset, schooled):
@@ -215,9 +215,9 @@ def test_a_student_does_not_look_at_depths(dataset, schooled):
 def test_a_state_of_other_teachers_is_refused(dataset):
     state = Run(STUDENT, dataset, 0, make_teachers(identity="a")).state()
     assert len(epochs(dataset, 1, make_teachers(identity="a"), state=state)) == 1
-    with pytest.raises(ValueError, match="seed 0, teachers a, but the run is of config .* seed 0, teachers b; continue"):
+    with pytest.raises(ValueError, match=r"seed 0, teachers a, but the run is of config .* seed 0, teachers b; continue"):
         epochs(dataset, 1, make_teachers(identity="b"), state=state)
-    with pytest.raises(ValueError, match="seed 0, but the run is of config .* seed 0, teachers a; continue"):
+    with pytest.raises(ValueError, match=r"seed 0, but the run is of config .* seed 0, teachers a; continue"):
         epochs(dataset, 1, make_teachers(identity="a"), state=Run(TINY, dataset, 0).state())
 
 

@@ -110,6 +110,17 @@ def test_a_bend_is_the_angle_between_the_segments_and_what_the_limb_votes_with(s
         torch.testing.assert_close(bend(factor * rotate(pose, view), limb, sides), (angle, factor * forwards))
 
 
+@given(seed=st.integers(0, 10_000), length=st.floats(0.1, 10.0))
+def test_straight_and_folded_limbs_have_an_angle_whatever_is_rounded(seed, length):
+    pose = torch.randn(50, 16, 3, generator=torch.Generator().manual_seed(seed))
+    for limb, sides, _ in LIMBS:
+        root, hinge, end = (LIFTED.index(joint) for joint in limb)
+        for expected, away in ((math.pi, -length), (0.0, length)):
+            pose[:, end] = pose[:, hinge] + away * (pose[:, root] - pose[:, hinge])
+            angle, _ = bend(pose, limb, sides)
+            torch.testing.assert_close(angle, torch.full((50,), expected), rtol=0, atol=0.02)
+
+
 def test_joints_at_one_point_are_at_a_right_angle_and_bent_neither_way():
     for limb, sides, _ in LIMBS:
         angle, forwards = bend(torch.zeros(3, 16, 3), limb, sides)

@@ -56,6 +56,9 @@ def make_curves(
                 frame["fake_accuracy"] = 0.5 + 0.35 * done
                 frame["generator_gradient_norm"] = 0.4 + rng.normal(0, 0.03, end)
                 frame["discriminator_gradient_norm"] = 0.8 + rng.normal(0, 0.05, end)
+            frame["train_p_mpjpe_signed_mm"] = error + 2
+            frame["bone_asymmetry"] = error / 500
+            frame["churn_mm"] = 8 + rng.normal(0, 1, end)
             (frame["poses_per_second"], frame["train_seconds"], frame["evaluate_seconds"]) = 9000.0, 6.0, 0.5
             columns = {f"p_mpjpe_signed_mm/{action}": error + 4 * place for place, action in enumerate(actions)}
             frame = pd.concat([frame, pd.DataFrame(columns)], axis=1)

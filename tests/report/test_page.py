@@ -39,7 +39,7 @@ def opened(opening, report):
 
 def test_figures_are_drawn_offline_without_errors(opened):
     plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
-    assert len(plots) == 2 + 5 + 4 + 2
+    assert len(plots) == 2 + 5 + 4 + 2 + 3  # with the rules, and two signals
     assert min(plots) > 0
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -136,7 +136,7 @@ def test_lists_divergences_and_scrolls_long_tables(make_curves, make_summary):
     )
     html = render(curves, make_summary(curves))
     assert "solo-seed1: epoch 4" in text_of(html)
-    assert 'class="scroll tall"' in html
+    assert 'class="scroll tall" role="region" aria-label="Error by action"' in html
 
 
 def test_one_seed_gets_no_interval(make_curves, make_summary):
@@ -157,7 +157,7 @@ def test_is_accessible_and_whole(html):
     assert html.startswith('<!doctype html>\n<html lang="en">')
     assert html.count("<table") == html.count("<caption>")
     assert html.count("<h1>") == 1
-    assert 'class="scroll tall"' not in html
+    assert 'class="scroll tall" role="region" aria-label="Error by action"' not in html
     assert "cdn.plot.ly" not in text_of(html)
     found = json.loads(re.search(r'id="content">(.*?)</script>', html, re.DOTALL)[1])
     assert set(found["themes"]) == {"light", "dark"}

@@ -17,7 +17,7 @@ from tips_ray.campaign.measure import is_unmeasured, measure
 from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.campaign.teaching import appoint, check_teachers
-from tips_ray.config import Config, Data
+from tips_ray.config import Config, Data, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
@@ -51,7 +51,7 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
         highlight=False,
     )
     manifest = agree(campaign, data, references)
-    check_teachers(campaign.arms)
+    check_teachers({arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms))
     if not to_train(campaign) and not is_unmeasured(campaign):
         return Ending({}, [])
     with alone(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):

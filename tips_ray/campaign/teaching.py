@@ -95,14 +95,13 @@ def checksum(run: Storage, epoch: int) -> str:
     return hashlib.sha256(run.read(weights_name(epoch))).hexdigest()
 
 
-def check_teachers(arms: dict[str, Config]) -> None:
-    """Raise ValueError for a distilled arm whose teacher is not among the arms, or is no adversarial one."""
-    for student, config in arms.items():
-        if config.objective != "distilled":
-            continue
-        able = [name for name, other in arms.items() if other.objective == "adversarial"]
-        if config.teacher.arm not in able:
+def check_teachers(known: dict[str, Config], asked: list[str]) -> None:
+    """Raise ValueError for a distilled arm whose teacher is not among the arms that a campaign knows, or cannot teach."""
+    able = [arm for arm, config in known.items() if config.objective == "adversarial"]
+    for student in asked:
+        teacher = known[student].teacher.arm
+        if known[student].objective == "distilled" and teacher not in able:
             raise ValueError(
-                f"{student!r} learns from {config.teacher.arm!r}, which is not among the arms that can teach"
-                f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
+                f"{student!r} learns from {teacher!r}, which is not among the arms that can teach ({', '.join(able) or 'none'});"
+                f" add it to --arms, or give another --teacher.arm."
             )

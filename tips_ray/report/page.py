@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from tips_ray.files import replacing
 from tips_ray.report import figures, headline, stop_figures, stop_tables, tables
 from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS
+from tips_ray.stability.stopping import SIGNALS
 
 PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
 
@@ -48,6 +49,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         "losses": tables.loss_table(curves),
         "adversary": tables.term_table(curves, ADVERSARY_TERMS),
         "signs": tables.term_table(curves, SIGN_TERMS),
+        "signals": tables.term_table(curves, SIGNALS),
     }
     colours = figures.arm_colours([*summary["arms"], *summary["references"]])
     drawn = draw_all(curves, summary, panels, colours)

@@ -53,7 +53,9 @@ def steadiness_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for arm, entry in summary["steadiness"]["arms"].items():
         cells = [
-            _share(entry[key]) if key in SHARES else {"text": mm(entry[key]["mean"]), "span": span(entry[key])}
+            _share(entry[key])
+            if key in SHARES
+            else {"text": mm(entry[key]["mean"]), "span": span(entry[key]) if entry[key]["n"] else "too few epochs"}
             for key in STEADINESS
         ]
         rate, variance = entry["divergence_rate"], entry["variance"]

@@ -3,10 +3,12 @@
 import io
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from tokenize import TokenError
 
 import numpy as np
 import pandas as pd
 
+from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.curves import PARALLEL_READS, RUNS
 from tips_ray.storage import Storage
 
@@ -19,9 +21,9 @@ def lifted_name(epoch: int) -> str:
 
 
 def as_lifted(depths: np.ndarray) -> bytes:
-    """Depths (views, 16) in mm as a file's bytes, to a quarter of a millimetre."""
-    sink = io.BytesIO()
-    np.save(sink, depths.astype(np.float16))
+    """Depths (views, 16) in mm as a file's bytes, to a quarter of a millimetre within a metre of the root."""
+    sink, farthest = io.BytesIO(), float(np.finfo(np.float16).max)
+    np.save(sink, depths.clip(-farthest, farthest).astype(np.float16))
     return sink.getvalue()
 
 
@@ -30,10 +32,13 @@ def read_lifted(folder: Storage, run: str) -> dict[int, np.ndarray]:
     names = (folder / RUNS / run).names("lifted")
 
     def read(name: str) -> np.ndarray | None:
+        source = io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))
         try:
-            return np.load(io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))).astype(np.float32)
-        except (ValueError, EOFError):
+            depths = np.load(source).astype(np.float32)
+        except (ValueError, EOFError, SyntaxError, TokenError):  # what NumPy makes of a damaged header
             return None
+        whole = depths.ndim == 2 and depths.shape[1] == len(LIFTED) and not source.read()
+        return depths if whole and np.isfinite(depths).all() else None
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         found = zip(names, pool.map(read, names), strict=True)
@@ -56,6 +61,7 @@ def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndar
     found = np.full(len(curves), np.nan)
     rows = curves.reset_index(drop=True)
     present = rows.reindex(columns=["arm", "epoch", "run", "depth_sign"]).dropna()
+    present = present.drop_duplicates(["arm", "epoch", "run"], keep="last")  # of an epoch that stands twice, the later row holds
     for _, group in present.groupby(["arm", "epoch"], sort=False):
         epoch = group["epoch"].iloc[0]
         depths = [lifted.get(str(run), {}).get(int(epoch)) for run in group["run"]]

@@ -59,33 +59,40 @@ def windows_of(found: pd.DataFrame) -> pd.DataFrame:
 def judge(curves: pd.DataFrame, found: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     """The stops with their errors and regrets in mm (columns STOPS), and the oracle's.
 
-    `windows` is the table of that name (`tips_ray.stability.measured`). Stops whose window has not
-    been measured are left out.
+    `windows` is the table of that name (`tips_ray.stability.measured`). Stops whose window has not been measured are left out.
     """
     keys, values = windows[KEYS[WINDOWS]], windows[[HEADLINE_METRIC, TRAIN_METRIC]].to_numpy(float)
     scored = dict(zip(keys.itertuples(index=False, name=None), values, strict=True))
+    few = curves.reindex(columns=["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, TRAIN_METRIC])  # curves are wide
     judged = []
     for arm, own in found.groupby("arm", sort=False):
-        runs = whole_runs(curves, str(arm))
+        runs = whole_runs(few, str(arm))
         for seed, stopped in own.groupby("seed", sort=False):
-            errors = runs[int(str(seed))].reindex(columns=[HEADLINE_METRIC, TRAIN_METRIC]).to_numpy(float)
-            best, lowest = int(errors[:, 0].argmin()), errors.min(axis=0)
-            named = [(rule, False, window) for rule, window in stopped[["rule", "window"]].itertuples(index=False)]
-            for rule, oracle, window in [*named, (Oracle().name, True, Window(best + 1, best + 1))]:
+            run = runs[int(str(seed))]
+            errors = np.stack([run[name].to_numpy(float) for name in (HEADLINE_METRIC, TRAIN_METRIC)], axis=1)
+            best, lowest = best_epoch(errors[:, 0]), np.fmin.reduce(errors)
+            named = [(rule, False, window) for rule, window in zip(stopped["rule"], stopped["window"], strict=True)]
+            for rule, oracle, window in [*named, (Oracle().name, True, Window(best, best))]:
                 at = errors[window.last - 1] if window.single else scored.get(_key(arm, seed, window))
                 if at is not None:
-                    judged.append((arm, seed, rule, oracle, window, *at, *(at - lowest), best + 1))
+                    judged.append((arm, seed, rule, oracle, window, *at, *(at - lowest), best))
     return pd.DataFrame(judged, columns=STOPS)
 
 
+def best_epoch(errors: np.ndarray) -> int:
+    """The epoch with the lowest error of those that have one, which only an oracle knows."""
+    return int(np.where(np.isnan(errors), np.inf, errors).argmin()) + 1
+
+
 def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
-    """One entry a rule and arm, by arm and then by median regret.
+    """One entry a rule and arm, by arm and then by median regret, those without one (NaN) last.
 
     {arm, rule, oracle, label_free, chosen, error_mm (interval over seeds), regret_mm {median, p95, low, high}, train_regret_mm
     (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs. `chosen` marks
-    the label-free rule of each arm with the lowest median regret on the views that were trained on.
+    the label-free rule of each arm with the lowest median regret on the views that were trained on, among those that have one
+    for each of the arm's runs.
     """
-    entries = []
+    entries, num_runs = [], judged.groupby("arm")["seed"].nunique()
     for (arm, rule), own in judged.groupby(["arm", "rule"], sort=False):
         oracle = bool(own["oracle"].iloc[0])
         entries.append(
@@ -97,17 +104,19 @@ def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
                 "chosen": False,
                 "error_mm": interval(own["error"], seed, resamples=RESAMPLES),
                 "regret_mm": median_interval(own["regret"].to_numpy(), seed),
-                "train_regret_mm": float(own["train_regret"].median()),
+                "train_regret_mm": float(np.median(own["train_regret"])),
                 "n": len(own),
             }
         )
     for arm in judged["arm"].unique():
-        free = [entry for entry in entries if entry["arm"] == arm and entry["label_free"]]
+        free = [entry for entry in entries if entry["arm"] == arm and entry["label_free"] and entry["n"] == num_runs[arm]]
         free = [entry for entry in free if np.isfinite(entry["train_regret_mm"])]
         if free:
             min(free, key=lambda entry: entry["train_regret_mm"])["chosen"] = True
     order = {arm: place for place, arm in enumerate(judged["arm"].unique())}
-    return sorted(entries, key=lambda entry: (order[entry["arm"]], entry["regret_mm"]["median"]))
+    medians = [entry["regret_mm"]["median"] for entry in entries]
+    places = sorted(range(len(entries)), key=lambda at: (order[entries[at]["arm"]], np.isnan(medians[at]), medians[at]))
+    return [entries[place] for place in places]
 
 
 def median_interval(values: np.ndarray, seed: int = 0) -> dict[str, float | None]:
@@ -126,26 +135,36 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str]) -> list[dict[
     the means over the last half, over the runs of all arms: {rank_correlation, low, high, n}. The last half, since everything
     falls while a lifter learns.
     """
-    runs = [(arm, Curve(run), run[HEADLINE_METRIC].to_numpy(float)) for arm in arms for run in whole_runs(curves, arm).values()]
-    late = {arm: len(curve) // 2 for arm, curve, _ in runs}
+    seen = []
+    for arm in arms:
+        for run in whole_runs(curves, arm).values():
+            late = slice(len(run) // 2, None)
+            curve, error = Curve(run), run[HEADLINE_METRIC].to_numpy(float)[late]
+            values = {signal: curve[signal][late] for signal in LABEL_FREE if signal in curve}
+            within = spearman(np.array([*values.values()]).reshape(-1, len(error)), error)
+            seen += [(arm, name, each, values[name].mean(), error.mean()) for name, each in zip(values, within, strict=True)]
+    table = pd.DataFrame(seen, columns=["arm", "signal", "within", "mean", "error"])
     found = []
     for signal in LABEL_FREE:
-        seen = [(arm, curve[signal][late[arm] :], errors[late[arm] :]) for arm, curve, errors in runs if signal in curve]
-        if not seen:
-            continue
-        within = {arm: interval([spearman(x, y) for own, x, y in seen if own == arm], resamples=RESAMPLES) for arm in arms}
-        means = pd.DataFrame([(values.mean(), errors.mean()) for _, values, errors in seen], columns=["signal", "error"])
-        found.append({"signal": signal, "within": within, "between": rank_correlation(means["signal"], means["error"])})
+        own = table[table["signal"] == signal]
+        if len(own):
+            within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
+            found.append({"signal": signal, "within": within, "between": rank_correlation(own["mean"], own["error"])})
     return found
 
 
-def spearman(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's rank correlation; NaN where a value is missing, where there is one value alone, and of fewer than MIN_RANKED."""
+def spearman(values: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of each row of `values` with `other`.
+
+    NaN for a row with a value that is missing, with one value alone, or of fewer than MIN_RANKED.
+    """
     from scipy.stats import rankdata
 
-    if len(one) < MIN_RANKED or not np.isfinite([one, other]).all() or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    values, other = (np.where(np.isfinite(each), each, np.nan) for each in (values, other))
+    varied = (np.ptp(values, axis=-1) > 0) & (np.ptp(other) > 0) & (len(other) >= MIN_RANKED)  # which NaN is not
+    one, two = (rankdata(each, axis=-1) - (len(other) + 1) / 2 for each in (values, other))
+    scale = np.sqrt((one**2).sum(-1) * (two**2).sum())
+    return np.divide((one * two).sum(-1), scale, out=np.full(len(values), np.nan), where=varied)
 
 
 def _key(arm: Any, seed: Any, window: Window) -> tuple[Any, ...]:

@@ -70,8 +70,7 @@ class Curve:
         self.epochs = rows["epoch"].to_numpy(int)
         if len(rows) == 0 or (self.epochs != np.arange(1, len(rows) + 1)).any():
             raise ValueError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
-        names = [name for name in LABEL_FREE if name in rows]
-        self._columns = dict(zip(names, rows[names].to_numpy(float).T, strict=True))
+        self._columns = {name: rows[name].to_numpy(float) for name in LABEL_FREE if name in rows}
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -214,7 +213,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Stop when the lowest smoothed value has not become lower by more than a share of itself, `tolerance`, for `patience` epochs.
+    """Stop when the lowest smoothed value has not fallen by more than a share of itself, `tolerance`, for `patience` epochs.
 
     Early stopping as in Prechelt (1998), on a signal instead of a validation error; the last epoch if that never happens.
     """
@@ -269,7 +268,7 @@ class Lowest:
     def __call__(self, curve: Curve) -> Window:
         """The epoch, or the window that ends there."""
         start = int(EARLY * len(curve))
-        values = np.stack([trailing_mean(curve[column], self.smooth)[start:] for column in self.signals])
+        values = trailing_mean(np.stack([curve[column] for column in self.signals]), self.smooth)[:, start:]
         score = values[0] if len(values) == 1 else ranks(values).mean(0)
         known = np.isfinite(values).any(0)
         epoch = start + 1 + int(np.where(known, score, np.inf).argmin()) if known.any() else len(curve)
@@ -314,16 +313,19 @@ def said(column: str) -> str:
 
 
 def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values, or of as many as there are; of those that are numbers."""
+    """Mean of the last `length` values of a row, or of as many as there are; of those that are numbers."""
     known = np.isfinite(values)
-    total, number = np.where(known, values, 0.0).cumsum(), known.cumsum()
-    total[length:], number[length:] = total[length:] - total[:-length], number[length:] - number[:-length]
-    return np.divide(total, number, out=np.full(len(values), np.nan), where=number > 0)
+    total, number = np.where(known, values, 0.0).cumsum(-1), known.cumsum(-1)
+    for sums in (total, number):
+        sums[..., length:] = sums[..., length:] - sums[..., :-length]
+    return np.divide(total, number, out=np.full(values.shape, np.nan), where=number > 0)
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Rank of each value within its row, from 0; ties by place, NaN last."""
-    return values.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable").astype(float)
+    found = np.empty(values.shape)
+    np.put_along_axis(found, values.argsort(axis=1, kind="stable"), np.arange(values.shape[1], dtype=float)[None], axis=1)
+    return found
 
 
 def run_lengths(flags: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.config import Teacher
-from tips_ray.stability.regrets import judge, median_interval, rules_for, whole_runs
+from tips_ray.stability.regrets import best_epoch, judge, median_interval, rules_for, whole_runs
 from tips_ray.stability.statistics import HEADLINE_METRIC, runs_of
-from tips_ray.stability.stopping import Curve, Oracle, Window, rule_named
+from tips_ray.stability.stopping import Curve, Oracle, Window, rule_named, standard_rules
 
 PICKED_BY = "seed_disagreement_mm"
 """The signal that is lowest for the run that is picked: the one in the middle of what the seeds agree on."""
@@ -78,7 +78,7 @@ def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Tea
     """The card of a distilled arm, without checkpoints' hashes.
 
     Raises ValueError for a teaching arm without finished runs, for a run that diverged where its own student needs it, and for an
-    unknown rule, or one that needs columns that the curves do not have.
+    unknown rule, or one that needs columns that the curves do not have, as does a pick of the run that agrees most.
     """
     runs = whole_runs(curves, teacher.arm)
     if not runs:
@@ -94,8 +94,8 @@ def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Tea
     oracle = teacher.rule == Oracle().name
     lengths = {seed: named(run, teacher.rule) for seed, run in runs.items()}
     if teacher.runs == "picked":
-        score = {seed: Curve(run)[PICKED_BY][lengths[seed].last - 1] if len(runs) > 1 else 0.0 for seed, run in runs.items()}
-        lengths = {seed: lengths[seed] for seed in [min(score, key=lambda seed: score[seed])]}
+        picked = most_agreeing(runs, lengths)
+        lengths = {picked: lengths[picked]}
     elif teacher.runs == "own":
         lengths = {seed: lengths[seed] for seed in seeds}
     lessons = tuple(lesson(runs[seed], window) for seed, window in lengths.items())
@@ -103,13 +103,34 @@ def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Tea
     return TeacherCard(student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret)
 
 
+def most_agreeing(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> int:
+    """The seed whose run is nearest to the others at its stop; raises ValueError if that is known of none."""
+    apart = {seed: float(run.iloc[windows[seed].last - 1].get(PICKED_BY, np.nan)) for seed, run in runs.items()}
+    known = {seed: distance for seed, distance in apart.items() if np.isfinite(distance)}
+    if not known and len(runs) > 1:
+        raise ValueError(
+            f"Which of the runs {', '.join(repr(str(run['run'].iloc[0])) for run in runs.values())} agrees most with the others"
+            f" is not known: they have no {PICKED_BY!r} where they stop; let each student learn from the run of its own seed"
+            " (--teacher.runs own), or from the mean of all (all)."
+        )
+    return min(known or runs, key=lambda seed: known.get(seed, 0.0))
+
+
 def named(run: pd.DataFrame, rule: str) -> Window:
-    """The window that a rule, or the oracle, names of a run."""
+    """The window that a rule, or the oracle, names of a run; raises ValueError for a rule that is unknown, or lacks columns."""
     if rule == Oracle().name:
-        best = int(run[HEADLINE_METRIC].to_numpy(float).argmin()) + 1
+        best = best_epoch(run[HEADLINE_METRIC].to_numpy(float))
         return Window(best, best)
     curve = Curve(run)
-    return curve.check(rule_named(rule, rules_for(curve))(curve))
+    chosen = rule_named(rule, standard_rules(len(curve)))
+    lacking = [column for column in chosen.columns if column not in curve]
+    if lacking:
+        able = ", ".join(repr(other.name) for other in rules_for(curve))
+        raise ValueError(
+            f"The stop rule {rule!r} needs {lacking[0]!r}, which {str(run['run'].iloc[0])!r} does not have; choose another"
+            f" (--teacher.rule): {able}."
+        )
+    return curve.check(chosen(curve))
 
 
 def lesson(run: pd.DataFrame, window: Window) -> Lesson:
