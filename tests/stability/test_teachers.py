@@ -1,0 +1,169 @@
+"""Teachers picked from made-up curves, what their cards say, agreement between runs, budgets, and students' differences."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tips_ray.config import Teacher
+from tips_ray.stability.agreement import COLUMN, as_lifted, disagreement, lifted_name, read_lifted
+from tips_ray.stability.budgets import compare_budgets
+from tips_ray.stability.curves import RUNS
+from tips_ray.stability.distillation import compare_students
+from tips_ray.stability.measured import TAUGHT, WINDOWS, no_rows
+from tips_ray.stability.statistics import errors_of, run_statistics
+from tips_ray.stability.stopping import Window
+from tips_ray.stability.teachers import PICKED_BY, TeacherCard, pick
+from tips_ray.storage import Storage
+
+ERROR = "p_mpjpe_signed_mm"
+
+
+def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = (), seed: int = 0) -> pd.DataFrame:
+    """Random curves by arm, of so many epochs for each seed; those `lost` diverge in their last epoch."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for arm, lengths in arms.items():
+        for number, length in enumerate(lengths):
+            frame = pd.DataFrame({"arm": arm, "run": f"{arm}-seed{number}", "seed": number, "epoch": np.arange(1, length + 1)})
+            frame["status"], frame["depth_sign"] = "ok", 1.0
+            for column in (ERROR, f"train_{ERROR}", "churn_mm", "frechet_2d", COLUMN, PICKED_BY):
+                frame[column] = rng.lognormal(4, 0.1, length)
+            if (arm, number) in lost:
+                frame.loc[length - 1, ["status", ERROR]] = "diverged", np.nan
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def picked(curves: pd.DataFrame, seeds: list[int], **teacher) -> TeacherCard:
+    return pick(curves, no_rows(WINDOWS), "tips", Teacher(**{"rule": "last epoch", **teacher}), seeds)
+
+
+def test_each_seed_learns_from_its_own_run_one_run_or_all():
+    curves = curves_of({"parts": [20, 20, 20]})
+    own = picked(curves, [0, 2])
+    assert [(lesson.run, lesson.window) for lesson in own.lessons] == [(f"parts-seed{s}", Window(20, 20)) for s in (0, 2)]
+    assert [lesson.seed for lesson in own.of_seed(2)] == [2]
+    with pytest.raises(ValueError, match="No teacher was picked for seed 1 of 'tips'"):
+        own.of_seed(1)
+    last = curves[curves["epoch"] == 20].set_index("seed")
+    one = picked(curves, [0, 1, 2], runs="picked")
+    assert [lesson.seed for lesson in one.of_seed(7)] == [last[PICKED_BY].idxmin()]
+    assert [lesson.seed for lesson in picked(curves, [0], runs="all").of_seed(0)] == [0, 1, 2]
+    assert own.lessons[1].churn_mm == last.loc[2, "churn_mm"]
+
+
+def test_a_rule_names_the_window_and_the_card_says_what_it_costs():
+    curves = curves_of({"parts": [40, 40]})
+    card = picked(curves, [0, 1], rule="average of the last 10 %")
+    assert {lesson.window for lesson in card.lessons} == {Window(37, 40)}
+    assert card.expected_regret_mm["n"] == 0  # no average was measured
+    lowest = curves.groupby("seed")[ERROR].min()
+    last = curves[curves["epoch"] == 40].set_index("seed")[ERROR]
+    assert picked(curves, [0, 1]).expected_regret_mm["median"] == pytest.approx((last - lowest).median())
+
+
+def test_an_oracle_is_called_one_and_picks_the_lowest_error():
+    curves = curves_of({"parts": [15, 15]})
+    card = picked(curves, [0, 1], rule="best epoch (oracle)")
+    assert card.oracle
+    assert not picked(curves, [0, 1]).oracle
+    for lesson in card.lessons:
+        own = curves[curves["seed"] == lesson.seed].set_index("epoch")[ERROR]
+        assert lesson.window == Window(own.idxmin(), own.idxmin())
+    assert card.expected_regret_mm == {"median": 0.0, "p95": 0.0, "low": 0.0, "high": 0.0, "n": 2}
+
+
+def test_labels_have_no_say_in_a_pick():
+    curves = curves_of({"parts": [30, 30, 30]})
+    scrambled = curves.assign(**{ERROR: curves[ERROR].to_numpy()[::-1], f"train_{ERROR}": 1.0})
+    for rule in ("lowest frechet 2d", "last epoch", "frechet 2d levels off"):
+        one, other = (picked(table, [0, 1, 2], rule=rule, runs="picked") for table in (curves, scrambled))
+        assert one.lessons == other.lessons
+
+
+@pytest.mark.parametrize(
+    ("arms", "lost", "teacher", "said"),
+    [
+        ({"solo": [9]}, (), {}, "'tips' learns from 'parts', which has no finished run"),
+        ({"parts": [9, 4]}, (("parts", 1),), {}, "'parts' of that seed, which diverged in epoch 4; .*picked"),
+        ({"parts": [9]}, (), {}, "'parts' of that seed, which was not trained"),
+        ({"parts": [9, 9]}, (), {"rule": "by eye"}, "There is no stop rule 'by eye'; there are 'last epoch'"),
+        ({"parts": [9, 9]}, (), {"rule": "lowest bone asymmetry"}, "needs 'bone_asymmetry', which 'parts-seed0' does not have"),
+    ],
+)
+def test_what_cannot_teach_is_said(arms, lost, teacher, said):
+    with pytest.raises(ValueError, match=said):
+        picked(curves_of(arms, lost), [0, 1], **teacher)
+
+
+def test_a_run_that_diverged_does_not_keep_the_others_from_teaching():
+    curves = curves_of({"parts": [9, 4, 9]}, lost=(("parts", 1),))
+    assert [lesson.seed for lesson in picked(curves, [0, 1, 2], runs="all").lessons] == [0, 2]
+    assert picked(curves, [0, 1, 2], runs="picked").lessons[0].seed in (0, 2)
+
+
+def test_a_card_survives_its_file():
+    card = picked(curves_of({"parts": [9, 9]}), [0, 1])
+    card = replace(card, lessons=tuple(replace(lesson, checkpoints={"9": "ab"}) for lesson in card.lessons))
+    assert TeacherCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
+
+
+def test_disagreement_is_the_distance_from_the_other_runs_of_the_arm():
+    rng = np.random.default_rng(0)
+    curves = curves_of({"parts": [3, 3, 3], "solo": [3]})
+    curves["depth_sign"] = rng.choice([-1.0, 1.0], len(curves))
+    lifted = {run: {epoch: rng.normal(size=(5, 16)) for epoch in (1, 2, 3)} for run in curves["run"].unique()}
+    del lifted["parts-seed2"][3]
+    found = pd.Series(disagreement(curves, lifted))
+    for place, row in curves.iterrows():
+        same = curves[(curves["arm"] == row["arm"]) & (curves["epoch"] == row["epoch"]) & (curves["seed"] != row["seed"])]
+        if row["arm"] == "solo" or row["epoch"] == 3:
+            assert np.isnan(found[place])
+            continue
+        others = np.mean([lifted[other["run"]][row["epoch"]] * other["depth_sign"] for _, other in same.iterrows()], axis=0)
+        truth = np.abs(lifted[row["run"]][row["epoch"]] * row["depth_sign"] - others).mean()
+        assert found[place] == pytest.approx(truth)
+
+
+def test_what_runs_lift_comes_back_and_damage_is_left_out(tmp_path):
+    folder = Storage(str(tmp_path))
+    depths = np.random.default_rng(0).uniform(-900, 900, (7, 16))
+    for epoch in (1, 2, 3):
+        (folder / RUNS / "a-seed0").write(lifted_name(epoch), as_lifted(depths + epoch))
+    name = f"{RUNS}/a-seed0/{lifted_name(2)}"
+    folder.write(name, folder.read(name)[:-40])
+    found = read_lifted(folder, "a-seed0")
+    assert set(found) == {1, 3}
+    assert np.abs(found[3] - depths - 3).max() <= 0.25
+    assert read_lifted(folder, "no-such-run") == {}
+
+
+def test_budgets_are_the_curves_cut_a_factor_of_three_apart():
+    curves = curves_of({"solo": [36, 36, 36], "parts": [40, 36, 40]})
+    found = compare_budgets(curves, ["solo", "parts"])
+    assert found is not None
+    assert found["budgets"] == [4, 12, 36]
+    for entry in found["paired"]:
+        a, b = (run_statistics(errors_of(curves, entry[name]).loc[: entry["epochs"]])[entry["statistic"]] for name in "ab")
+        assert entry["difference"] == pytest.approx((a - b).mean())
+        assert entry["low"] <= entry["difference"] <= entry["high"]
+        assert entry["n"] == 3
+    assert compare_budgets(curves_of({"solo": [35]}), ["solo"]) is None
+
+
+def test_students_are_held_against_their_teachers_each_other_and_the_control():
+    curves = curves_of({"tips": [6, 6, 6], "tips_solo": [6, 6, 6], "solo": [6, 6]})
+    configs = {arm: {"objective": "distilled", "teacher": {"arm": of}} for arm, of in (("tips", "parts"), ("tips_solo", "solo"))}
+    configs["solo"] = {"objective": "adversarial", "teacher": {"arm": "parts"}}
+    taught = pd.DataFrame([{"arm": arm, "seed": s, ERROR: 50.0 + s} for arm in ("tips", "tips_solo") for s in range(3)])
+    found = {(entry["kind"], entry["a"]): entry for entry in compare_students(curves, taught, configs)}
+    last = curves[curves["epoch"] == 6].pivot(index="seed", columns="arm", values=ERROR)
+    gain = {arm: (last[arm] - np.array([50.0, 51.0, 52.0])).mean() for arm in ("tips", "tips_solo")}
+    assert found["teacher", "tips"]["difference"] == pytest.approx(gain["tips"])
+    assert found["gain", "tips"]["difference"] == pytest.approx(gain["tips"] - gain["tips_solo"])
+    assert found["student", "tips"]["difference"] == pytest.approx((last["tips"] - last["tips_solo"]).mean())
+    assert len(found) == 4
+    assert compare_students(curves, no_rows(TAUGHT), {"solo": configs["solo"]}) == []
