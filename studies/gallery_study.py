@@ -7,6 +7,9 @@ from tips_ray.report.headline import finding, mm
 from tips_ray.report.page import COMPARISONS
 from tips_ray.stability.statistics import HEADLINE_METRIC
 
+MANY_ARMS = 4
+"""With so many, the page lists paired differences of the last half alone; `summary.json` has all."""
+
 
 def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
     """The page of a study: finding and tables."""
@@ -23,7 +26,7 @@ def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
             else ""
         )
         for pair in summary["paired"]
-        if pair["metric"] == HEADLINE_METRIC
+        if pair["metric"] == HEADLINE_METRIC and (len(summary["arms"]) < MANY_ARMS or pair["statistic"] == "last_half")
     ]
     return [
         f"# {name}",

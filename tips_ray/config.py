@@ -163,7 +163,7 @@ class Teacher:
     rule: str = "average of the last 10 %"
     """The stop rule that names the epoch, or the window of which the weights are averaged, of each of its runs."""
     runs: Literal["own", "picked", "all"] = "own"
-    """`own`: each student learns from the run of its own seed; `picked`: all from the one run whose bones change least within clips;
+    """`own`: each student learns from the run of its own seed; `picked`: all from the run whose bones change least in clips;
     `all`: from the mean of all runs, each with the depth sign that anatomy voted for."""
 
     def __post_init__(self) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tips_ray.config import Teacher
 from tips_ray.stability.agreement import COLUMN, as_lifted, disagreement, lifted_name, read_lifted
@@ -13,9 +15,10 @@ from tips_ray.stability.budgets import compare_budgets
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.distillation import compare_students
 from tips_ray.stability.measured import TAUGHT, WINDOWS, no_rows
+from tips_ray.stability.regrets import judge, rank_rules, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
-from tips_ray.stability.stopping import Window
-from tips_ray.stability.teachers import PICKED_BY, TeacherCard, pick
+from tips_ray.stability.stopping import Oracle, Window
+from tips_ray.stability.teachers import PICKED_BY, Lesson, TeacherCard, pick
 from tips_ray.storage import Storage
 
 ERROR = "p_mpjpe_signed_mm"
@@ -55,6 +58,41 @@ def test_each_seed_learns_from_its_own_run_one_run_or_all():
     assert own.lessons[1].churn_mm == last.loc[2, "churn_mm"]
 
 
+def test_a_lesson_is_what_the_curve_says_at_its_last_epoch():
+    curves = curves_of({"parts": [20, 20]})
+    curves["depth_sign"] = np.where(curves["epoch"] == 10, -1.0, 1.0)
+    curves["churn_mm"] = curves["epoch"] / 2.0
+    rule = "moving average, half-life 5 %"
+    assert picked(curves, [1], rule="epoch at 50 %").lessons == (Lesson("parts-seed1", 1, 10, 10, None, -1.0, 5.0),)
+    assert picked(curves, [1], rule=rule).lessons == (Lesson("parts-seed1", 1, 16, 20, 1.0, 1.0, 10.0),)
+    for table in (curves.assign(churn_mm=np.nan), curves.drop(columns="churn_mm")):  # of an earlier version
+        assert picked(table, [1], rule=rule).lessons[0].churn_mm is None
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(st.lists(st.integers(0, 99) | st.none(), min_size=1, max_size=6).filter(lambda found: found != [None]))
+def test_the_picked_run_has_the_lowest_signal_where_it_stops(found: list[int | None]):
+    """Elsewhere in the curves the order of the runs is another; a run of which the signal is not known is not picked."""
+    curves = curves_of({"parts": [20] * len(found)})
+    at_stop = curves["seed"].map(dict(enumerate(found))).astype(float)
+    curves[PICKED_BY] = np.where(curves["epoch"] == 10, at_stop, -at_stop.fillna(1000.0))
+    known = [value for value in found if value is not None]
+    if not known:
+        with pytest.raises(ValueError, match=rf"have no '{PICKED_BY}' where they stop.*--teacher\.runs own"):
+            picked(curves, [0], rule="epoch at 50 %", runs="picked")
+        return
+    card = picked(curves, [0], rule="epoch at 50 %", runs="picked")
+    assert [lesson.seed for lesson in card.lessons] == [found.index(min(known))]
+    assert card.of_seed(0) == card.of_seed(12345) == card.lessons
+
+
+def test_runs_are_cut_to_the_epochs_that_all_have_and_a_lost_run_cuts_nothing():
+    curves = curves_of({"parts": [20, 12, 4], "solo": [3]}, lost=(("parts", 2),))
+    card = picked(curves, [0], runs="all")
+    assert card.num_epochs == 12
+    assert {lesson.window for lesson in card.lessons} == {Window(12, 12)}
+
+
 def test_a_rule_names_the_window_and_the_card_says_what_it_costs():
     curves = curves_of({"parts": [40, 40]})
     card = picked(curves, [0, 1], rule="average of the last 10 %")
@@ -63,6 +101,19 @@ def test_a_rule_names_the_window_and_the_card_says_what_it_costs():
     lowest = curves.groupby("seed")[ERROR].min()
     last = curves[curves["epoch"] == 40].set_index("seed")[ERROR]
     assert picked(curves, [0, 1]).expected_regret_mm["median"] == pytest.approx((last - lowest).median())
+
+
+def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
+    curves = curves_of({"parts": [40, 40, 40], "solo": [40, 40]})
+    windows = pd.DataFrame(
+        [{"arm": "parts", "seed": seed, "first": 37, "last": 40, "half_life": 0.0, ERROR: 30.0 + seed} for seed in (0, 2)]
+    ).reindex(columns=no_rows(WINDOWS).columns)
+    ranked = rank_rules(judge(curves, stops(curves, ["parts"]), windows))
+    for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
+        (entry,) = [entry for entry in ranked if entry["rule"] == rule]
+        card = pick(curves, windows, "tips", Teacher(rule=rule), [1])
+        assert card.expected_regret_mm == {**entry["regret_mm"], "n": n}
+        assert (card.expected_regret_mm["median"] < 0) == rule.startswith("average")  # better than every single epoch
 
 
 def test_an_oracle_is_called_one_and_picks_the_lowest_error():
@@ -99,6 +150,13 @@ def test_what_cannot_teach_is_said(arms, lost, teacher, said):
         picked(curves_of(arms, lost), [0, 1], **teacher)
 
 
+@pytest.mark.parametrize("runs", ["own", "picked", "all"])
+def test_an_arm_of_which_all_runs_diverged_cannot_teach(runs):
+    curves = curves_of({"parts": [5, 6], "solo": [9, 9]}, lost=(("parts", 0), ("parts", 1)))
+    with pytest.raises(ValueError, match="'tips' learns from 'parts', which has no finished run; train that arm first"):
+        picked(curves, [0, 1], runs=runs)
+
+
 def test_a_run_that_diverged_does_not_keep_the_others_from_teaching():
     curves = curves_of({"parts": [9, 4, 9]}, lost=(("parts", 1),))
     assert [lesson.seed for lesson in picked(curves, [0, 1, 2], runs="all").lessons] == [0, 2]
@@ -106,9 +164,10 @@ def test_a_run_that_diverged_does_not_keep_the_others_from_teaching():
 
 
 def test_a_card_survives_its_file():
-    card = picked(curves_of({"parts": [9, 9]}), [0, 1])
-    card = replace(card, lessons=tuple(replace(lesson, checkpoints={"9": "ab"}) for lesson in card.lessons))
-    assert TeacherCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
+    for rule in ("last epoch", "moving average, half-life 5 %", Oracle().name):
+        card = picked(curves_of({"parts": [9, 9]}), [0, 1], rule=rule)
+        card = replace(card, lessons=tuple(replace(lesson, checkpoints={"9": "ab"}) for lesson in card.lessons))
+        assert TeacherCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
 
 
 def test_disagreement_is_the_distance_from_the_other_runs_of_the_arm():

@@ -113,6 +113,14 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
                 f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
             )
+    for arm, card in summary["teachers"].items():
+        if card["oracle"]:
+            found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
+        if card["teacher"]["runs"] != "own":
+            found.append(
+                f"All students of {arm} share one teacher: its intervals hold the chance of the students alone, not that of other"
+                " teachers, and are too narrow."
+            )
     flat = summary["references"].get("flat", {}).get(HEADLINE_METRIC)
     for arm, entry in arms.items():
         own = entry["last_half"][HEADLINE_METRIC]

@@ -143,6 +143,7 @@ def card_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "all": f"mean of {len(lessons)} {teacher['arm']}",
                 }[teacher["runs"]],
                 "rule": teacher["rule"],
+                "reason": card.get("reason", ""),
                 "oracle": card["oracle"],
                 "epochs": ", ".join(epochs[:3]) + (" …" if len(epochs) > 3 else ""),
                 "regret": {"text": mm(regret["median"]), "span": f"{ends(regret)}, n = {regret['n']}"},

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.stability.budgets import compare_budgets
-from tips_ray.stability.distillation import compare_students
+from tips_ray.stability.distillation import compare_students, is_student
 from tips_ray.stability.measured import NOTHING, Measured, codependence_of
 from tips_ray.stability.regrets import judge, rank_rules, signal_correlations, stops
 from tips_ray.stability.statistics import (
@@ -79,7 +79,7 @@ def summarise_stopping(
         "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows)),
         "signals": signal_correlations(curves, present),
         "steadiness": summarise_steadiness(curves, present),
-        "budgets": compare_budgets(curves, present),
+        "budgets": compare_budgets(curves, [arm for arm in present if arm not in configs or not is_student(configs[arm])]),
         "distillation": compare_students(curves, measured.taught, configs),
         "teachers": measured.cards,
         "codependence": codependence_of(measured.codependence),

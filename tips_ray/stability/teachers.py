@@ -49,12 +49,13 @@ class TeacherCard:
     student: str
     teacher: Teacher
     oracle: bool
-    reason: str
     num_epochs: int
     """Epochs that all runs of the teaching arm had when they were picked."""
     lessons: tuple[Lesson, ...]
     expected_regret_mm: dict[str, Any]
     """Median regret of the rule over the teaching arm's runs, its interval, p95 and n: measured with labels, not used."""
+    reason: str = ""
+    """Why these teachers, in a sentence."""
 
     def of_seed(self, seed: int) -> tuple[Lesson, ...]:
         """Whom the student of a seed learns from; raises ValueError if nobody was picked for it."""
@@ -103,7 +104,7 @@ def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Tea
     lessons = tuple(lesson(runs[seed], window) for seed, window in lengths.items())
     regret = expected(curves, windows, teacher)
     return TeacherCard(
-        student, teacher, oracle, reason(teacher, oracle, len(runs)), len(next(iter(runs.values()))), lessons, regret
+        student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret, reason(teacher, oracle, len(runs))
     )
 
 
@@ -111,13 +112,13 @@ def most_plausible(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) ->
     """The seed whose run has the lowest PICKED_BY at its stop; raises ValueError if that is known of none."""
     found = {seed: float(run.iloc[windows[seed].last - 1].get(PICKED_BY, np.nan)) for seed, run in runs.items()}
     known = {seed: value for seed, value in found.items() if np.isfinite(value)}
-    if not known:
+    if not known and len(runs) > 1:
+        names = ", ".join(repr(str(run["run"].iloc[0])) for run in runs.values())
         raise ValueError(
-            f"Which of the runs {', '.join(repr(str(run['run'].iloc[0])) for run in runs.values())} to pick is not known: they have"
-            f" no {PICKED_BY!r} where they stop; let each student learn from the run of its own seed (--teacher.runs own), or from"
-            " the mean of all (all)."
+            f"The runs {names} have no {PICKED_BY!r} where they stop, by which one would be picked; let each student learn from"
+            " the run of its own seed (--teacher.runs own), or from the mean of all (all)."
         )
-    return min(known, key=lambda seed: known[seed])
+    return min(known or runs, key=lambda seed: known.get(seed, 0.0))
 
 
 def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:

@@ -1,0 +1,201 @@
+"""How far runs are from each other, against loops over joints; and the files that say what each run lifted."""
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tips_ray.poses.skeleton import LIFTED
+from tips_ray.stability.agreement import COLUMN, as_lifted, disagreement, lifted_name, read_lifted, with_agreement
+from tips_ray.stability.curves import RUNS
+from tips_ray.stability.stopping import LABEL_FREE
+from tips_ray.storage import Storage
+
+laws = settings(deadline=None, derandomize=True, max_examples=30)
+NUM_VIEWS = 3
+Lifted = dict[str, dict[int, np.ndarray]]
+
+
+def rows_of(runs: Mapping[tuple[str, int], int], rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of runs of so many epochs, each with a random depth sign."""
+    return pd.DataFrame(
+        [
+            {"arm": arm, "run": f"{arm}-seed{seed}", "seed": seed, "epoch": epoch, "depth_sign": rng.choice([-1.0, 1.0])}
+            for (arm, seed), num_epochs in runs.items()
+            for epoch in range(1, num_epochs + 1)
+        ],
+        columns=["arm", "run", "seed", "epoch", "depth_sign"],
+    )
+
+
+def lifted_of(rows: pd.DataFrame, rng: np.random.Generator) -> Lifted:
+    found: Lifted = {}
+    for run, epoch in rows[["run", "epoch"]].itertuples(index=False):
+        found.setdefault(run, {})[epoch] = rng.normal(0, 300, (NUM_VIEWS, len(LIFTED))).astype(np.float32)
+    return found
+
+
+def slow_disagreement(rows: list[dict], lifted: Lifted) -> list[float]:
+    found = []
+    for row in rows:
+        others = [other for other in rows if (other["arm"], other["epoch"]) == (row["arm"], row["epoch"])]
+        others = [other for other in others if other["run"] != row["run"] and not math.isnan(other["depth_sign"])]
+        depths = [lifted.get(each["run"], {}).get(row["epoch"]) for each in (row, *others)]
+        if not others or any(each is None for each in depths) or math.isnan(row["depth_sign"]):
+            found.append(math.nan)
+            continue
+        distances = []
+        for view in range(NUM_VIEWS):
+            for joint in range(len(LIFTED)):
+                own = float(depths[0][view, joint]) * row["depth_sign"]
+                theirs = [float(each[view, joint]) * o["depth_sign"] for each, o in zip(depths[1:], others, strict=True)]
+                distances.append(abs(own - sum(theirs) / len(theirs)))
+        found.append(sum(distances) / len(distances))
+    return found
+
+
+@laws
+@given(
+    st.dictionaries(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), st.integers(1, 4), min_size=1),
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.1]),
+)
+def test_disagreement_is_that_of_a_loop(runs: dict[tuple[str, int], int], seed: int, lost: float) -> None:
+    """One arm or two, of one run or several, of unequal lengths, with files and depth signs that are missing, in any order."""
+    rng = np.random.default_rng(seed)
+    rows = rows_of(runs, rng)
+    lifted = lifted_of(rows, rng)
+    lifted = {run: {at: depths for at, depths in each.items() if rng.random() >= lost} for run, each in lifted.items()}
+    rows.loc[rng.random(len(rows)) < lost, "depth_sign"] = np.nan  # as where a run diverged
+    rows = rows.sample(frac=1, random_state=seed)
+    rows.index = rows.index // 2  # curves that were put together may repeat their labels
+    found = disagreement(rows, lifted)
+    assert found == pytest.approx(slow_disagreement(rows.to_dict("records"), lifted), rel=1e-5, nan_ok=True)
+
+
+def test_disagreement_by_hand() -> None:
+    rows = pd.DataFrame({"arm": "a", "run": ["x", "y", "z"], "epoch": 1, "depth_sign": [1.0, -1.0, 1.0]})
+    ones = np.ones((NUM_VIEWS, len(LIFTED)), dtype=np.float32)
+    lifted = {"x": {1: 10 * ones}, "y": {1: -10 * ones}, "z": {1: 40 * ones}}
+    assert disagreement(rows, lifted).tolist() == [15, 15, 30]  # y is x upside down, which its sign undoes
+    assert disagreement(rows.assign(depth_sign=1.0), lifted).tolist() == [5, 35, 40]
+    stranger = pd.concat([rows, rows.iloc[:1].assign(arm="b", run="w")])
+    assert disagreement(stranger, {**lifted, "w": {1: 1000 * ones}}).tolist()[:3] == [15, 15, 30]
+    assert math.isnan(disagreement(stranger, {**lifted, "w": {1: 1000 * ones}})[3])  # alone in its arm
+
+
+def test_no_disagreement_where_an_epoch_is_missing_or_a_run_is_alone() -> None:
+    rng = np.random.default_rng(0)
+    rows = rows_of({("a", 0): 3, ("a", 1): 3, ("b", 0): 3}, rng)
+    lifted = lifted_of(rows, rng)
+    del lifted["a-seed1"][2]
+    found = rows.assign(found=disagreement(rows, lifted)).pivot(index="epoch", columns="run", values="found")
+    assert found["b-seed0"].isna().all()
+    assert found["a-seed0"].notna().tolist() == found["a-seed1"].notna().tolist() == [True, False, True]
+    assert found["a-seed0"].dropna().tolist() == pytest.approx(found["a-seed1"].dropna().tolist())  # of two, both are as far
+    assert np.isnan(disagreement(rows, {})).all()
+    assert np.isnan(disagreement(rows.drop(columns="depth_sign"), lifted)).all()
+
+
+def test_a_run_that_is_longer_is_compared_with_nobody_at_the_end() -> None:
+    rng = np.random.default_rng(0)
+    rows = rows_of({("a", 0): 2, ("a", 1): 3}, rng)
+    assert np.isfinite(disagreement(rows, lifted_of(rows, rng))).tolist() == [True, True, True, True, False]
+
+
+def test_of_an_epoch_that_stands_twice_the_later_row_holds() -> None:
+    rng = np.random.default_rng(0)
+    rows = rows_of({("a", 0): 2, ("a", 1): 2, ("a", 2): 2}, rng)
+    lifted = lifted_of(rows, rng)
+    twice = pd.concat([rows, rows.iloc[[1]]])
+    found, once = disagreement(twice, lifted), disagreement(rows, lifted)
+    assert math.isnan(found[1])
+    assert found[[0, 2, 3, 4, 5, 6]].tolist() == pytest.approx(once[[0, 2, 3, 4, 5, 1]].tolist())
+
+
+# Files
+
+
+def test_what_was_lifted_is_read_as_it_was_stored(tmp_path: Path) -> None:
+    folder, depths = Storage(str(tmp_path)), np.random.default_rng(0).normal(0, 250, (50, len(LIFTED))).clip(-1000, 1000)
+    stored = {1: depths, 2: 0.001 * depths, 10: np.full_like(depths, 1e7)}
+    for epoch, values in stored.items():
+        folder.write(f"{RUNS}/a-seed0/{lifted_name(epoch)}", as_lifted(values))
+    found = read_lifted(folder, "a-seed0")
+    assert list(found) == [1, 2, 10]
+    assert np.abs(found[1] - stored[1]).max() <= 0.25
+    assert found[2] == pytest.approx(stored[2], rel=1e-3, abs=1e-7)
+    assert (found[10] == np.float32(65504)).all()  # a lifter that is far off is not one without an answer
+    assert all(depths.dtype == np.float32 for depths in found.values())
+    assert read_lifted(folder, "b-seed0") == {}
+
+
+def damaged() -> dict[str, bytes]:
+    """A file as it may be after an accident, by what happened."""
+    whole = as_lifted(np.ones((20, len(LIFTED))))
+    other = io.BytesIO()
+    np.save(other, np.ones(20 * len(LIFTED)))
+    return {
+        "empty": b"",
+        "half": whole[: len(whole) // 2],
+        "one byte less": whole[:-1],
+        "header cut": whole[:40],
+        "no array": b"weights",
+        "open bracket": whole.replace(b"}", b"{", 1),
+        "open quote": whole.replace(b"'descr'", b"'descr(", 1),
+        "fewer views": whole.replace(b"(20, 16)", b"(10, 16)"),
+        "fewer joints": whole.replace(b"(20, 16)", b"(20, 12)"),
+        "another shape": other.getvalue(),
+        "not finite": as_lifted(np.full((20, len(LIFTED)), np.nan)),
+    }
+
+
+@pytest.mark.parametrize("accident", damaged())
+def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path: Path, accident: str) -> None:
+    folder = Storage(str(tmp_path))
+    folder.write(f"{RUNS}/a-seed0/{lifted_name(1)}", damaged()[accident])
+    folder.write(f"{RUNS}/a-seed0/{lifted_name(2)}", as_lifted(np.ones((20, len(LIFTED)))))
+    assert list(read_lifted(folder, "a-seed0")) == [2]
+
+
+@laws
+@given(st.integers(0, 127), st.integers(1, 255))
+def test_no_damaged_header_stops_the_reader(place: int, change: int) -> None:
+    whole = as_lifted(np.ones((20, len(LIFTED))))
+    content = bytearray(whole)
+    content[place] ^= change
+
+    class Folder(Storage):
+        def names(self, folder: str = "") -> list[str]:
+            return ["epoch-00001.npy"]
+
+        def read(self, name: str) -> bytes:
+            return bytes(content)
+
+        def __truediv__(self, name: str) -> "Storage":
+            return self
+
+    found = read_lifted(Folder("anywhere"), "a-seed0")
+    assert all(depths.shape == (20, len(LIFTED)) for depths in found.values())
+
+
+def test_curves_gain_the_column_from_the_runs_files(tmp_path: Path) -> None:
+    rng, folder = np.random.default_rng(0), Storage(str(tmp_path))
+    rows = rows_of({("a", 0): 3, ("a", 1): 3, ("a", 2): 2, ("b", 0): 1}, rng)
+    lifted = lifted_of(rows, rng)
+    for run, each in lifted.items():
+        for epoch, depths in each.items():
+            folder.write(f"{RUNS}/{run}/{lifted_name(epoch)}", as_lifted(depths))
+    found = with_agreement(rows, folder)
+    assert COLUMN in LABEL_FREE
+    assert found[COLUMN].to_numpy() == pytest.approx(disagreement(rows, lifted), abs=0.25, nan_ok=True)
+    assert found[COLUMN].notna().sum() == 8
+    assert COLUMN not in rows
+    assert with_agreement(rows[:0], folder).empty
+    assert with_agreement(rows, folder / "elsewhere")[COLUMN].isna().all()
