@@ -45,8 +45,9 @@ SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
 """Columns that are shares, drawn from 0 to 1."""
 
 FIXED_COLOURS = {"solo": "#D55E00", "parts": "#0072B2", "supervised": "#7F7F7F", "flat": "#7F7F7F"}
-OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's palette, told apart by colour-blind readers; black and yellow vanish on one of the two backgrounds."""
+OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
+"""Okabe and Ito's palette, told apart by colour-blind readers, without black and yellow, which vanish on one of the
+two backgrounds; then two more, for many arms."""
 
 REFERENCE_STYLES = {"flat": ("flat prediction (z = 0)", "dot"), "supervised": ("supervised, last half (saw labels)", "dash")}
 
@@ -55,7 +56,7 @@ FEW_SEEDS = 5
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
-    """One colour an arm, the same in every figure; past six arms the palette starts again."""
+    """One colour an arm, the same in every figure; past eight arms the palette starts again."""
     free = [arm for arm in arms if arm not in FIXED_COLOURS]
     return FIXED_COLOURS | {arm: OTHER_COLOURS[place % len(OTHER_COLOURS)] for place, arm in enumerate(free)}
 

@@ -43,9 +43,13 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
             hovertemplate=f"{arm}: %{{x:.3g}} mm<extra></extra>",
         )
     finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
-    figure.update_layout(hovermode="y unified")
-    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1])
-    return figure.update_xaxes(title_text="median regret (mm)", zeroline=True)
+    figure.update_layout(hovermode="y unified", legend_traceorder="normal")
+    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
+    known = sorted(value for values in medians.values() for value in values if value is not None)
+    reach = max(2.0, 1.3 * known[int(0.9 * (len(known) - 1))]) if known else 2.0  # the worst rules would hide the good ones
+    return figure.update_xaxes(
+        title_text="median regret (mm); drag to see more", range=[min(-0.5, known[0] - 0.5) if known else -0.5, reach]
+    )
 
 
 def draw_codependence(arm: str, entry: Mapping[str, Any], top: float, synthetic: bool) -> go.Figure:
