@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = [
     *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
     *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--num-seeds", "2", "--num-epochs", "20"),
+    *("--num-seeds", "2", "--num-epochs", "20", "--optimiser.learning-rate", "5e-3"),
 ]
 ARMS = ["--arms", "solo", "parts", "tips", "tips_solo", "tips_ensemble", "tips_oracle"]
 TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
