@@ -113,7 +113,7 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
                 f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
             )
-    for arm, card in summary["teachers"].items():
+    for arm, card in summary.get("teachers", {}).items():
         if card["oracle"]:
             found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
         if card["teacher"]["runs"] != "own":
