@@ -17,7 +17,7 @@ from tips_ray.stability.stopping import Curve, Oracle, Window, rule_named, stand
 
 PICKED_BY = "bone_variation"
 """The signal that is lowest for the run that is picked: of all, it goes best with the error from run to run (rank correlation
-0.93 over the 40 runs of `reports/gallery/cmu-tips`)."""
+0.93 over the 40 runs of `reports/gallery/cmu-tips`). Labels of those runs chose it; no other runs have confirmed it yet."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:
         "picked": f"of {num_runs} runs, the one with the lowest {PICKED_BY} at its stop",
         "all": f"the mean of {num_runs} runs, each with the depth sign that anatomy voted for",
     }[teacher.runs]
-    labels = "3D labels chose the epoch" if oracle else "no label was looked at"
+    labels = "3D labels chose the epoch" if oracle else "no label of these runs was looked at"
     return f"{teacher.rule}; {which}; {labels}."
 
 
