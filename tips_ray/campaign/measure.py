@@ -22,8 +22,8 @@ from tips_ray.lifting.probes import outside_share, sensitivity
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.agreement import as_lifted, lifted_name, with_agreement
 from tips_ray.stability.curves import CURVE, RUNS, read_curves, run_name
-from tips_ray.stability.measured import CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
-from tips_ray.stability.regrets import TRAIN_METRIC, stops, whole_runs, windows_of
+from tips_ray.stability.measured import CODEPENDENCE, KEYS, TAUGHT, TRAIN_METRIC, WINDOWS, read_measured
+from tips_ray.stability.regrets import stops, whole_runs, windows_of
 from tips_ray.stability.statistics import METRICS
 from tips_ray.stability.stopping import Window
 from tips_ray.storage import Storage
@@ -104,11 +104,11 @@ def untabled(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
         for seed, run in whole_runs(curves, arm).items():
             kept, last = kept_epochs(folder / RUNS / run_name(arm, seed)), len(run)
             own = named[(named["arm"] == arm) & (named["seed"] == seed) & named["last"].isin(kept)]
-            windows = [
-                Window(first, until, half or None) for first, until, half in own[["first", "last", "half_life"]].to_numpy()
-            ]
             wanted = {
-                WINDOWS: [Window(int(each.first), int(each.last), each.half_life) for each in windows],
+                WINDOWS: [
+                    Window(first, until, half or None)
+                    for first, until, half in zip(own["first"], own["last"], own["half_life"], strict=True)
+                ],
                 CODEPENDENCE: [Window(last, last)] if last in kept and (arm, seed, last) not in probed else [],
                 TAUGHT: [Window(last, last)] if config.objective == "distilled" and (arm, seed) not in known[TAUGHT] else [],
             }

@@ -84,7 +84,7 @@ def ranking_sentence(summary: Mapping[str, Any]) -> str:
 
 
 def signal_rows(summary: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One row a signal: its label, cells {text, span, value} by arm (within a run), and the one between runs."""
+    """One row a signal: its label, cells {text, span} by arm (within a run), and the one between runs."""
     rows = []
     for entry in summary["signals"]:
         within = {arm: _correlation(found["mean"], found) for arm, found in entry["within"].items()}
@@ -174,7 +174,7 @@ def _share(entry: Mapping[str, Any]) -> dict[str, str]:
 def _correlation(value: float | None, entry: Mapping[str, Any]) -> dict[str, Any]:
     text = "–" if value is None else f"{value:+.2f}".replace("-", "−")
     low, high = entry["low"], entry["high"]
-    return {"text": text, "span": "" if low is None else f"{low:+.2f} to {high:+.2f}".replace("-", "−"), "value": value or 0.0}
+    return {"text": text, "span": "" if low is None else f"{low:+.2f} to {high:+.2f}".replace("-", "−")}
 
 
 def _verdict(entry: Mapping[str, Any], kind: str) -> str:
