@@ -155,13 +155,18 @@ def scores(lifter: torch.nn.Module, dataset: Dataset) -> dict[str, float]:
     return {name: found.get(name, float("nan")) for name in (*METRICS, TRAIN_METRIC)}
 
 
-def _each(tasks: Sequence[Task], action: Callable[[Task, Dataset], Any], resources: Resources, poses: PoseSet) -> list[Any]:
+Action = Callable[[Task, Dataset], Any]
+"""What is done with a task, on what it sees."""
+
+
+def _each(tasks: Sequence[Task], action: Action, resources: Resources, poses: PoseSet) -> list[Any]:
     """What an action returns for each task; as many at once as there are CPUs, which is all they use."""
     cpus = worker_resources(resources)["CPU"]
+    remote, shared = ray.remote(num_cpus=cpus)(_one), ray.put(poses)
+    return ray.get([remote.remote(task, action, [shared], max(1, int(cpus))) for task in tasks])
 
-    def alone(task: Task, holder: list[Any]) -> Any:
-        torch.set_num_threads(max(1, int(cpus)))
-        return action(task, seen_on(holder[0], what_is_seen(task.config), "cpu"))
 
-    remote, shared = ray.remote(num_cpus=cpus)(alone), ray.put(poses)
-    return ray.get([remote.remote(task, [shared]) for task in tasks])
+def _one(task: Task, action: Action, holder: list[Any], threads: int) -> Any:
+    """An action's answer for one task, on a worker; the poses come as a reference."""
+    torch.set_num_threads(threads)
+    return action(task, seen_on(holder[0], what_is_seen(task.config), "cpu"))
