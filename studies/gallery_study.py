@@ -75,11 +75,12 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
         "",
         "Rank correlation of label-free signals with the error over the last half:",
         "",
-        f"| signal | {' | '.join(f'within {arm}' for arm in rules)} | between runs |",
-        "|---" * (2 + len(rules)) + "|",
+        f"| signal | {' | '.join(f'within {arm}' for arm in rules)} | between runs | between seeds |",
+        "|---" * (3 + len(rules)) + "|",
         *(
-            f"| {row['label']} | {' | '.join(cell['text'] for cell in row['within'].values())} | {row['between']['text']}"
-            f" ({row['between']['span'] or 'no interval'}) |"
+            f"| {row['label']} | {' | '.join(cell['text'] for cell in row['within'].values())} | "
+            + " | ".join(f"{cell['text']} ({cell['span'] or 'no interval'})" for cell in row["between"])
+            + " |"
             for row in stop_tables.signal_rows(summary, figures.TERM_LABELS)
         ),
         "",

@@ -34,7 +34,7 @@ from tips_ray.poses.anatomy import sign_votes
 from tips_ray.poses.geometry import View, lift, max_normalise, mirror_depth, reproject, rotate
 from tips_ray.poses.skeleton import BONES, JOINTS, LEGS_TORSO, LIFTED, mirrored
 from tips_ray.seeding import stream
-from tips_ray.stability.stopping import SIGNALS
+from tips_ray.stability.stopping import DISAGREEMENTS, SIGNALS
 
 laws = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 10_000)
@@ -396,7 +396,7 @@ def test_the_truth_scores_lower_than_what_is_wrong(views, depth, noise, unseen):
 def test_signals_are_those_that_stop_rules_know_and_each_function_s_own(views):
     pose = lift_views(Waves(), views)
     found = signals(Waves(), views, pose, 1.0)
-    assert found.keys() == set(SIGNALS) - {"churn_mm", "seed_disagreement_mm"}
+    assert found.keys() == set(SIGNALS) - {"churn_mm", *DISAGREEMENTS}
     assert found == {
         "bone_asymmetry": float(asymmetry(bone_lengths(pose))),
         "bone_variation": float(variation(bone_lengths(pose), views.clip)),

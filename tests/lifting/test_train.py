@@ -26,9 +26,8 @@ from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.train import Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
-from tips_ray.stability.agreement import COLUMN
 from tips_ray.stability.regrets import TRAIN_METRIC
-from tips_ray.stability.stopping import SIGNALS
+from tips_ray.stability.stopping import DISAGREEMENTS, SIGNALS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}
@@ -312,7 +311,7 @@ def test_an_unsupervised_run_does_not_look_at_depths(dataset):
     rows, others = epochs(TINY, dataset, 2), epochs(TINY, other, 2)
     assert all(one.pop(TRAIN_METRIC) != two.pop(TRAIN_METRIC) for one, two in zip(rows, others, strict=True))
     assert others == rows
-    assert set(SIGNALS) - {COLUMN} <= set(rows[1])
+    assert set(SIGNALS) - set(DISAGREEMENTS) <= set(rows[1])
     supervised = override(TINY, {"objective": "supervised"})
     assert epochs(supervised, other, 1)[0]["weights"] != epochs(supervised, dataset, 1)[0]["weights"]
 

@@ -60,7 +60,7 @@ def measured() -> Measured:
 
 @pytest.fixture(scope="module")
 def found(make_curves, make_summary, measured) -> tuple[pd.DataFrame, dict]:
-    curves = make_curves(arms=ARMS)
+    curves = make_curves(arms=ARMS, num_seeds=4)
     return curves, make_summary(curves, measured=measured, configs={arm: config(arm) for arm in ARMS})
 
 

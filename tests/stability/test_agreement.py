@@ -1,9 +1,11 @@
 """How far runs are from each other, against loops over joints; and the files that say what each run lifted."""
 
 import io
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.agreement import COLUMN, as_lifted, disagreement, lifted_name, read_lifted, with_agreement
+from tips_ray.stability.agreement import (
+    SEEDS,
+    STUDENT,
+    as_lifted,
+    disagreement,
+    from_students,
+    lifted_name,
+    read_lifted,
+    students_of,
+    with_agreement,
+)
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.stopping import LABEL_FREE
 from tips_ray.storage import Storage
@@ -119,6 +131,43 @@ def test_of_an_epoch_that_stands_twice_the_later_row_holds() -> None:
     assert found[[0, 2, 3, 4, 5, 6]].tolist() == pytest.approx(once[[0, 2, 3, 4, 5, 1]].tolist())
 
 
+# Students
+
+
+@laws
+@given(st.lists(st.sampled_from(["b-seed0", "b-seed1", "c-seed0"]), max_size=3, unique=True), st.integers(0, 2**16))
+def test_the_distance_from_students_is_that_of_a_loop(students: list[str], seed: int) -> None:
+    """Of students of several lengths, with files and depth signs that are missing, in any order; a-seed1 teaches nobody."""
+    rng = np.random.default_rng(seed)
+    rows = rows_of({("a", 0): 4, ("a", 1): 4, ("b", 0): 2, ("b", 1): 3}, rng)
+    lifted = lifted_of(rows, rng)
+    lifted = {run: {at: depths for at, depths in each.items() if rng.random() > 0.2} for run, each in lifted.items()}
+    rows.loc[rng.random(len(rows)) < 0.2, "depth_sign"] = np.nan
+    rows = rows.sample(frac=1, random_state=seed)
+    signs = {(row["run"], row["epoch"]): row["depth_sign"] for row in rows.to_dict("records")}
+    slow = []
+    for run, epoch in rows[["run", "epoch"]].itertuples(index=False):
+        distances = []
+        for student in students if run == "a-seed0" else []:
+            known = [at for at in sorted(lifted.get(student, {})) if not math.isnan(signs[student, at])]
+            if known and epoch in lifted[run] and not math.isnan(signs[run, epoch]):
+                own, learnt = lifted[run][epoch] * signs[run, epoch], lifted[student][known[-1]] * signs[student, known[-1]]
+                distances.append(sum(abs(a - b) for a, b in zip(own.flat, learnt.flat, strict=True)) / own.size)
+        slow.append(sum(distances) / len(distances) if distances else math.nan)
+    assert from_students(rows, lifted, {"a-seed0": students}) == pytest.approx(slow, rel=1e-5, nan_ok=True)
+
+
+def test_students_of_a_mean_or_of_an_oracle_tell_nothing_of_a_run() -> None:
+    def card(runs: str, oracle: bool) -> dict[str, Any]:
+        lessons = [{"run": f"parts-seed{seed}", "seed": seed} for seed in (0, 1)]
+        return {"teacher": {"runs": runs}, "oracle": oracle, "lessons": lessons}
+
+    cards = {"tips": card("own", False), "best": card("own", True), "mean": card("all", False), "one": card("picked", False)}
+    assert students_of(cards) == {"parts-seed0": ["tips-seed0"], "parts-seed1": ["tips-seed1"]}
+    assert students_of({**cards, "last": card("own", False)})["parts-seed1"] == ["tips-seed1", "last-seed1"]
+    assert students_of({}) == {}
+
+
 # Files
 
 
@@ -193,9 +242,18 @@ def test_curves_gain_the_column_from_the_runs_files(tmp_path: Path) -> None:
         for epoch, depths in each.items():
             folder.write(f"{RUNS}/{run}/{lifted_name(epoch)}", as_lifted(depths))
     found = with_agreement(rows, folder)
-    assert COLUMN in LABEL_FREE
-    assert found[COLUMN].to_numpy() == pytest.approx(disagreement(rows, lifted), abs=0.25, nan_ok=True)
-    assert found[COLUMN].notna().sum() == 8
-    assert COLUMN not in rows
+    assert SEEDS in LABEL_FREE
+    assert found[SEEDS].to_numpy() == pytest.approx(disagreement(rows, lifted), abs=0.25, nan_ok=True)
+    assert found[SEEDS].notna().sum() == 8
+    assert SEEDS not in rows
+    assert found[STUDENT].isna().all()
+    card = {"teacher": {"runs": "own"}, "oracle": False, "lessons": [{"run": "a-seed1", "seed": 0}]}
+    folder.write("teachers/b.json", json.dumps(card).encode())
+    hindsight = with_agreement(rows, folder)
+    assert STUDENT in LABEL_FREE
+    assert hindsight[STUDENT].to_numpy() == pytest.approx(
+        from_students(rows, lifted, {"a-seed1": ["b-seed0"]}), abs=0.25, nan_ok=True
+    )
+    assert hindsight[STUDENT].notna().sum() == 3
     assert with_agreement(rows[:0], folder).empty
-    assert with_agreement(rows, folder / "elsewhere")[COLUMN].isna().all()
+    assert with_agreement(rows, folder / "elsewhere")[SEEDS].isna().all()

@@ -27,21 +27,9 @@ from tips_ray.stability.regrets import (
     whole_runs,
     windows_of,
 )
+from tips_ray.stability.rules import Average, Fixed, Last, Lowest, rule_named, standard_rules
 from tips_ray.stability.statistics import HEADLINE_METRIC, interval
-from tips_ray.stability.stopping import (
-    DERIVED,
-    LABEL_FREE,
-    Average,
-    Curve,
-    Fixed,
-    Last,
-    Lowest,
-    Oracle,
-    Rule,
-    Window,
-    rule_named,
-    standard_rules,
-)
+from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, Oracle, Rule, Window
 from tips_ray.stability.summary import strict
 
 laws = settings(deadline=None, derandomize=True, max_examples=25)
@@ -417,6 +405,7 @@ def test_planted_signals_are_found_within_runs_and_between_them() -> None:
         assert found[signal]["between"] == pytest.approx({"rank_correlation": sign, "low": sign, "high": sign, "n": 10})
     assert found["loss_adversarial"]["within"]["a"]["mean"] == pytest.approx(1)
     assert found["loss_adversarial"]["between"]["rank_correlation"] < 0
+    assert found["loss_adversarial"]["between_seeds"]["rank_correlation"] < 0
     for signal in ("bone_asymmetry", "joint_limits"):
         assert {entry["n"] for entry in found[signal]["within"].values()} == {0}
         assert found[signal]["between"]["rank_correlation"] is None
@@ -425,6 +414,20 @@ def test_planted_signals_are_found_within_runs_and_between_them() -> None:
     assert found["generator_gradient_norm"]["between"]["n"] == 6  # fewer than say something
     assert found["generator_gradient_norm"]["between"]["rank_correlation"] is None
     json.dumps(strict(list(found.values())), allow_nan=False)
+
+
+def test_what_only_tells_arms_apart_is_not_found_between_seeds_and_students_are_not_asked() -> None:
+    rng = np.random.default_rng(0)
+    runs = [
+        run_of(arm, seed, 50 + 20 * place + rng.uniform(0, 1, 20), churn_mm=100 * place + rng.uniform(0, 1), frechet_2d=seed)
+        for place, (arm, num_seeds) in enumerate({"a": 12, "b": 12, "c": 1, "tips": 9}.items())
+        for seed in range(num_seeds)
+    ]
+    found = {entry["signal"]: entry for entry in signal_correlations(pd.concat(runs), ["a", "b", "c", "tips"], ["tips"])}
+    assert found["churn_mm"]["between"]["n"] == found["churn_mm"]["between_seeds"]["n"] == 24  # the only run of c has no other
+    assert found["churn_mm"]["between"]["rank_correlation"] > 0.7
+    assert abs(found["churn_mm"]["between_seeds"]["rank_correlation"]) < 0.4
+    assert list(found["churn_mm"]["within"]) == ["a", "b", "c", "tips"]
 
 
 def test_correlations_of_random_signals_are_those_of_a_loop() -> None:

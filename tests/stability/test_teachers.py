@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.config import Teacher
-from tips_ray.stability.agreement import COLUMN, as_lifted, disagreement, lifted_name, read_lifted
+from tips_ray.stability.agreement import SEEDS, as_lifted, disagreement, lifted_name, read_lifted
 from tips_ray.stability.budgets import compare_budgets
 from tips_ray.stability.curves import RUNS
 from tips_ray.stability.distillation import compare_students
@@ -32,7 +32,7 @@ def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = ()
         for number, length in enumerate(lengths):
             frame = pd.DataFrame({"arm": arm, "run": f"{arm}-seed{number}", "seed": number, "epoch": np.arange(1, length + 1)})
             frame["status"], frame["depth_sign"] = "ok", 1.0
-            for column in (ERROR, f"train_{ERROR}", "churn_mm", "frechet_2d", COLUMN, PICKED_BY):
+            for column in (ERROR, f"train_{ERROR}", "churn_mm", "frechet_2d", SEEDS, PICKED_BY):
                 frame[column] = rng.lognormal(4, 0.1, length)
             if (arm, number) in lost:
                 frame.loc[length - 1, ["status", ERROR]] = "diverged", np.nan

@@ -37,6 +37,7 @@ TERM_LABELS = {
     "frechet_2d": "Fréchet distance to observed 2D",
     "churn_mm": "Churn in an epoch, mm",
     "seed_disagreement_mm": "Distance from other seeds, mm",
+    "student_disagreement_mm": "Distance from its student, mm",
     "consistency": "Consistency terms, sum",
     "discriminator_accuracy": "Discriminator accuracy",
 }

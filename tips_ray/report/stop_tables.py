@@ -84,11 +84,11 @@ def ranking_sentence(summary: Mapping[str, Any]) -> str:
 
 
 def signal_rows(summary: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One row a signal: its label, cells {text, span} by arm (within a run), and the one between runs."""
+    """One row a signal: its label, cells {text, span} by arm (within a run), and those between runs, and seeds."""
     rows = []
     for entry in summary["signals"]:
         within = {arm: _correlation(found["mean"], found) for arm, found in entry["within"].items()}
-        between = _correlation(entry["between"]["rank_correlation"], entry["between"])
+        between = [_correlation(found["rank_correlation"], found) for found in (entry["between"], entry["between_seeds"])]
         rows.append({"label": labels.get(entry["signal"], entry["signal"]), "within": within, "between": between})
     return rows
 

@@ -1,18 +1,21 @@
-"""How far the runs of an arm are from each other: what each made, epoch by epoch, of the same few training views."""
+"""How far runs are from those of other seeds, and from their students: what each made, epoch by epoch, of the same few views."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.curves import PARALLEL_READS, RUNS
+from tips_ray.stability.curves import PARALLEL_READS, RUNS, run_name
+from tips_ray.stability.measured import read_cards
+from tips_ray.stability.stopping import DISAGREEMENTS
 from tips_ray.storage import Storage
 
-COLUMN = "seed_disagreement_mm"
+SEEDS, STUDENT = DISAGREEMENTS
 
 
 def lifted_name(epoch: int) -> str:
@@ -46,11 +49,12 @@ def read_lifted(folder: Storage, run: str) -> dict[int, np.ndarray]:
 
 
 def with_agreement(curves: pd.DataFrame, folder: Storage) -> pd.DataFrame:
-    """The curves of a campaign with the column `seed_disagreement_mm` (see `disagreement`)."""
+    """The curves of a campaign with `seed_disagreement_mm` (`disagreement`) and `student_disagreement_mm` (`from_students`)."""
     if curves.empty:
         return curves
     lifted = {run: read_lifted(folder, run) for run in curves["run"].unique()}
-    return curves.assign(**{COLUMN: disagreement(curves, lifted)})
+    students = students_of(read_cards(folder))
+    return curves.assign(**{SEEDS: disagreement(curves, lifted), STUDENT: from_students(curves, lifted, students)})
 
 
 def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]]) -> np.ndarray:
@@ -70,4 +74,40 @@ def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndar
         upright = np.stack([each * sign for each, sign in zip(depths, group["depth_sign"], strict=True)])
         others = (upright.sum(0) - upright) / (len(upright) - 1)
         found[group.index] = np.abs(upright - others).mean(axis=(1, 2))
+    return found
+
+
+def from_students(
+    curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]], students: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """For each row: mean distance in mm of the run's lifted joints from those of its student after that one's last epoch.
+
+    `students` has the runs that learnt from each run; of several, the mean distance. Each run has the depth sign that anatomy
+    voted for. A student is trained after its teacher: this tells of the teacher's epochs in hindsight, without labels. NaN where
+    a run has no student, or an epoch was not lifted.
+    """
+    signs = {}
+    for run, epoch, sign in curves.reindex(columns=["run", "epoch", "depth_sign"]).dropna().itertuples(index=False):
+        signs[run, int(epoch)] = sign
+    upright = {
+        run: {epoch: depths * signs[run, epoch] for epoch, depths in each.items() if (run, epoch) in signs}
+        for run, each in lifted.items()
+    }
+    found = np.full(len(curves), np.nan)
+    ends = {run: each[max(each)] for run, each in upright.items() if each}
+    for place, (run, epoch) in enumerate(curves[["run", "epoch"]].itertuples(index=False)):
+        own = upright.get(run, {}).get(int(epoch))
+        learnt = [ends[student] for student in students.get(run, ()) if student in ends]
+        if own is not None and learnt:
+            found[place] = np.mean([np.abs(own - each).mean() for each in learnt])
+    return found
+
+
+def students_of(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The runs that learnt from each run alone, by the teacher cards of their arms; without students of an oracle's epochs."""
+    found: dict[str, list[str]] = {}
+    for arm, card in cards.items():
+        if card["teacher"]["runs"] == "own" and not card["oracle"]:
+            for lesson in card["lessons"]:
+                found.setdefault(lesson["run"], []).append(run_name(arm, lesson["seed"]))
     return found

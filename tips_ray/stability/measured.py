@@ -61,10 +61,14 @@ NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), {})
 
 def read_all(folder: Storage) -> Measured:
     """The tables and cards of a campaign."""
-    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
-    cards = {name.removesuffix(".json"): json.loads(folder.read(f"{CARDS}/{name}")) for name in names}
     windows, taught, codependence = (read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE))
-    return Measured(windows, taught, codependence, cards)
+    return Measured(windows, taught, codependence, read_cards(folder))
+
+
+def read_cards(folder: Storage) -> dict[str, dict[str, Any]]:
+    """The teacher cards of a campaign, by the arm that learns."""
+    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
+    return {name.removesuffix(".json"): json.loads(folder.read(f"{CARDS}/{name}")) for name in names}
 
 
 def codependence_of(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
+from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.statistics import HEADLINE_METRIC, MIN_RANKED, interval, rank_correlation, runs_of
-from tips_ray.stability.stopping import LABEL_FREE, Curve, Oracle, Rule, Window, standard_rules
+from tips_ray.stability.stopping import LABEL_FREE, Curve, Oracle, Rule, Window
 
 STOPS = ["arm", "seed", "rule", "oracle", "window", "error", "train_error", "regret", "train_regret", "best_epoch"]
 RESAMPLES = 2000
@@ -128,12 +129,13 @@ def median_interval(values: np.ndarray, seed: int = 0) -> dict[str, float | None
     return found
 
 
-def signal_correlations(curves: pd.DataFrame, arms: Sequence[str]) -> list[dict[str, Any]]:
-    """How each label-free column goes with the error: {signal, within: {arm: interval}, between}.
+def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """How each label-free column goes with the error: {signal, within: {arm: interval}, between, between_seeds}.
 
     `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs of an arm. `between`: that of
-    the means over the last half, over the runs of all arms: {rank_correlation, low, high, n}. The last half, since everything
-    falls while a lifter learns.
+    the means over the last half, over the runs of all arms but `students`, which are not independent of their teachers:
+    {rank_correlation, low, high, n}. It may tell arms apart alone; in `between_seeds` each arm's mean is taken off before. The
+    last half, since everything falls while a lifter learns.
     """
     seen = []
     for arm in arms:
@@ -149,7 +151,17 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str]) -> list[dict[
         own = table[table["signal"] == signal]
         if len(own):
             within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
-            found.append({"signal": signal, "within": within, "between": rank_correlation(own["mean"], own["error"])})
+            apart = own.loc[~own["arm"].isin(list(students)) & np.isfinite(own["mean"]), ["arm", "mean", "error"]]
+            apart = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
+            alike = apart[["mean", "error"]] - apart.groupby("arm")[["mean", "error"]].transform("mean")
+            found.append(
+                {
+                    "signal": signal,
+                    "within": within,
+                    "between": rank_correlation(apart["mean"], apart["error"]),
+                    "between_seeds": rank_correlation(alike["mean"], alike["error"]),
+                }
+            )
     return found
 
 

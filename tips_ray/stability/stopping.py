@@ -1,10 +1,9 @@
-"""Rules that say when to stop, and what to take: one epoch's weights, or the average of a window's.
+"""What a stop rule sees, and what it answers: label-free columns of one run's curve, and a window of its epochs.
 
-A rule sees one run's curve up to now through `Curve`, which hands out label-free columns only, and answers with a `Window`. What
-it answers may depend on nothing that is not there yet. `tips_ray.stability.regrets` says what each rule costs.
+A rule says when to stop, and what to take: one epoch's weights, or the average of a window's. It sees the curve up to now through
+`Curve`, which hands out no column that needs labels. `tips_ray.stability.rules` has the rules, and `regrets` says what they cost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,8 +16,10 @@ from tips_ray.stability.statistics import HEADLINE_METRIC
 LOSSES = ("loss_adversarial", "loss_reprojection", "loss_ninety_degree", "loss_discriminator", "loss_distillation")
 ADVERSARY = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
 ANATOMY = ("bone_asymmetry", "bone_variation", "bone_proportions", "sign_dissent", "joint_limits")
-SIGNALS = (*ANATOMY, "depth_anisotropy", "view_inconsistency_mm", "frechet_2d", "churn_mm", "seed_disagreement_mm")
-"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far seeds are from each other."""
+DISAGREEMENTS = ("seed_disagreement_mm", "student_disagreement_mm")
+SIGNALS = (*ANATOMY, "depth_anisotropy", "view_inconsistency_mm", "frechet_2d", "churn_mm", *DISAGREEMENTS)
+"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far a run is from those of other seeds
+and from its student (`tips_ray.stability.agreement`)."""
 DERIVED = {
     "consistency": (CONSISTENCY, 1.0),
     "discriminator_accuracy": (("real_accuracy", "fake_accuracy"), 0.5),
@@ -26,9 +27,6 @@ DERIVED = {
 """Columns that are sums of others, times a factor."""
 LABEL_FREE = (*LOSSES, *ADVERSARY, *SIGNALS, *DERIVED)
 """All that a rule may see."""
-
-EARLY = 0.1
-"""The share of epochs at the start at which no signal is believed: a lifter that has learnt nothing can look consistent."""
 
 
 class LabelledColumnError(ValueError):
@@ -123,220 +121,8 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
-class Last:
-    """The newest weights, whatever the curve says (the paper's "final weight")."""
-
-    name: str = "last epoch"
-    columns: tuple[str, ...] = ()
-
-    def __call__(self, curve: Curve) -> Window:
-        """The last epoch."""
-        return Window(len(curve), len(curve))
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """An epoch decided on beforehand; raises ValueError for a curve that does not reach it."""
-
-    epoch: int
-    label: str = ""
-    columns: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """With the epoch."""
-        return self.label or f"epoch {self.epoch}"
-
-    def __call__(self, curve: Curve) -> Window:
-        """That epoch."""
-        return curve.check(Window(self.epoch, self.epoch))
-
-
-@dataclass(frozen=True)
-class Average:
-    """The weights averaged over the last `length` epochs (Izmailov et al., UAI 2018), or an exponential moving average.
-
-    The moving average's `half_life` is in epochs. Raises ValueError for a curve that is shorter.
-    """
-
-    length: int
-    half_life: float | None = None
-    label: str = ""
-    columns: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """With the length, or the half-life."""
-        return self.label or (
-            f"average of {self.length}" if self.half_life is None else f"moving average, half-life {self.half_life:g}"
-        )
-
-    def __call__(self, curve: Curve) -> Window:
-        """The last epochs."""
-        curve.check(Window(self.length, self.length))
-        return Window(len(curve) - self.length + 1, len(curve), self.half_life)
-
-
-@dataclass(frozen=True)
-class Band:
-    """Stop before a signal has left a band for `patience` epochs: the discriminator has become too strong, or too weak.
-
-    The last epoch inside, once it has been there; the last of all if it never leaves, or never enters. Section 4.3 of the paper
-    names this rule, and doubts it.
-    """
-
-    column: str
-    low: float
-    high: float
-    patience: int
-
-    @property
-    def name(self) -> str:
-        """With the signal and its band."""
-        return f"{said(self.column)} leaves {self.low:g}–{self.high:g}"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The signal."""
-        return (self.column,)
-
-    def __call__(self, curve: Curve) -> Window:
-        """The epoch before it left."""
-        values = curve[self.column]
-        inside = (values >= self.low) & (values <= self.high)
-        entered = np.logical_or.accumulate(inside)
-        outside = run_lengths(entered & ~inside)
-        left = np.flatnonzero(outside == self.patience)
-        epoch = len(curve) if len(left) == 0 else int(left[0]) + 1 - self.patience
-        return Window(epoch, epoch)
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """Stop when the lowest smoothed value has not fallen by more than a share of itself, `tolerance`, for `patience` epochs.
-
-    Early stopping as in Prechelt (1998), on a signal instead of a validation error; the last epoch if that never happens.
-    """
-
-    column: str
-    patience: int
-    tolerance: float = 0.01
-    smooth: int = 1
-
-    @property
-    def name(self) -> str:
-        """With the signal."""
-        return f"{said(self.column)} levels off"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The signal."""
-        return (self.column,)
-
-    def __call__(self, curve: Curve) -> Window:
-        """The epoch at which patience ends."""
-        lowest = np.minimum.accumulate(np.nan_to_num(trailing_mean(curve[self.column], self.smooth), nan=np.inf))
-        stalled = lowest[self.patience :] >= lowest[: -self.patience] * (1 - self.tolerance)
-        at = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
-        epoch = len(curve) if len(at) == 0 else int(at[0]) + 1 + self.patience
-        return Window(epoch, epoch)
-
-
-@dataclass(frozen=True)
-class Lowest:
-    """The epoch at which a signal is lowest, or the mean of several signals' ranks among the run's epochs.
-
-    Signals are smoothed by the mean of the last `smooth` epochs, and the first tenth of the epochs is left out. With `average`
-    above 1, the average of the weights over so many epochs up to that one. The last epoch if no signal has a value.
-    """
-
-    signals: tuple[str, ...]
-    smooth: int = 1
-    average: int = 1
-    label: str = ""
-
-    @property
-    def name(self) -> str:
-        """With the signals, or what they are called together."""
-        return f"lowest {self.label or ' + '.join(said(column) for column in self.signals)}"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The signals."""
-        return self.signals
-
-    def __call__(self, curve: Curve) -> Window:
-        """The epoch, or the window that ends there."""
-        start = int(EARLY * len(curve))
-        values = trailing_mean(np.stack([curve[column] for column in self.signals]), self.smooth)[:, start:]
-        score = values[0] if len(values) == 1 else ranks(values).mean(0)
-        known = np.isfinite(values).any(0)
-        epoch = start + 1 + int(np.where(known, score, np.inf).argmin()) if known.any() else len(curve)
-        return Window(max(1, epoch - self.average + 1), epoch)
-
-
-@dataclass(frozen=True)
 class Oracle:
     """The epoch with the lowest error, which needs 3D labels: no rule, but the yardstick (what the paper's Table 1 did)."""
 
     name: str = "best epoch (oracle)"
     columns: tuple[str, ...] = (HEADLINE_METRIC,)
-
-
-def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
-    """The rules that reports compare, with windows that are shares of a training of `num_epochs` epochs."""
-
-    def share(percent: int) -> int:
-        return max(1, num_epochs * percent // 100)
-
-    smooth = share(5)
-    plausible = ("bone_asymmetry", "bone_variation", "sign_dissent")
-    likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
-    return (
-        Last(),
-        *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
-        *(Average(share(percent), label=f"average of the last {percent} %") for percent in (10, 25, 50)),
-        Average(min(num_epochs, 5 * smooth), smooth, "moving average, half-life 5 %"),
-        Band("discriminator_accuracy", 0.55, 0.8, patience=3),
-        Band("loss_discriminator", 0.45, 0.65, patience=3),
-        *(Plateau(column, share(10), smooth=smooth) for column in ("consistency", "frechet_2d", "churn_mm")),
-        *(Lowest((column,), smooth) for column in ("consistency", "loss_adversarial", *SIGNALS)),
-        Lowest(plausible, smooth, label="implausibility"),
-        Lowest(likely, smooth, label="unlikeliness"),
-        Lowest(likely, smooth, share(10), "unlikeliness, average of 10 %"),
-    )
-
-
-def said(column: str) -> str:
-    """A column as a word or two."""
-    return column.removeprefix("loss_").removesuffix("_mm").replace("_", " ") + (" loss" if column in LOSSES else "")
-
-
-def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values of a row, or of as many as there are; of those that are numbers."""
-    known = np.isfinite(values)
-    total, number = np.where(known, values, 0.0).cumsum(-1), known.cumsum(-1)
-    for sums in (total, number):
-        sums[..., length:] = sums[..., length:] - sums[..., :-length]
-    return np.divide(total, number, out=np.full(values.shape, np.nan), where=number > 0)
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Rank of each value within its row, from 0; ties by place, NaN last."""
-    found = np.empty(values.shape)
-    np.put_along_axis(found, values.argsort(axis=1, kind="stable"), np.arange(values.shape[1], dtype=float)[None], axis=1)
-    return found
-
-
-def run_lengths(flags: np.ndarray) -> np.ndarray:
-    """For each place, how many flags in a row up to it are set."""
-    count = np.arange(1, len(flags) + 1)
-    return count - np.maximum.accumulate(np.where(flags, 0, count))
-
-
-def rule_named(name: str, rules: Sequence[Rule]) -> Rule:
-    """The rule of this name; raises ValueError, naming those there are, for none."""
-    for rule in rules:
-        if rule.name == name:
-            return rule
-    raise ValueError(f"There is no stop rule {name!r}; there are {', '.join(repr(rule.name) for rule in rules)}.")

@@ -75,11 +75,12 @@ def summarise_stopping(
 ) -> dict[str, Any]:
     """When to stop, and whom to trust: rules, signals, steadiness, budgets, distillation and codependence."""
     present = [arm for arm in arms if arm in arms_of(curves)]
+    students = [arm for arm in present if arm in configs and is_student(configs[arm])]
     return {
         "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows)),
-        "signals": signal_correlations(curves, present),
+        "signals": signal_correlations(curves, present, students),
         "steadiness": summarise_steadiness(curves, present),
-        "budgets": compare_budgets(curves, [arm for arm in present if arm not in configs or not is_student(configs[arm])]),
+        "budgets": compare_budgets(curves, [arm for arm in present if arm not in students]),
         "distillation": compare_students(curves, measured.taught, configs),
         "teachers": measured.cards,
         "codependence": codependence_of(measured.codependence),

@@ -12,8 +12,9 @@ import pandas as pd
 
 from tips_ray.config import Teacher
 from tips_ray.stability.regrets import best_epoch, judge, median_interval, rules_for, whole_runs
+from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.statistics import HEADLINE_METRIC, runs_of
-from tips_ray.stability.stopping import Curve, Oracle, Window, rule_named, standard_rules
+from tips_ray.stability.stopping import Curve, Oracle, Window
 
 PICKED_BY = "bone_variation"
 """The signal that is lowest for the run that is picked: of all, it goes best with the error from run to run (rank correlation
