@@ -14,6 +14,7 @@ from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.stability.agreement import lifted_name
 from tips_ray.stability.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
 from tips_ray.storage import Storage
 
@@ -144,7 +145,8 @@ def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset)
     run = stored_run(tmp_path, dataset, override(CONFIG, {"keep_weights_every": 2}))
     for _ in range(5):
         run.advance()
-    assert run.folder.names("weights") == [weights_name(epoch).split("/")[1] for epoch in (2, 4, 5)]
+    for folder, name in (("weights", weights_name), ("lifted", lifted_name)):
+        assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
 
 
 def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: Dataset) -> None:

@@ -21,13 +21,14 @@ from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.networks import Lifter, initialise
 from tips_ray.lifting.train import Run, fit
 from tips_ray.poses.geometry import mirror_depth
-from tips_ray.poses.skeleton import LEGS_TORSO, PARTITIONS, SOLO, Part
+from tips_ray.poses.skeleton import LEGS, LEGS_TORSO, PARTITIONS, SOLO, TORSO, Part
 from tips_ray.seeding import stream
 from tips_ray.stability.regrets import TRAIN_METRIC
 
 TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_dropout=0.1)
 TINY = override(Config(), {"network": SMALL, "optimiser": {"learning_rate": 3e-3, "batch_size": 64}, "data": {"num_views": 2}})
+SWAPPED = (Part("legs", TORSO), Part("torso", LEGS))
 STUDENT = override(TINY, {"objective": "distilled", "partition": "solo"})
 
 
@@ -129,6 +130,7 @@ def test_teachers_need_a_sign_each(count, signs):
     [
         ({"parts": SOLO}, r"partitions \(body, legs \+ torso\)"),
         ({"parts": PARTITIONS["left_right"]}, r"partitions \(left \+ right, legs \+ torso\)"),
+        ({"parts": SWAPPED}, r"partitions \(legs \+ torso\)"),
         ({"width": 8}, "networks or normalisations"),
         ({"generator_blocks": 2}, "networks or normalisations"),
         ({"generator_norm": "layer"}, "networks or normalisations"),

@@ -135,26 +135,23 @@ def test_of_an_epoch_that_stands_twice_the_later_row_holds() -> None:
 
 
 @laws
-@given(st.lists(st.sampled_from(["b-seed0", "b-seed1", "c-seed0"]), max_size=3, unique=True), st.integers(0, 2**16))
-def test_the_distance_from_students_is_that_of_a_loop(students: list[str], seed: int) -> None:
-    """Of students of several lengths, with files and depth signs that are missing, in any order; a-seed1 teaches nobody."""
+@given(st.integers(0, 3), st.integers(0, 2**16))
+def test_the_distance_from_students_is_that_of_a_loop(num_students: int, seed: int) -> None:
+    """With files and depth signs that are missing, rows in any order; a-seed1 teaches nobody."""
     rng = np.random.default_rng(seed)
-    rows = rows_of({("a", 0): 4, ("a", 1): 4, ("b", 0): 2, ("b", 1): 3}, rng)
-    lifted = lifted_of(rows, rng)
+    rows = rows_of({("a", 0): 4, ("a", 1): 4}, rng)
+    lifted, learnt = lifted_of(rows, rng), list(rng.normal(0, 300, (num_students, NUM_VIEWS, len(LIFTED))))
     lifted = {run: {at: depths for at, depths in each.items() if rng.random() > 0.2} for run, each in lifted.items()}
     rows.loc[rng.random(len(rows)) < 0.2, "depth_sign"] = np.nan
     rows = rows.sample(frac=1, random_state=seed)
-    signs = {(row["run"], row["epoch"]): row["depth_sign"] for row in rows.to_dict("records")}
     slow = []
-    for run, epoch in rows[["run", "epoch"]].itertuples(index=False):
+    for row in rows.to_dict("records"):
         distances = []
-        for student in students if run == "a-seed0" else []:
-            known = [at for at in sorted(lifted.get(student, {})) if not math.isnan(signs[student, at])]
-            if known and epoch in lifted[run] and not math.isnan(signs[run, epoch]):
-                own, learnt = lifted[run][epoch] * signs[run, epoch], lifted[student][known[-1]] * signs[student, known[-1]]
-                distances.append(sum(abs(a - b) for a, b in zip(own.flat, learnt.flat, strict=True)) / own.size)
+        for depths in learnt if row["run"] == "a-seed0" and row["epoch"] in lifted["a-seed0"] else []:
+            own = lifted[row["run"]][row["epoch"]].astype(float) * row["depth_sign"]
+            distances.append(sum(abs(a - b) for a, b in zip(own.flat, depths.flat, strict=True)) / own.size)
         slow.append(sum(distances) / len(distances) if distances else math.nan)
-    assert from_students(rows, lifted, {"a-seed0": students}) == pytest.approx(slow, rel=1e-5, nan_ok=True)
+    assert from_students(rows, lifted, {"a-seed0": learnt}) == pytest.approx(slow, rel=1e-5, nan_ok=True)
 
 
 def test_students_of_a_mean_or_of_an_oracle_tell_nothing_of_a_run() -> None:
@@ -236,7 +233,7 @@ def test_no_damaged_header_stops_the_reader(place: int, change: int) -> None:
 
 def test_curves_gain_the_column_from_the_runs_files(tmp_path: Path) -> None:
     rng, folder = np.random.default_rng(0), Storage(str(tmp_path))
-    rows = rows_of({("a", 0): 3, ("a", 1): 3, ("a", 2): 2, ("b", 0): 1}, rng)
+    rows = rows_of({("a", 0): 3, ("a", 1): 3, ("a", 2): 2, ("b", 0): 2}, rng)
     lifted = lifted_of(rows, rng)
     for run, each in lifted.items():
         for epoch, depths in each.items():
@@ -251,8 +248,9 @@ def test_curves_gain_the_column_from_the_runs_files(tmp_path: Path) -> None:
     folder.write("teachers/b.json", json.dumps(card).encode())
     hindsight = with_agreement(rows, folder)
     assert STUDENT in LABEL_FREE
+    student = lifted["b-seed0"][2] * rows.set_index(["run", "epoch"]).loc[("b-seed0", 2), "depth_sign"]
     assert hindsight[STUDENT].to_numpy() == pytest.approx(
-        from_students(rows, lifted, {"a-seed1": ["b-seed0"]}), abs=0.25, nan_ok=True
+        from_students(rows, lifted, {"a-seed1": [student]}), abs=0.25, nan_ok=True
     )
     assert hindsight[STUDENT].notna().sum() == 3
     assert with_agreement(rows[:0], folder).empty

@@ -274,6 +274,14 @@ def test_entries_have_these_keys_and_are_strict_json() -> None:
     assert rank_rules(judge(curves, stops(curves, []), NO_WINDOWS)) == []
 
 
+def test_no_rule_of_an_arm_that_an_oracle_taught_is_label_free() -> None:
+    curves = random_curves(0, {"a": [30, 30], "b": [30, 30]})
+    judged = judge(curves, stops(curves, ["a", "b"]), NO_WINDOWS)
+    entries = rank_rules(judged, taught_by_oracle=["b"])
+    assert {entry["arm"] for entry in entries if entry["label_free"]} == {"a"}
+    assert [entry | {"label_free": not entry["oracle"]} for entry in entries] == rank_rules(judged)
+
+
 def test_numbers_of_an_entry_are_over_the_runs_of_the_arm() -> None:
     judged = judged_of(late=([4.0, 1.0, 3.0], [2.0, 9.0, 1.0]))
     entry = next(entry for entry in rank_rules(judged) if entry["rule"] == "late")

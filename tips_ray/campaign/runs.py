@@ -1,10 +1,10 @@
 """One run under a campaign's storage.
 
-A run's folder holds `curve.parquet` (all its rows so far), `weights/epoch-NNNNN.pt` (the lifter), `lifted/epoch-NNNNN.npy` (what
-it makes of a few training views, see `tips_ray.stability.agreement`) and the states of its last two epochs, `state-0.pt` and
-`state-1.pt` (what the next epoch depends on, and all rows so far). The state is written last: a run that dies in between repeats
-one epoch, gets the same numbers, and writes the same row again. A state that was damaged on disk gives way to the one before it;
-from a state, a curve and weights that were damaged are made anew.
+A run's folder holds `curve.parquet` (all its rows so far), of the epochs that are kept `weights/epoch-NNNNN.pt` (the lifter) and
+`lifted/epoch-NNNNN.npy` (what it makes of a few training views, see `tips_ray.stability.agreement`), and the states of its last
+two epochs, `state-0.pt` and `state-1.pt` (what the next epoch depends on, and all rows so far). The state is written last: a run
+that dies in between repeats one epoch, gets the same numbers, and writes the same row again. A state that was damaged on disk
+gives way to the one before it; from a state, a curve and weights that were damaged are made anew.
 """
 
 import io
@@ -63,7 +63,8 @@ class StoredRun:
         self.folder.write_table(CURVE, pd.DataFrame(self.rows))
         self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
         if not self._keeps(epoch.number - 1):
-            self.folder.delete(weights_name(epoch.number - 1))
+            for name in (weights_name, lifted_name):
+                self.folder.delete(name(epoch.number - 1))
         return row
 
     def _keeps(self, epoch: int) -> bool:

@@ -20,10 +20,10 @@ class Teachers(nn.Module):
         """
         if not lifters or len(lifters) != len(signs):
             raise ValueError(f"{len(lifters)} teachers and {len(signs)} depth signs; give at least one, and a sign for each.")
-        kinds = {(lifter.parts, str(lifter.generators)) for lifter in lifters}
-        if len(kinds) > 1:
-            partitions = sorted({" + ".join(part.name for part in parts) for parts, _ in kinds})
-            differ = f"partitions ({', '.join(partitions)})" if len(partitions) > 1 else "networks or normalisations"
+        partitions = {lifter.parts: " + ".join(part.name for part in lifter.parts) for lifter in lifters}
+        if len(partitions) > 1 or len({str(lifter.generators) for lifter in lifters}) > 1:
+            names = ", ".join(sorted(set(partitions.values())))
+            differ = f"partitions ({names})" if len(partitions) > 1 else "networks or normalisations"
             raise ValueError(f"The teachers have different {differ}; an ensemble is made of runs of one arm.")
         super().__init__()
         self.lifters = nn.ModuleList(lifters).eval()

@@ -30,15 +30,19 @@ def as_lifted(depths: np.ndarray) -> bytes:
     return sink.getvalue()
 
 
-def read_lifted(folder: Storage, run: str) -> dict[int, np.ndarray]:
-    """Depths (views, 16) in mm by epoch, of one run of a campaign; without epochs whose file is not there, or not whole."""
+def read_lifted(folder: Storage, run: str, newest: int | None = None) -> dict[int, np.ndarray]:
+    """Depths (views, 16) in mm by epoch, of one run of a campaign, or of its `newest` epochs.
+
+    Without epochs whose file is not there, or not whole.
+    """
     names = (folder / RUNS / run).names("lifted")
+    names = names if newest is None else names[-newest:]
 
     def read(name: str) -> np.ndarray | None:
-        source = io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))
         try:
+            source = io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))
             depths = np.load(source).astype(np.float32)
-        except (ValueError, EOFError, SyntaxError, TokenError):  # what NumPy makes of a damaged header
+        except (FileNotFoundError, ValueError, EOFError, SyntaxError, TokenError):  # what NumPy makes of a damaged header
             return None
         whole = depths.ndim == 2 and depths.shape[1] == len(LIFTED) and not source.read()
         return depths if whole and np.isfinite(depths).all() else None
@@ -50,11 +54,16 @@ def read_lifted(folder: Storage, run: str) -> dict[int, np.ndarray]:
 
 def with_agreement(curves: pd.DataFrame, folder: Storage) -> pd.DataFrame:
     """The curves of a campaign with `seed_disagreement_mm` (`disagreement`) and `student_disagreement_mm` (`from_students`)."""
-    if curves.empty:
-        return curves
-    lifted = {run: read_lifted(folder, run) for run in curves["run"].unique()}
     students = students_of(read_cards(folder))
-    return curves.assign(**{SEEDS: disagreement(curves, lifted), STUDENT: from_students(curves, lifted, students)})
+    ends = {student: last_upright(curves, folder, student) for taught in students.values() for student in taught}
+    columns = {name: np.full(len(curves), np.nan) for name in (SEEDS, STUDENT)}
+    for places in curves.groupby("arm").indices.values():  # what the runs of all arms lifted may be more than memory holds
+        rows = curves.iloc[places]
+        lifted = {run: read_lifted(folder, run) for run in rows["run"].unique()}
+        learnt = {run: [depths for student in students.get(run, ()) for depths in ends[student]] for run in lifted}
+        columns[SEEDS][places] = disagreement(rows, lifted)
+        columns[STUDENT][places] = from_students(rows, lifted, learnt)
+    return curves.assign(**columns)
 
 
 def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]]) -> np.ndarray:
@@ -78,29 +87,28 @@ def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndar
 
 
 def from_students(
-    curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]], students: Mapping[str, Sequence[str]]
+    curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]], learnt: Mapping[str, Sequence[np.ndarray]]
 ) -> np.ndarray:
-    """For each row: mean distance in mm of the run's lifted joints from those of its student after that one's last epoch.
+    """For each row: mean distance in mm of the run's lifted joints from what its students made of them in the end.
 
-    `students` has the runs that learnt from each run; of several, the mean distance. Each run has the depth sign that anatomy
-    voted for. A student is trained after its teacher: this tells of the teacher's epochs in hindsight, without labels. NaN where
-    a run has no student, or an epoch was not lifted.
+    `learnt` has those students' depths by run (`last_upright`); of several students, the mean distance. A student is trained
+    after its teacher: this tells of the teacher's epochs in hindsight, without labels. An epoch near those that were taught is
+    near the student too. NaN where a run has no student, or an epoch was not lifted.
     """
-    signs = {}
-    for run, epoch, sign in curves.reindex(columns=["run", "epoch", "depth_sign"]).dropna().itertuples(index=False):
-        signs[run, int(epoch)] = sign
-    upright = {
-        run: {epoch: depths * signs[run, epoch] for epoch, depths in each.items() if (run, epoch) in signs}
-        for run, each in lifted.items()
-    }
     found = np.full(len(curves), np.nan)
-    ends = {run: each[max(each)] for run, each in upright.items() if each}
-    for place, (run, epoch) in enumerate(curves[["run", "epoch"]].itertuples(index=False)):
-        own = upright.get(run, {}).get(int(epoch))
-        learnt = [ends[student] for student in students.get(run, ()) if student in ends]
-        if own is not None and learnt:
-            found[place] = np.mean([np.abs(own - each).mean() for each in learnt])
+    rows = curves.reindex(columns=["run", "epoch", "depth_sign"]).itertuples(index=False)
+    for place, (run, epoch, sign) in enumerate(rows):
+        own = lifted.get(run, {}).get(int(epoch))
+        if own is not None and learnt.get(run):
+            found[place] = np.mean([np.abs(own * sign - depths).mean() for depths in learnt[run]])
     return found
+
+
+def last_upright(curves: pd.DataFrame, folder: Storage, run: str) -> list[np.ndarray]:
+    """Depths (views, 16) in mm of a run's newest epoch, with the depth sign that anatomy voted for; none where it has none."""
+    rows = curves[curves["run"] == run].reindex(columns=["epoch", "depth_sign"]).dropna()
+    signs = dict(rows.itertuples(index=False, name=None))
+    return [depths * signs[epoch] for epoch, depths in read_lifted(folder, run, 1).items() if epoch in signs]
 
 
 def students_of(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

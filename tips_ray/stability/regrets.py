@@ -85,13 +85,13 @@ def best_epoch(errors: np.ndarray) -> int:
     return int(np.where(np.isnan(errors), np.inf, errors).argmin()) + 1
 
 
-def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
+def rank_rules(judged: pd.DataFrame, taught_by_oracle: Sequence[str] = (), seed: int = 0) -> list[dict[str, Any]]:
     """One entry a rule and arm, by arm and then by median regret, those without one (NaN) last.
 
     {arm, rule, oracle, label_free, chosen, error_mm (interval over seeds), regret_mm {median, p95, low, high}, train_regret_mm
-    (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs. `chosen` marks
-    the label-free rule of each arm with the lowest median regret on the views that were trained on, among those that have one
-    for each of the arm's runs.
+    (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs. No entry of an
+    arm that is `taught_by_oracle` is label-free. `chosen` marks the rule of each arm, other than the oracle, with the lowest
+    median regret on the views that were trained on, among those that have one for each of the arm's runs.
     """
     entries, num_runs = [], judged.groupby("arm")["seed"].nunique()
     for (arm, rule), own in judged.groupby(["arm", "rule"], sort=False):
@@ -101,7 +101,7 @@ def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
                 "arm": arm,
                 "rule": rule,
                 "oracle": oracle,
-                "label_free": not oracle,
+                "label_free": not oracle and arm not in taught_by_oracle,
                 "chosen": False,
                 "error_mm": interval(own["error"], seed, resamples=RESAMPLES),
                 "regret_mm": median_interval(own["regret"].to_numpy(), seed),
@@ -110,7 +110,7 @@ def rank_rules(judged: pd.DataFrame, seed: int = 0) -> list[dict[str, Any]]:
             }
         )
     for arm in judged["arm"].unique():
-        free = [entry for entry in entries if entry["arm"] == arm and entry["label_free"] and entry["n"] == num_runs[arm]]
+        free = [entry for entry in entries if entry["arm"] == arm and not entry["oracle"] and entry["n"] == num_runs[arm]]
         free = [entry for entry in free if np.isfinite(entry["train_regret_mm"])]
         if free:
             min(free, key=lambda entry: entry["train_regret_mm"])["chosen"] = True

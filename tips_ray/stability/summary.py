@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.stability.budgets import compare_budgets
-from tips_ray.stability.distillation import compare_students, is_student
+from tips_ray.stability.distillation import compare_students, is_student, learns_from_oracle
 from tips_ray.stability.measured import NOTHING, Measured, codependence_of
 from tips_ray.stability.regrets import judge, rank_rules, signal_correlations, stops
 from tips_ray.stability.statistics import (
@@ -76,8 +76,9 @@ def summarise_stopping(
     """When to stop, and whom to trust: rules, signals, steadiness, budgets, distillation and codependence."""
     present = [arm for arm in arms if arm in arms_of(curves)]
     students = [arm for arm in present if arm in configs and is_student(configs[arm])]
+    labelled = [arm for arm in students if learns_from_oracle(configs[arm])]
     return {
-        "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows)),
+        "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows), labelled),
         "signals": signal_correlations(curves, present, students),
         "steadiness": summarise_steadiness(curves, present),
         "budgets": compare_budgets(curves, [arm for arm in present if arm not in students]),
