@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import tyro
 from playwright.sync_api import sync_playwright
 
-from gallery_study import describe_study
+from gallery_study import MANY_ARMS, describe_study
 from tips_ray.errors import user_errors
 from tips_ray.report.publish import as_text, is_search, publish, publish_search
 from tips_ray.report.search_headline import agreement
@@ -54,7 +54,7 @@ def keep(
     else:
         summary = publish(folder)
         plots = ["errors", *["rules"] * bool(summary["stop_rules"])]
-        plots += [f"codependence-{place}" for place, _ in enumerate(summary["codependence"], start=1)]
+        plots += [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(summary["codependence"])))]
         text = describe_study(out.name, summary)
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     draw(campaign / "report.html", plots, out, chromium)

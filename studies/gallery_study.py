@@ -1,4 +1,4 @@
-"""The page of a study in the gallery."""
+"""The page of a study in the gallery: what it found, in tables that can be read; `summary.json` has the rest."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tips_ray.report.page import COMPARISONS
 from tips_ray.stability.statistics import HEADLINE_METRIC
 
 MANY_ARMS = 4
-"""With so many, the page lists paired differences of the last half alone; `summary.json` has all."""
+"""With so many, the page lists paired differences of the last half alone; more than so many are not drawn one by one."""
 
 
 def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
@@ -26,7 +26,9 @@ def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
             else ""
         )
         for pair in summary["paired"]
-        if pair["metric"] == HEADLINE_METRIC and (len(summary["arms"]) < MANY_ARMS or pair["statistic"] == "last_half")
+        if pair["metric"] == HEADLINE_METRIC
+        and (len(summary["arms"]) < MANY_ARMS or pair["statistic"] == "last_half")
+        and not {pair["a"], pair["b"]} & set(summary["teachers"])
     ]
     return [
         f"# {name}",
@@ -42,18 +44,16 @@ def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
         "",
-        "Paired differences over shared seeds:",
-        "",
-        *pairs,
-        "",
+        *(["Paired differences over shared seeds:", "", *pairs, ""] if pairs else []),
         *describe_stopping(summary),
         *describe_distillation(summary),
     ]
 
 
 def describe_stopping(summary: dict[str, Any]) -> list[str]:
-    """Stop rules, signals and budgets."""
+    """Stop rules and signals of the arms that are no students, and budgets."""
     rules = stop_tables.rules_by_arm(summary)
+    rules = {arm: entries for arm, entries in rules.items() if arm not in summary["teachers"]} or rules
     if not rules:
         return []
     names = list(dict.fromkeys(entry["rule"] for entries in rules.values() for entry in entries))
@@ -63,7 +63,7 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
     lines = [
         "## When to stop",
         "",
-        *(f"- {sentence}" for sentence in stop_tables.rule_finding(summary)),
+        *(f"- {sentence}" for arm, sentence in stop_tables.rule_findings(summary).items() if arm in rules),
         "",
         "![Median regret by stop rule](rules.png)",
         "",
@@ -78,7 +78,7 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
         f"| signal | {' | '.join(f'within {arm}' for arm in rules)} | between runs | between seeds |",
         "|---" * (3 + len(rules)) + "|",
         *(
-            f"| {row['label']} | {' | '.join(cell['text'] for cell in row['within'].values())} | "
+            f"| {row['label']} | {' | '.join(row['within'][arm]['text'] for arm in rules)} | "
             + " | ".join(f"{cell['text']} ({cell['span'] or 'no interval'})" for cell in row["between"])
             + " |"
             for row in stop_tables.signal_rows(summary, figures.TERM_LABELS)
@@ -141,7 +141,7 @@ def describe_distillation(summary: dict[str, Any]) -> list[str]:
             "",
             " ".join(
                 f"![Codependence of {arm}](codependence-{place}.png)"
-                for place, arm in enumerate(summary["codependence"], start=1)
+                for place, arm in enumerate(list(summary["codependence"])[:MANY_ARMS], start=1)
             ),
             "",
         ]

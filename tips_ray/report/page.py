@@ -87,7 +87,7 @@ def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the sections on stopping, budgets, distillation and codependence show."""
     return {
         "rules": stop_tables.rules_by_arm(summary),
-        "rule_findings": stop_tables.rule_finding(summary),
+        "rule_findings": stop_tables.rule_findings(summary).values(),
         "signals": stop_tables.signal_rows(summary, figures.TERM_LABELS),
         "steadiness": stop_tables.steadiness_rows(summary),
         "steadiness_labels": list(stop_tables.STEADINESS.values()),

@@ -26,9 +26,9 @@ def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def rule_finding(summary: Mapping[str, Any]) -> list[str]:
-    """For each arm, a sentence: the rule that training subjects would choose, and what it costs on others."""
-    said = []
+def rule_findings(summary: Mapping[str, Any]) -> dict[str, str]:
+    """A sentence by arm: the rule that training subjects would choose, and what it costs on others."""
+    said = {}
     for arm, entries in rules_by_arm(summary).items():
         chosen = next((entry for entry in entries if entry["chosen"]), None)
         last = next((entry for entry in entries if entry["rule"] == "last epoch"), None)
@@ -36,7 +36,7 @@ def rule_finding(summary: Mapping[str, Any]) -> list[str]:
             continue
         own, other = chosen["regret_mm"], last["regret_mm"]
         beside = "" if chosen is last else f"; the last epoch costs {mm(other['median'])} mm ({ends(other)})"
-        said.append(
+        said[arm] = (
             f"{arm}: by the error on training subjects one would choose “{chosen['rule']}”. On the test subjects it costs"
             f" {mm(own['median'])} mm in the median ({ends(own)}, 95th percentile {mm(own['p95'])}, n = {chosen['n']}){beside}."
         )
