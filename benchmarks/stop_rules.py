@@ -11,8 +11,9 @@ import pandas as pd
 import tyro
 
 from measure import publish
+from tips_ray.stability.correlations import signal_correlations
 from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
-from tips_ray.stability.regrets import judge, rank_rules, signal_correlations, stops, windows_of
+from tips_ray.stability.regrets import judge, rank_rules, stops, windows_of
 from tips_ray.stability.statistics import METRICS
 from tips_ray.stability.stopping import DERIVED, LABEL_FREE
 

@@ -56,10 +56,8 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
     rules = {arm: entries for arm, entries in rules.items() if arm not in summary["teachers"]} or rules
     if not rules:
         return []
-    names = list(dict.fromkeys(entry["rule"] for entries in rules.values() for entry in entries))
+    names = stop_tables.in_order(entry for entries in rules.values() for entry in entries)
     cells = {(arm, entry["rule"]): entry for arm, entries in rules.items() for entry in entries}
-    medians = {name: [cells[arm, name]["regret_mm"]["median"] for arm in rules if (arm, name) in cells] for name in names}
-    names.sort(key=lambda name: sum(medians[name]) / len(medians[name]))
     lines = [
         "## When to stop",
         "",
@@ -67,7 +65,7 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
         "",
         "![Median regret by stop rule](rules.png)",
         "",
-        "Median regret over runs, mm (95 % interval; 95th percentile); **bold**: chosen by the error on training subjects.",
+        "Median regret over runs, mm (95 % interval; worst run); **bold**: chosen by the error on training subjects.",
         "",
         f"| rule | {' | '.join(rules)} |",
         "|---" * (1 + len(rules)) + "|",
@@ -122,12 +120,8 @@ def describe_distillation(summary: dict[str, Any]) -> list[str]:
         ]
         for kind, title in COMPARISONS.items():
             rows = stop_tables.comparison_rows(summary, kind)
-            lines += [
-                title,
-                "",
-                *(f"- {row['a']} − {row['b']}: {row['text']} mm ({row['span']}, n = {row['n']})" for row in rows),
-                "",
-            ]
+            said = [f"- {row['a']} − {row['b']}: {row['text']} mm ({row['span']}, n = {row['n']})" for row in rows]
+            lines += [title, "", *said, ""] if rows else []
     if summary["codependence"]:
         lines += [
             "## Codependence",
@@ -153,7 +147,7 @@ def regret(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return "–"
     found = entry["regret_mm"]
-    text = f"{mm(found['median'])} ({stop_tables.ends(found)}; {mm(found['p95'])})"
+    text = f"{mm(found['median'])} ({stop_tables.ends(found)}; {mm(found['worst'])})"
     return f"**{text}**" if entry["chosen"] else text
 
 

@@ -199,6 +199,9 @@ class Config:
         parts_of(self)
 
 
+KEEPING = ("keep_weights_every", "keep_weights_in")
+"""Fields that change no number of a run, and so may change while it trains."""
+
 TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 """A student sees the full 2D pose (section 3.4)."""
 
@@ -269,10 +272,12 @@ PRESETS = {"quick": quick, "laptop": laptop, "claims": claims, "paper": paper}
 
 
 def arm_config(base: Config, arm: str) -> Config:
-    """The config of a named arm; raises ValueError for an unknown name."""
+    """The config of a named arm, with a teacher only if it is distilled; raises ValueError for an unknown name."""
     if arm not in ARMS:
         raise ValueError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
     config = override(base, ARMS[arm])
+    if config.objective != "distilled":
+        config = dataclasses.replace(config, teacher=Teacher())
     if arm == "solo_deep":
         return override(config, {"network": {"generator_blocks": 2 * base.network.generator_blocks}})
     return config
@@ -314,11 +319,12 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 
 
 def fingerprint(config: Config) -> str:
-    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint.
+    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint; without KEEPING.
 
     A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
     """
-    return hashlib.sha256(json.dumps(departures(config, Config()), sort_keys=True).encode()).hexdigest()[:12]
+    changed = {name: value for name, value in departures(config, Config()).items() if name not in KEEPING}
+    return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def departures(config: Any, default: Any) -> dict[str, Any]:

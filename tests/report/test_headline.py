@@ -14,6 +14,7 @@ def summary(difference: float, low: float | None, high: float | None, n: int, **
     pair = {"a": "solo", "b": "parts", "metric": HEADLINE_METRIC, "statistic": "last_half", "epochs": 40}
     pair |= {"difference": difference, "low": low, "high": high, "n": n}
     given = {"arms": {"solo": solo, "parts": parts}, "paired": [pair], "references": {}, "data": {"synthetic": False}}
+    given |= {"teachers": {}, "distillation": []}
     return given | changes
 
 

@@ -90,7 +90,7 @@ def test_the_summary_ranks_rules_and_is_strict_json(found):
     assert json.loads(json.dumps(summary, allow_nan=False)) == json.loads(json.dumps(summary))
     entry = summary["stop_rules"][0]
     assert {"rule", "oracle", "label_free", "error_mm", "regret_mm", "n"} <= set(entry)
-    assert set(entry["regret_mm"]) == {"median", "p95", "low", "high"}
+    assert set(entry["regret_mm"]) == {"median", "p95", "worst", "low", "high"}
     signals = {row["signal"]: row for row in summary["signals"]}
     assert signals["bone_asymmetry"]["between"]["rank_correlation"] == pytest.approx(1.0)  # made-up: a multiple of the error
 

@@ -157,24 +157,36 @@ def test_differences_of_students_are_those_of_a_loop(draw: int) -> None:
         {"arm": arm, "seed": seed, HEADLINE_METRIC: rng.uniform(40, 90)} for arm in STUDENTS for seed in range(4) if seed != 3
     ]
     taught = pd.DataFrame(rows)
-    own = {(arm, seed): last_of(curves, arm, seed, shortest[arm]) for arm, each in seeds.items() for seed in each}
+    shortest |= {"parts": 9, "solo": 9}
+    seeds |= {"parts": [0, 1, 2, 3], "solo": [0, 1, 2, 3]}
+
+    def at(arm: str, epoch: int) -> dict[int, float]:
+        return {seed: last_of(curves, arm, seed, epoch) for seed in seeds[arm]}
+
+    own = {(arm, seed): value for arm in seeds for seed, value in at(arm, shortest[arm]).items()}
     theirs = {(row["arm"], row["seed"]): row[HEADLINE_METRIC] for row in rows}
     expected: dict[tuple[str, str, str], list[float]] = {}
     for arm in STUDENTS:
         both = [seed for seed in range(4) if (arm, seed) in own and (arm, seed) in theirs]
         expected["teacher", arm, f"teachers of {arm}"] = [own[arm, seed] - theirs[arm, seed] for seed in both]
+        for other in ("parts", "solo"):
+            expected["arm", arm, other] = [own[arm, seed] - own[other, seed] for seed in seeds[arm]]
     for a, b in combinations(STUDENTS, 2):
-        shared = [seed for seed in range(4) if (a, seed) in own and (b, seed) in own]
-        expected["student", a, b] = [own[a, seed] - own[b, seed] for seed in shared]
+        one, other = (at(arm, min(shortest[a], shortest[b])) for arm in (a, b))
+        shared = [seed for seed in range(4) if seed in one and seed in other]
+        expected["student", a, b] = [one[seed] - other[seed] for seed in shared]
         if STUDENTS[a] != STUDENTS[b]:
             known = [seed for seed in shared if (a, seed) in theirs and (b, seed) in theirs]
-            gains = [(own[a, seed] - theirs[a, seed]) - (own[b, seed] - theirs[b, seed]) for seed in known]
+            gains = [(one[seed] - theirs[a, seed]) - (other[seed] - theirs[b, seed]) for seed in known]
             expected["gain", a, b] = gains
     found = {(entry["kind"], entry["a"], entry["b"]): entry for entry in compare_students(curves, taught, CONFIGS)}
     assert set(found) == set(expected)
-    assert {key[0] for key in found} == {"teacher", "student", "gain"}
+    assert {key[0] for key in found} == {"teacher", "arm", "student", "gain"}
     for key, values in expected.items():
         assert found[key]["n"] == len(values)
+        kind, a, b = key
+        both = [min(shortest[a], shortest[b])] * 2 if kind in ("student", "gain") else [shortest[a], shortest.get(b)]
+        assert found[key]["epochs"] == both
         ends = interval(values)
         for name, value in (("difference", ends["mean"]), ("low", ends["low"]), ("high", ends["high"])):
             assert found[key][name] == pytest.approx(value)

@@ -11,25 +11,24 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, spearmanr
+from scipy.stats import binom
 
 from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
 from tips_ray.stability.regrets import (
     RESAMPLES,
     STOPS,
+    choose_elsewhere,
     judge,
     median_interval,
     rank_rules,
     rules_for,
-    signal_correlations,
-    spearman,
     stops,
     whole_runs,
     windows_of,
 )
-from tips_ray.stability.rules import Average, Fixed, Last, Lowest, rule_named, standard_rules
+from tips_ray.stability.rules import Average, Fixed, Last, Lowest, standard_rules
 from tips_ray.stability.statistics import HEADLINE_METRIC, interval
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, Oracle, Rule, Window
+from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, LabelledColumnError, Oracle, Rule, Window
 from tips_ray.stability.summary import strict
 
 laws = settings(deadline=None, derandomize=True, max_examples=25)
@@ -147,6 +146,11 @@ def test_rules_are_those_whose_columns_are_there() -> None:
     assert rules_for(curve, given_) == [given_[0]]
 
 
+def test_a_rule_that_wants_labels_is_refused_and_not_left_out() -> None:
+    with pytest.raises(LabelledColumnError, match=f"asked for '{HEADLINE_METRIC}'"):
+        stops(random_curves(0, {"a": [20]}), ["a"], [Lowest(("churn_mm",)), Lowest((HEADLINE_METRIC,))])
+
+
 # Errors and regrets
 
 
@@ -262,7 +266,7 @@ def test_entries_have_these_keys_and_are_strict_json() -> None:
     entries = rank_rules(judge(curves, stops(curves, ["b", "a"]), NO_WINDOWS))
     keys = {"arm", "rule", "oracle", "label_free", "chosen", "error_mm", "regret_mm", "train_regret_mm", "n"}
     assert all(set(entry) == keys for entry in entries)
-    assert all(set(entry["regret_mm"]) == {"median", "p95", "low", "high"} for entry in entries)
+    assert all(set(entry["regret_mm"]) == {"median", "p95", "worst", "low", "high"} for entry in entries)
     assert json.loads(json.dumps(strict(entries), allow_nan=False)) == entries
     assert [entry["arm"] for entry in entries] == sorted((entry["arm"] for entry in entries), reverse=True)  # as they were given
     for one, other in pairwise(entries):
@@ -315,12 +319,35 @@ def test_a_rule_that_was_not_measured_for_all_runs_is_not_chosen() -> None:
     assert chosen(entries) == ["whole"]
     assert {entry["rule"]: entry["n"] for entry in entries} == {Oracle().name: 3, "some": 1, "broken": 3, "whole": 3}
     assert [entry["rule"] for entry in entries] == [Oracle().name, "some", "whole", "broken"]  # no median last
-    assert strict(entries)[-1]["regret_mm"] == {"median": None, "p95": None, "low": None, "high": None}
+    assert strict(entries)[-1]["regret_mm"] == {"median": None, "p95": None, "worst": None, "low": None, "high": None}
     assert entries[-1]["error_mm"]["n"] == 2
 
 
+@laws
+@given(st.integers(0, 2**16), st.integers(2, 6))
+def test_a_rule_that_is_chosen_elsewhere_is_the_others_choice(seed: int, num_runs: int) -> None:
+    rng = np.random.default_rng(seed)
+    judged = judged_of(**{name: (list(rng.uniform(0, 9, num_runs)), list(rng.uniform(0, 9, num_runs))) for name in "xyz"})
+    (found,) = choose_elsewhere(judged).values()
+    costs, names = [], []
+    for run in range(num_runs):
+        names += chosen(rank_rules(judged[judged["seed"] != run]))
+        costs += judged[(judged["seed"] == run) & (judged["rule"] == names[-1])]["regret"].tolist()
+    assert found == {
+        "rules": {name: names.count(name) for name in names},
+        "regret_mm": median_interval(np.array(costs)),
+        "n": num_runs,
+    }
+
+
+def test_nothing_is_chosen_elsewhere_where_there_is_no_other_run() -> None:
+    assert choose_elsewhere(judged_of(late=([1.0], [2.0]))) == {}
+    gap = judged_of(late=([1.0, 2.0, 3.0], [1.0, math.nan, 1.0]), early=([4.0, 5.0, 6.0], [7.0, 8.0, 9.0]))
+    assert choose_elsewhere(gap)["a"]["rules"] == {"early": 3}
+
+
 def test_one_run_has_no_interval() -> None:
-    assert median_interval(np.array([3.0])) == {"median": 3, "p95": 3, "low": None, "high": None}
+    assert median_interval(np.array([3.0])) == {"median": 3, "p95": 3, "worst": 3, "low": None, "high": None}
     curves = random_curves(0, {"a": [20]})
     entries = rank_rules(judge(curves, stops(curves, ["a"]), NO_WINDOWS))
     assert {entry["regret_mm"]["low"] for entry in entries} == {None} == {entry["error_mm"]["high"] for entry in entries}
@@ -335,6 +362,7 @@ def test_the_interval_of_a_median_is_where_its_bootstrap_distribution_says(value
     assert found["p95"] == pytest.approx(statistics.quantiles(values, n=20, method="inclusive")[-1])
     assert found["low"] is not None
     assert found["high"] is not None
+    assert found["worst"] == max(values)
     assert min(values) <= found["low"] <= found["median"] <= found["high"] <= max(values)
     n = len(values)
     if n % 2:
@@ -353,108 +381,3 @@ def test_the_interval_of_a_median_covers_the_truth() -> None:
     found = [median_interval(rng.normal(size=15), seed=draw) for draw in range(300)]
     share = np.mean([(entry["low"] or 0) <= 0 <= (entry["high"] or 0) for entry in found])
     assert share == pytest.approx(0.94, abs=0.04)
-
-
-# Signals
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_spearmans_correlations_are_scipys(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values, other = rng.integers(0, 9, (5, 40)).astype(float), rng.integers(0, 12, 40).astype(float)  # with ties
-    assert spearman(values, other) == pytest.approx([spearmanr(row, other).statistic for row in values])
-    assert spearman(other[None], other) == pytest.approx([1.0])
-    assert spearman(-other[None], np.exp(other)) == pytest.approx([-1.0])
-
-
-def test_spearmans_correlation_of_too_little_is_none() -> None:
-    rising = np.arange(20.0)
-    missing, infinite = rising.copy(), rising.copy()
-    missing[3], infinite[3] = math.nan, math.inf
-    found = spearman(np.stack([rising, missing, infinite, np.ones(20)]), rising)
-    assert found[0] == pytest.approx(1)
-    assert np.isnan(found[1:]).all()
-    assert np.isnan(spearman(rising[None], np.ones(20))).all()
-    assert np.isnan(spearman(rising[None], missing)).all()
-    assert np.isnan(spearman(rising[None, :7], rising[:7])).all()
-    assert spearman(np.empty((0, 20)), rising).shape == (0,)
-
-
-def test_planted_signals_are_found_within_runs_and_between_them() -> None:
-    rng = np.random.default_rng(0)
-    runs = []
-    for arm, num_seeds, num_epochs in (("a", 6, 40), ("b", 4, 30)):
-        for seed in range(num_seeds):
-            errors = rng.uniform(40, 60, num_epochs) + 10 * seed
-            early = np.where(np.arange(num_epochs) < num_epochs // 2, -1, 1)  # the first half says the contrary, and is not asked
-            columns = {
-                "churn_mm": 2 * errors * early + 3,
-                "frechet_2d": 1 / errors * early,
-                "loss_adversarial": errors - 12 * seed,  # rises with the error within a run, and falls with it between runs
-                "bone_asymmetry": 0.5,
-                "sign_dissent": math.nan,
-                "joint_limits": np.where(np.arange(num_epochs) == num_epochs - 1, math.nan, errors),
-                "generator_gradient_norm": errors if arm == "a" else math.nan,
-            }
-            runs.append(run_of(arm, seed, errors, **columns))
-    found = {entry["signal"]: entry for entry in signal_correlations(pd.concat(runs), ["a", "b"])}
-    assert list(found) == [name for name in LABEL_FREE if name in found]
-    assert set(found) == {
-        "churn_mm",
-        "frechet_2d",
-        "loss_adversarial",
-        "bone_asymmetry",
-        "joint_limits",
-        "generator_gradient_norm",
-    }
-    for signal, sign in (("churn_mm", 1), ("frechet_2d", -1)):
-        assert {arm: entry["n"] for arm, entry in found[signal]["within"].items()} == {"a": 6, "b": 4}
-        assert [entry["mean"] for entry in found[signal]["within"].values()] == pytest.approx([sign, sign])
-        assert found[signal]["between"] == pytest.approx({"rank_correlation": sign, "low": sign, "high": sign, "n": 10})
-    assert found["loss_adversarial"]["within"]["a"]["mean"] == pytest.approx(1)
-    assert found["loss_adversarial"]["between"]["rank_correlation"] < 0
-    assert found["loss_adversarial"]["between_seeds"]["rank_correlation"] < 0
-    for signal in ("bone_asymmetry", "joint_limits"):
-        assert {entry["n"] for entry in found[signal]["within"].values()} == {0}
-        assert found[signal]["between"]["rank_correlation"] is None
-    assert found["generator_gradient_norm"]["within"]["b"] == interval([])
-    assert found["generator_gradient_norm"]["within"]["a"]["mean"] == pytest.approx(1)
-    assert found["generator_gradient_norm"]["between"]["n"] == 6  # fewer than say something
-    assert found["generator_gradient_norm"]["between"]["rank_correlation"] is None
-    json.dumps(strict(list(found.values())), allow_nan=False)
-
-
-def test_what_only_tells_arms_apart_is_not_found_between_seeds_and_students_are_not_asked() -> None:
-    rng = np.random.default_rng(0)
-    runs = [
-        run_of(arm, seed, 50 + 20 * place + rng.uniform(0, 1, 20), churn_mm=100 * place + rng.uniform(0, 1), frechet_2d=seed)
-        for place, (arm, num_seeds) in enumerate({"a": 12, "b": 12, "c": 1, "tips": 9}.items())
-        for seed in range(num_seeds)
-    ]
-    found = {entry["signal"]: entry for entry in signal_correlations(pd.concat(runs), ["a", "b", "c", "tips"], ["tips"])}
-    assert found["churn_mm"]["between"]["n"] == found["churn_mm"]["between_seeds"]["n"] == 24  # the only run of c has no other
-    assert found["churn_mm"]["between"]["rank_correlation"] > 0.7
-    assert abs(found["churn_mm"]["between_seeds"]["rank_correlation"]) < 0.4
-    assert list(found["churn_mm"]["within"]) == ["a", "b", "c", "tips"]
-
-
-def test_correlations_of_random_signals_are_those_of_a_loop() -> None:
-    curves = random_curves(5, {"a": [40, 40], "b": [24, 31]})
-    found = signal_correlations(curves, ["a", "b"])
-    assert [entry["signal"] for entry in found] == list(LABEL_FREE)
-    for entry in found:
-        for arm in "ab":
-            each = []
-            for rows in slow_runs(curves, arm).values():
-                late = rows[len(rows) // 2 :]
-                values = [Curve(pd.DataFrame(rows))[entry["signal"]][row["epoch"] - 1] for row in late]
-                each.append(spearmanr(values, [row[HEADLINE_METRIC] for row in late]).statistic)
-            assert entry["within"][arm]["mean"] == pytest.approx(np.mean(each))
-            assert entry["within"][arm]["n"] == 2
-
-
-def test_no_runs_have_no_correlations() -> None:
-    curves = random_curves(0, {"a": [20]})
-    assert signal_correlations(curves, []) == []
-    assert signal_correlations(curves.drop(columns=list(MEASURED)), ["a"]) == []
-    assert rule_named("last epoch", standard_rules(20)) in rules_for(Curve(curves.drop(columns=list(MEASURED))))

@@ -1,6 +1,7 @@
 """Teachers picked from made-up curves, what their cards say, agreement between runs, budgets, and students' differences."""
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +41,11 @@ def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = ()
     return pd.concat(frames, ignore_index=True)
 
 
-def picked(curves: pd.DataFrame, seeds: list[int], **teacher) -> TeacherCard:
-    return pick(curves, no_rows(WINDOWS), "tips", Teacher(**{"rule": "last epoch", **teacher}), seeds)
+def picked(
+    curves: pd.DataFrame, seeds: list[int], num_epochs: int = 1, kept: Collection[int] = range(1, 100), **teacher
+) -> TeacherCard:
+    weights = dict.fromkeys(curves["run"], kept)
+    return pick(curves, no_rows(WINDOWS), "tips", Teacher(**{"rule": "last epoch", **teacher}), seeds, num_epochs, weights)
 
 
 def test_each_seed_learns_from_its_own_run_one_run_or_all():
@@ -53,7 +57,8 @@ def test_each_seed_learns_from_its_own_run_one_run_or_all():
         own.of_seed(1)
     last = curves[curves["epoch"] == 20].set_index("seed")
     one = picked(curves, [0, 1, 2], runs="picked")
-    assert [lesson.seed for lesson in one.of_seed(7)] == [last[PICKED_BY].idxmin()]
+    late = curves[curves["epoch"] > 10].groupby("seed")[PICKED_BY].mean()
+    assert [lesson.seed for lesson in one.of_seed(7)] == [late.idxmin()]
     assert [lesson.seed for lesson in picked(curves, [0], runs="all").of_seed(0)] == [0, 1, 2]
     assert own.lessons[1].churn_mm == last.loc[2, "churn_mm"]
 
@@ -71,14 +76,15 @@ def test_a_lesson_is_what_the_curve_says_at_its_last_epoch():
 
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(st.lists(st.integers(0, 99) | st.none(), min_size=1, max_size=6).filter(lambda found: found != [None]))
-def test_the_picked_run_has_the_lowest_signal_where_it_stops(found: list[int | None]):
+def test_the_picked_run_has_the_lowest_signal_up_to_its_stop(found: list[int | None]):
     """Elsewhere in the curves the order of the runs is another; a run of which the signal is not known is not picked."""
     curves = curves_of({"parts": [20] * len(found)})
     at_stop = curves["seed"].map(dict(enumerate(found))).astype(float)
-    curves[PICKED_BY] = np.where(curves["epoch"] == 10, at_stop, -at_stop.fillna(1000.0))
+    curves[PICKED_BY] = np.where(curves["epoch"].between(6, 10), at_stop, -at_stop.fillna(1000.0))
+    curves.loc[curves["epoch"] == 7, PICKED_BY] = np.nan  # of the others the mean is taken
     known = [value for value in found if value is not None]
     if not known:
-        with pytest.raises(ValueError, match=rf"have no '{PICKED_BY}' where they stop.*--teacher\.runs own"):
+        with pytest.raises(ValueError, match=rf"have no '{PICKED_BY}' up to their stops.*--teacher\.runs own"):
             picked(curves, [0], rule="epoch at 50 %", runs="picked")
         return
     card = picked(curves, [0], rule="epoch at 50 %", runs="picked")
@@ -111,7 +117,7 @@ def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
     ranked = rank_rules(judge(curves, stops(curves, ["parts"]), windows))
     for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
         (entry,) = [entry for entry in ranked if entry["rule"] == rule]
-        card = pick(curves, windows, "tips", Teacher(rule=rule), [1])
+        card = pick(curves, windows, "tips", Teacher(rule=rule), [1], 40, dict.fromkeys(curves["run"], range(1, 41)))
         assert card.expected_regret_mm == {**entry["regret_mm"], "n": n}
         assert (card.expected_regret_mm["median"] < 0) == rule.startswith("average")  # better than every single epoch
 
@@ -123,8 +129,8 @@ def test_an_oracle_is_called_one_and_picks_the_lowest_error():
     assert not picked(curves, [0, 1]).oracle
     for lesson in card.lessons:
         own = curves[curves["seed"] == lesson.seed].set_index("epoch")[ERROR]
-        assert lesson.window == Window(own.idxmin(), own.idxmin())
-    assert card.expected_regret_mm == {"median": 0.0, "p95": 0.0, "low": 0.0, "high": 0.0, "n": 2}
+        assert (lesson.first, lesson.last) == (own.idxmin(), own.idxmin())
+    assert card.expected_regret_mm == {"median": 0.0, "p95": 0.0, "worst": 0.0, "low": 0.0, "high": 0.0, "n": 2}
 
 
 def test_labels_have_no_say_in_a_pick():
@@ -148,6 +154,30 @@ def test_labels_have_no_say_in_a_pick():
 def test_what_cannot_teach_is_said(arms, lost, teacher, said):
     with pytest.raises(ValueError, match=said):
         picked(curves_of(arms, lost), [0, 1], **teacher)
+
+
+def test_runs_that_are_not_at_their_end_do_not_teach():
+    """As after a study that was interrupted, or was given more seeds that nobody trained."""
+    curves = curves_of({"parts": [20, 20, 5]})
+    assert picked(curves, [0, 1], num_epochs=20).num_epochs == 20
+    for seeds, runs in (([0, 2], "own"), ([0, 1], "all"), ([0, 1], "picked")):
+        with pytest.raises(ValueError, match="'tips' learns from 'parts-seed2', which has 5 of 20 epochs; train that arm to its"):
+            picked(curves, seeds, num_epochs=20, runs=runs)
+    lost = curves_of({"parts": [20, 20, 5]}, lost=(("parts", 2),))  # it is as far as it will ever be
+    assert [lesson.seed for lesson in picked(lost, [0, 1], num_epochs=20, runs="all").lessons] == [0, 1]
+
+
+def test_teachers_stop_where_weights_were_kept():
+    curves = curves_of({"parts": [24, 24]})
+    kept = (5, 10, 15, 20, 24)
+    assert picked(curves, [0], kept=kept, rule="epoch at 50 %").lessons[0].window == Window(10, 10)
+    assert picked(curves, [0], kept=kept, rule="epoch at 75 %").lessons[0].window == Window(15, 15)
+    assert picked(curves, [0], kept=kept, rule="average of the last 10 %").lessons[0].window == Window(23, 24)
+    for lesson in picked(curves, [0, 1], kept=kept, rule=Oracle().name).lessons:
+        own = curves[(curves["seed"] == lesson.seed) & curves["epoch"].isin(kept)].set_index("epoch")[ERROR]
+        assert (lesson.first, lesson.last) == (own.idxmin(), own.idxmin())
+    with pytest.raises(ValueError, match="'parts-seed0' is to teach with the weights of epoch 6, and has kept none up to there"):
+        picked(curves, [0], kept=(20, 24), rule="epoch at 25 %")
 
 
 @pytest.mark.parametrize("runs", ["own", "picked", "all"])
@@ -224,5 +254,6 @@ def test_students_are_held_against_their_teachers_each_other_and_the_control():
     assert found["teacher", "tips"]["difference"] == pytest.approx(gain["tips"])
     assert found["gain", "tips"]["difference"] == pytest.approx(gain["tips"] - gain["tips_solo"])
     assert found["student", "tips"]["difference"] == pytest.approx((last["tips"] - last["tips_solo"]).mean())
-    assert len(found) == 4
+    assert found["arm", "tips"]["difference"] == pytest.approx((last["tips"] - last["solo"]).mean())
+    assert len(found) == 6
     assert compare_students(curves, no_rows(TAUGHT), {"solo": configs["solo"]}) == []

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tips_ray.config import Config, override
-from tips_ray.stability.curves import MANIFEST, read_curves, read_manifest
+from tips_ray.config import KEEPING, Config, override
+from tips_ray.stability.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
 from tips_ray.stability.records import SEARCH
 from tips_ray.storage import Storage
 
@@ -86,7 +86,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     """The record of a campaign with what is asked for now; nothing is written.
 
     A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs,
-    if the data, or the config of an arm, or what all arms share is another, or if the name is a search's.
+    if the data, or the config of an arm that has runs, or what all arms share is another, or if the name is a search's.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     if campaign.folder.exists(SEARCH):
@@ -98,10 +98,11 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     check_version("campaign", campaign.folder, before)
     # Fields that were added since have their defaults.
     before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
-    known = {arm: config for arm, config in before["arms"].items() if arm in arms}
+    trained = {arm_of(run) for run in (campaign.folder / RUNS).names()}
+    known = {arm: fixed(config) for arm, config in before["arms"].items() if arm in arms and arm in trained}
     changes = differences(
         {"data fingerprint": before["data"]["fingerprint"], **shared(before["arms"]), **known},
-        {"data fingerprint": data["fingerprint"], **shared(arms), **{arm: arms[arm] for arm in known}},
+        {"data fingerprint": data["fingerprint"], **shared(arms), **{arm: fixed(arms[arm]) for arm in known}},
     )
     if changes:
         raise ValueError(
@@ -124,6 +125,11 @@ def shared(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What all arms of a campaign have in common, so that they can be compared: what they see, and how they are measured."""
     first = next(iter(arms.values()))
     return {name: first[name] for name in SHARED}
+
+
+def fixed(config: dict[str, Any]) -> dict[str, Any]:
+    """What of an arm's config may not change once it has runs."""
+    return {name: value for name, value in config.items() if name not in KEEPING}
 
 
 def differences(before: Any, now: Any, path: str = "") -> list[str]:

@@ -22,6 +22,7 @@ from tips_ray.lifting.evaluate import witnessed
 from tips_ray.lifting.train import fit
 from tips_ray.stability.agreement import as_lifted, lifted_name
 from tips_ray.stability.curves import CURVE, RUNS, run_name
+from tips_ray.stability.measured import read_cards
 from tips_ray.storage import Storage
 
 ROWS = "rows"
@@ -39,6 +40,7 @@ class StoredRun:
         self.folder = storage / RUNS / name
         self.config, self.dataset = config, dataset
         self.rows: list[dict[str, Any]] = []
+        self.taught = taught_epochs(storage, name)
         self.mended: list[str] = []
         """What was found damaged in the folder, and what was done about it, in sentences."""
         self.epochs = fit(config, dataset, seed, self._resume(), teachers)
@@ -68,7 +70,7 @@ class StoredRun:
         return row
 
     def _keeps(self, epoch: int) -> bool:
-        return epoch % self.config.keep_weights_every == 0
+        return epoch % self.config.keep_weights_every == 0 or epoch in self.taught
 
     def _kept(self, lifter: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         precision = getattr(torch, self.config.keep_weights_in)
@@ -119,6 +121,12 @@ class StoredRun:
     def _say(self, sentence: str) -> None:
         log.warning(sentence)
         self.mended.append(sentence)
+
+
+def taught_epochs(folder: Storage, run: str) -> set[int]:
+    """Epochs of a run whose weights teach a student of its campaign, by the teacher cards: they are kept."""
+    lessons = [lesson for card in read_cards(folder).values() for lesson in card["lessons"] if lesson["run"] == run]
+    return {int(epoch) for lesson in lessons for epoch in lesson["checkpoints"]}
 
 
 def weights_name(epoch: int) -> str:

@@ -51,7 +51,9 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
         highlight=False,
     )
     manifest = agree(campaign, data, references)
-    check_teachers({arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms))
+    check_teachers(
+        {arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms), campaign.num_epochs
+    )
     if not to_train(campaign) and not is_unmeasured(campaign):
         return Ending({}, [])
     with alone(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):
@@ -63,20 +65,22 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
 
 def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
     """Train the arms that learn from poses, measure them, then those that learn from them; returns the errors of those that
-    failed. Ends early if it is interrupted, or if not all that should teach can.
+    failed, which keep no other arm from its training. Ends early if it is interrupted.
     """
     students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
+    failures: dict[str, str] = {}
     for arms in ([arm for arm in campaign.arms if arm not in students], students):
         missing = [arm for arm in to_train(campaign) if arm in arms]
+        if arms is students and missing:
+            failures |= appoint(campaign, missing)
+            missing = [arm for arm in missing if arm not in failures]
         if missing:
-            if arms is students:
-                appoint(campaign, missing)
             with ProgressListener(missing, campaign.num_epochs, console) as progress:
-                failures = execute(campaign, missing, resources, poses, [progress])
-            if failures or set(unfinished(campaign)) & set(missing):
+                failures |= execute(campaign, missing, resources, poses, [progress])
+            if (set(to_train(campaign)) & set(missing)) - set(failures):
                 return failures
-        measure(campaign, arms, resources, poses, console)
-    return {}
+        failures |= measure(campaign, [arm for arm in arms if arm not in failures], resources, poses, console)
+    return failures
 
 
 def to_train(campaign: Campaign) -> list[str]:

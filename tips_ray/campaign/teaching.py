@@ -8,35 +8,59 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.runs import weights_name
 from tips_ray.campaign.saved import kept_epochs, load_window
 from tips_ray.config import Config, override
+from tips_ray.errors import sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
-from tips_ray.stability.measured import CARDS, WINDOWS, read_cards, read_measured
+from tips_ray.stability.measured import CARDS, KEYS, WINDOWS, read_cards, read_measured
+from tips_ray.stability.rules import rule_named, standard_rules
+from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import Lesson, TeacherCard, pick
 from tips_ray.storage import Storage
 
 
-def appoint(campaign: Campaign, students: list[str]) -> None:
-    """Pick the teachers of some distilled arms, and write their cards.
+def appoint(campaign: Campaign, students: list[str]) -> dict[str, str]:
+    """Pick the teachers of some distilled arms, and write their cards; returns why those that nobody can teach have none.
 
-    A card stays once it is written, so that a student's training can be continued; seeds that were added are added to it. Raises
-    ValueError where nobody can be picked (`pick`), and if the weights that a card names are not what they were.
+    A card stays once it is written, so that a student's training can be continued; seeds that were added are added to it. What
+    was measured of a student that learnt from others goes with its old card.
     """
-    curves = with_agreement(read_curves(campaign.folder, campaign.name), campaign.folder)
-    windows = read_measured(campaign.folder, WINDOWS)
+    failures = {}
     for student in students:
-        teacher = campaign.arms[student].teacher
-        before = read_card(campaign.folder, student)
-        known = {lesson.seed for lesson in before.lessons} if before else set()
-        missing = [seed for seed in campaign.seeds if seed not in known]
-        if before and (before.teacher.runs != "own" or not missing):
-            for lesson in before.lessons:
-                check(campaign.folder, student, lesson)
+        try:
+            card = appointed(campaign, student)
+        except ValueError as error:
+            failures[student] = sentence(error)
             continue
-        card = pick(curves, windows, student, teacher, missing if before else campaign.seeds)
-        lessons = tuple(signed(campaign.folder, lesson) for lesson in card.lessons)
-        card = replace(before, lessons=(*before.lessons, *lessons)) if before else replace(card, lessons=lessons)
+        if read_card(campaign.folder, student) is None:
+            for table in KEYS:
+                rows = read_measured(campaign.folder, table)
+                if (rows["arm"] == student).any():
+                    campaign.folder.write_table(table, rows[rows["arm"] != student])
         campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
+    return failures
+
+
+def appointed(campaign: Campaign, student: str) -> TeacherCard:
+    """The card of a student: the one it has, with the seeds that were added, or a new one.
+
+    Raises ValueError where nobody can be picked (`pick`), and if the weights that a card names are not what they were.
+    """
+    folder, teacher = campaign.folder, campaign.arms[student].teacher
+    before = read_card(folder, student)
+    if before and before.teacher != teacher:  # no run has learnt from it yet, or the campaign would not take another teacher
+        before = None
+    known = {lesson.seed for lesson in before.lessons} if before else set()
+    missing = [seed for seed in campaign.seeds if seed not in known]
+    if before and (before.teacher.runs != "own" or not missing):
+        for lesson in before.lessons:
+            check(folder, student, lesson)
+        return before
+    curves = with_agreement(read_curves(folder, campaign.name, [teacher.arm]), folder)
+    kept = {str(run): kept_epochs(folder / RUNS / str(run)) for run in curves["run"].unique()}
+    card = pick(curves, read_measured(folder, WINDOWS), student, teacher, missing, campaign.num_epochs, kept)
+    lessons = tuple(signed(folder, lesson) for lesson in card.lessons)
+    return replace(before, lessons=(*before.lessons, *lessons)) if before else replace(card, lessons=lessons)
 
 
 def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teachers:
@@ -63,15 +87,9 @@ def read_card(folder: Storage, student: str) -> TeacherCard | None:
 
 
 def signed(folder: Storage, lesson: Lesson) -> Lesson:
-    """The lesson with the hashes of its checkpoints; raises ValueError if the weights of its last epoch were not kept."""
+    """The lesson with the hashes of its checkpoints, of those epochs of its window that were kept."""
     run = folder / RUNS / lesson.run
-    kept = kept_epochs(run)
-    if lesson.last not in kept:
-        raise ValueError(
-            f"{lesson.run!r} is to teach with the weights of epoch {lesson.last}, which it has not kept; keep those of more"
-            " epochs (--keep-weights-every), or choose another --teacher.rule."
-        )
-    epochs = [epoch for epoch in range(lesson.first, lesson.last + 1) if epoch in kept]
+    epochs = [epoch for epoch in sorted(kept_epochs(run)) if lesson.first <= epoch <= lesson.last]
     return replace(lesson, checkpoints={str(epoch): checksum(run, epoch) for epoch in epochs})
 
 
@@ -95,13 +113,19 @@ def checksum(run: Storage, epoch: int) -> str:
     return hashlib.sha256(run.read(weights_name(epoch))).hexdigest()
 
 
-def check_teachers(known: dict[str, Config], asked: list[str]) -> None:
-    """Raise ValueError for a distilled arm whose teacher is not among the arms that a campaign knows, or cannot teach."""
+def check_teachers(known: dict[str, Config], asked: list[str], num_epochs: int) -> None:
+    """Raise ValueError for a distilled arm whose teacher is not among the arms that a campaign knows, or cannot teach, and for a
+    stop rule that is none.
+    """
     able = [arm for arm, config in known.items() if config.objective == "adversarial"]
     for student in asked:
-        teacher = known[student].teacher.arm
-        if known[student].objective == "distilled" and teacher not in able:
+        if known[student].objective != "distilled":
+            continue
+        teacher = known[student].teacher
+        if teacher.arm not in able:
             raise ValueError(
-                f"{student!r} learns from {teacher!r}, which is not among the arms that can teach ({', '.join(able) or 'none'});"
-                f" add it to --arms, or give another --teacher.arm."
+                f"{student!r} learns from {teacher.arm!r}, which is not among the arms that can teach"
+                f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
             )
+        if teacher.rule != Oracle().name:
+            rule_named(teacher.rule, standard_rules(num_epochs))

@@ -63,14 +63,14 @@ def asymmetry(lengths: Lengths) -> Tensor:
 def variation(lengths: Lengths, clip: Tensor) -> Tensor:
     """How much a bone's length changes within a clip, as a share of its mean length; mean over bones.
 
-    The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two views; a body keeps its bones.
+    The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two views; NaN without any. A body
+    keeps its bones.
     """
     _, group = clip.unique(return_inverse=True)
     count = torch.bincount(group).to(lengths.dtype)
     mean = torch.zeros(len(count), lengths.shape[1], dtype=lengths.dtype, device=lengths.device)
     mean = mean.index_add_(0, group, lengths) / count[:, None]
-    freedom = (count - 1).sum().clamp(min=1)
-    deviation = ((lengths - mean[group]).square().sum(0) / freedom).sqrt()
+    deviation = ((lengths - mean[group]).square().sum(0) / (count - 1).sum()).sqrt()  # 0 / 0 without two views of a clip
     return (deviation / lengths.mean(0).clamp(min=1e-9)).mean()
 
 

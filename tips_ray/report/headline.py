@@ -48,8 +48,34 @@ def verdict(entry: Mapping[str, Any]) -> str:
 
 
 def finding(summary: Mapping[str, Any]) -> str:
-    """One sentence: the two best arms compared over the last half of training, claiming no more than their interval bears."""
-    means = {arm: entry["last_half"][HEADLINE_METRIC]["mean"] for arm, entry in summary["arms"].items()}
+    """One sentence: the two best arms compared over the last half of training, claiming no more than their interval bears.
+
+    Students, whose training is another, are held against their teachers in a second one.
+    """
+    return " ".join([rivals_finding(summary), *student_finding(summary)])
+
+
+def student_finding(summary: Mapping[str, Any]) -> list[str]:
+    """Whether the first student beats its teachers; nothing where none has been trained, or its teachers were not measured."""
+    for entry in summary["distillation"]:
+        if entry["kind"] == "teacher" and entry["n"]:
+            size = f"{mm(entry['difference'], sign=True)} mm"
+            if entry["low"] is None:
+                return [f"At its last epoch, {entry['a']} errs by {size} against its teachers: n = 1 seed, no interval."]
+            size += f" (95% interval {mm(entry['low'], sign=True)} to {mm(entry['high'], sign=True)} mm, n = {entry['n']} seeds)"
+            if verdict(entry) == "cannot tell apart":
+                return [f"At its last epoch, {entry['a']} cannot be told apart from its teachers: {size}."]
+            return [f"At its last epoch, {entry['a']} errs {'less' if entry['high'] < 0 else 'more'} than its teachers: {size}."]
+    return []
+
+
+def rivals_finding(summary: Mapping[str, Any]) -> str:
+    """The two best arms that are no students."""
+    means = {
+        arm: entry["last_half"][HEADLINE_METRIC]["mean"]
+        for arm, entry in summary["arms"].items()
+        if arm not in summary["teachers"]
+    }
     arms = sorted((arm for arm in means if means[arm] is not None), key=lambda arm: means[arm])
     if not arms:
         return "No run has finished an epoch yet, so there is nothing to compare."
@@ -113,7 +139,7 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
                 f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
             )
-    for arm, card in summary.get("teachers", {}).items():
+    for arm, card in summary["teachers"].items():
         if card["oracle"]:
             found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
         if card["teacher"]["runs"] != "own":

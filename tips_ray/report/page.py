@@ -25,7 +25,8 @@ SIGN_TERMS = ("depth_sign", "part_sign_agreement")
 COMPARISONS = {
     "teacher": "Does a student beat its own teachers? Its error at the last epoch minus that of its teachers, paired by seed.",
     "gain": "Does a solo teacher gain as much? What distillation changes in one arm minus what it changes in the other.",
-    "student": "Which student? Error at the last epoch, paired by seed.",
+    "arm": "Does it help to distil at all? A student's error at its last epoch minus that of an arm at its own, paired by seed.",
+    "student": "Which student? Error at the last epoch that both have, paired by seed.",
 }
 
 LONG_TABLE = 15

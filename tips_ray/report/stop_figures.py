@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from tips_ray.poses.skeleton import LEGS, LIFTED
 from tips_ray.report.figures import finish, rounded
+from tips_ray.report.stop_tables import in_order
 
 ROW_HEIGHT = 21
 PART_BORDER = len(LEGS) - 0.5
@@ -18,10 +19,7 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
 
     `rules` is `stop_rules` of the summary.
     """
-    medians: dict[str, list[float]] = {}
-    for entry in rules:
-        medians.setdefault(entry["rule"], []).append(entry["regret_mm"]["median"])
-    order = sorted(medians, key=lambda rule: sum(medians[rule]) / len(medians[rule]))
+    order = in_order(rules)
     figure = go.Figure()
     for arm in dict.fromkeys(entry["arm"] for entry in rules):
         own = [entry for entry in rules if entry["arm"] == arm]
@@ -45,7 +43,8 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
     finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
     figure.update_layout(hovermode="y unified", legend_traceorder="normal")
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
-    known = sorted(value for values in medians.values() for value in values if value is not None)
+    medians = [entry["regret_mm"]["median"] for entry in rules]
+    known = sorted(value for value in medians if value is not None)
     reach = max(2.0, 1.3 * known[int(0.9 * (len(known) - 1))]) if known else 2.0  # the worst rules would hide the good ones
     return figure.update_xaxes(
         title_text="median regret (mm); drag to see more", range=[min(-0.5, known[0] - 0.5) if known else -0.5, reach]

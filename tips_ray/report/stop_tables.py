@@ -1,6 +1,8 @@
 """What the page says of stop rules, signals, steadiness, budgets and distillation: rows and sentences from a summary."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from tips_ray.report.headline import mm, span
@@ -26,6 +28,15 @@ def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of stop rules by the mean over arms of their median regrets; those that have none in any arm last."""
+    medians: dict[str, list[float]] = {}
+    for entry in entries:
+        known = entry["regret_mm"]["median"]
+        medians.setdefault(entry["rule"], []).extend([] if known is None else [known])
+    return sorted(medians, key=lambda rule: fmean(medians[rule]) if medians[rule] else math.inf)
+
+
 def rule_findings(summary: Mapping[str, Any]) -> dict[str, str]:
     """A sentence by arm: the rule that training subjects would choose, and what it costs on others."""
     said = {}
@@ -38,8 +49,15 @@ def rule_findings(summary: Mapping[str, Any]) -> dict[str, str]:
         beside = "" if chosen is last else f"; the last epoch costs {mm(other['median'])} mm ({ends(other)})"
         said[arm] = (
             f"{arm}: by the error on training subjects one would choose “{chosen['rule']}”. On the test subjects it costs"
-            f" {mm(own['median'])} mm in the median ({ends(own)}, 95th percentile {mm(own['p95'])}, n = {chosen['n']}){beside}."
+            f" {mm(own['median'])} mm in the median ({ends(own)}, at worst {mm(own['worst'])}, n = {chosen['n']}){beside}."
         )
+        elsewhere = summary["rule_choice"].get(arm)
+        if elsewhere:
+            cost, rules = elsewhere["regret_mm"], " or ".join(f"“{rule}”" for rule in elsewhere["rules"])
+            said[arm] += (
+                f" Chosen for each run by the other runs’ training subjects alone ({rules}), it is {mm(cost['median'])} mm"
+                f" ({ends(cost)}, at worst {mm(cost['worst'])})."
+            )
     return said
 
 

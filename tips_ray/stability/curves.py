@@ -1,6 +1,7 @@
 """The tidy table of a campaign: one row a run and epoch, gathered from the files that its runs keep."""
 
 import json
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,12 +25,18 @@ def run_name(arm: str, seed: int) -> str:
     return f"{arm}-seed{seed}"
 
 
-def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
-    """All rows of all runs under a campaign's storage, sorted by arm, seed and epoch; columns that an arm lacks are NaN.
+def arm_of(run: str) -> str:
+    """The arm of a run, by its name."""
+    return run.rpartition("-seed")[0]
 
-    Raises DamagedCurveError for one that is damaged.
+
+def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = None) -> pd.DataFrame:
+    """All rows of all runs under a campaign's storage, or of those of some arms, sorted by arm, seed and epoch.
+
+    Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged.
     """
     runs = storage / RUNS
+    names = [run for run in storage.names(RUNS) if arms is None or arm_of(run) in arms]
 
     def read(run: str) -> pd.DataFrame | None:
         try:
@@ -43,7 +50,7 @@ def read_curves(storage: Storage, campaign: str) -> pd.DataFrame:
             ) from error
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = [table for table in pool.map(read, storage.names(RUNS)) if table is not None]
+        tables = [table for table in pool.map(read, names) if table is not None]
     if not tables:
         return pd.DataFrame(columns=FIRST_COLUMNS)
     curves = pd.concat(tables, ignore_index=True)

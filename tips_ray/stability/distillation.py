@@ -23,40 +23,37 @@ def learns_from_oracle(config: Mapping[str, Any]) -> bool:
 def compare_students(
     curves: pd.DataFrame, taught: pd.DataFrame, configs: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Paired differences of the headline error in mm, over seeds: {kind, a, b, difference, low, high, n}.
+    """Paired differences of the headline error in mm, over seeds: {kind, a, b, difference, low, high, n, epochs}.
 
-    Students are scored at their last epoch. `teacher`: a student minus its own teachers, on the same seed. `gain`: the difference
-    that distillation makes to one arm (student minus teachers) minus that which it makes to another. `student`: a student minus
-    another. Below zero, a errs less, or gains more.
+    Errors are those at the last epoch of an arm, of two students at the last that both have: `epochs` has a's, and b's (its
+    teachers' are on their card: null). `teacher`: a student minus its own teachers, on the same seed. `arm`: a student minus an
+    arm that learns from poses. `student`: a student minus another. `gain`: the difference that distillation makes to one arm
+    (student minus teachers) minus that which it makes to another. Below zero, a errs less, or gains more.
     """
-    students = [arm for arm, config in configs.items() if is_student(config)]
-    own = {arm: last_errors(curves, arm) for arm in students}
-    own = {arm: errors for arm, errors in own.items() if len(errors)}
-    teachers = {arm: taught[taught["arm"] == arm].set_index("seed")[HEADLINE_METRIC].astype(float) for arm in own}
-    gains = {arm: (own[arm] - teachers[arm]).dropna() for arm in own}
-    found = [difference("teacher", arm, f"teachers of {arm}", gains[arm]) for arm in own]
-    for a, b in combinations(own, 2):
-        found.append(difference("student", a, b, (own[a] - own[b]).dropna()))
+    errors = {arm: errors_of(curves, arm) for arm in configs if configs[arm]["objective"] != "supervised"}
+    errors = {arm: table for arm, table in errors.items() if len(table)}
+    students = [arm for arm in errors if is_student(configs[arm])]
+    teachers = {arm: taught[taught["arm"] == arm].set_index("seed")[HEADLINE_METRIC].astype(float) for arm in students}
+
+    found = []
+    for arm in students:
+        own, epoch = errors[arm].iloc[-1], len(errors[arm])
+        found.append(difference("teacher", arm, f"teachers of {arm}", own - teachers[arm], [epoch, None]))
+        for other in (other for other in errors if other not in students):
+            gap = own - errors[other].iloc[-1]
+            found.append(difference("arm", arm, other, gap, [epoch, len(errors[other])]))
+    for a, b in combinations(students, 2):
+        epoch = min(len(errors[a]), len(errors[b]))
+        one, other = errors[a].iloc[epoch - 1], errors[b].iloc[epoch - 1]
+        found.append(difference("student", a, b, one - other, [epoch, epoch]))
         if configs[a]["teacher"]["arm"] != configs[b]["teacher"]["arm"]:
-            found.append(difference("gain", a, b, (gains[a] - gains[b]).dropna()))
+            gains = (one - teachers[a]) - (other - teachers[b])
+            found.append(difference("gain", a, b, gains, [epoch, epoch]))
     return found
 
 
-def last_errors(curves: pd.DataFrame, arm: str) -> pd.Series:
-    """The headline error of an arm's runs at the last epoch that all of them have, by seed."""
-    errors = errors_of(curves, arm)
-    return errors.iloc[-1] if len(errors) else pd.Series(dtype=float)
-
-
-def difference(kind: str, a: str, b: str, values: pd.Series) -> dict[str, Any]:
+def difference(kind: str, a: str, b: str, values: pd.Series, epochs: list[int | None]) -> dict[str, Any]:
     """An entry of `compare_students`."""
-    found = interval(values)
-    return {
-        "kind": kind,
-        "a": a,
-        "b": b,
-        "difference": found["mean"],
-        "low": found["low"],
-        "high": found["high"],
-        "n": found["n"],
-    }
+    found = interval(values.dropna())
+    ends = {"difference": found["mean"], "low": found["low"], "high": found["high"], "n": found["n"]}
+    return {"kind": kind, "a": a, "b": b, **ends, "epochs": epochs}

@@ -1,10 +1,11 @@
-"""What stop rules cost: the error at the stop of each run, its regret, and which signals go with the error at all.
+"""What stop rules cost: the error at the stop of each run, and its regret.
 
 The run's best epoch is the yardstick, and an oracle. Regret is the error at the stop minus the run's lowest error; an average of
 weights can be better than every single epoch, and has a negative one. Seeds are the unit of replication: a rule's numbers are
 over the runs of one arm that have not diverged, cut to the epochs that all of them have.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ import pandas as pd
 
 from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
 from tips_ray.stability.rules import standard_rules
-from tips_ray.stability.statistics import HEADLINE_METRIC, MIN_RANKED, interval, rank_correlation, runs_of
-from tips_ray.stability.stopping import LABEL_FREE, Curve, Oracle, Rule, Window
+from tips_ray.stability.statistics import HEADLINE_METRIC, interval, runs_of
+from tips_ray.stability.stopping import Curve, Oracle, Rule, Window, check_label_free
 
 STOPS = ["arm", "seed", "rule", "oracle", "window", "error", "train_error", "regret", "train_regret", "best_epoch"]
 RESAMPLES = 2000
@@ -32,8 +33,13 @@ def whole_runs(curves: pd.DataFrame, arm: str) -> dict[int, pd.DataFrame]:
 
 
 def rules_for(curve: Curve, rules: Sequence[Rule] | None = None) -> list[Rule]:
-    """The rules (by default the standard ones for its length) whose columns a curve has."""
+    """The rules (by default the standard ones for its length) whose columns a curve has.
+
+    Raises LabelledColumnError for a rule with a column that is not known to be free of labels.
+    """
     given = standard_rules(len(curve)) if rules is None else rules
+    for rule in given:
+        check_label_free(rule.columns)
     return [rule for rule in given if all(column in curve for column in rule.columns)]
 
 
@@ -88,10 +94,10 @@ def best_epoch(errors: np.ndarray) -> int:
 def rank_rules(judged: pd.DataFrame, taught_by_oracle: Sequence[str] = (), seed: int = 0) -> list[dict[str, Any]]:
     """One entry a rule and arm, by arm and then by median regret, those without one (NaN) last.
 
-    {arm, rule, oracle, label_free, chosen, error_mm (interval over seeds), regret_mm {median, p95, low, high}, train_regret_mm
-    (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs. No entry of an
-    arm that is `taught_by_oracle` is label-free. `chosen` marks the rule of each arm, other than the oracle, with the lowest
-    median regret on the views that were trained on, among those that have one for each of the arm's runs.
+    {arm, rule, oracle, label_free, chosen, error_mm (interval over seeds), regret_mm {median, p95, worst, low, high},
+    train_regret_mm (median), n}: `low` and `high` are the ends of the 95% percentile bootstrap interval of the median over runs.
+    No entry of an arm that is `taught_by_oracle` is label-free. `chosen` marks the rule of each arm, other than the oracle, with
+    the lowest median regret on the views that were trained on, among those that have one for each of the arm's runs.
     """
     entries, num_runs = [], judged.groupby("arm")["seed"].nunique()
     for (arm, rule), own in judged.groupby(["arm", "rule"], sort=False):
@@ -120,63 +126,36 @@ def rank_rules(judged: pd.DataFrame, taught_by_oracle: Sequence[str] = (), seed:
     return [entries[place] for place in places]
 
 
+def choose_elsewhere(judged: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """What choosing a rule costs a run that had no say: {rules, regret_mm, n} by arm; none for an arm with one run.
+
+    For each run the rule that `rank_rules` would choose by the training views of the arm's other runs, and its regret on the test
+    subjects in this one. `rules` counts how often each was chosen.
+    """
+    found = {}
+    for arm, own in judged[~judged["oracle"].astype(bool)].groupby("arm", sort=False):
+        regrets, trained = (own.pivot(index="rule", columns="seed", values=name) for name in ("regret", "train_regret"))
+        whole = trained.notna().all(axis="columns") & regrets.notna().all(axis="columns")
+        regrets, trained = regrets[whole], trained[whole]
+        if len(trained) and trained.shape[1] > 1:
+            chosen = [int(trained.drop(columns=seed).median(axis="columns").to_numpy().argmin()) for seed in trained]
+            cost = regrets.to_numpy(float)[chosen, np.arange(len(chosen))]
+            counts = Counter(str(trained.index[place]) for place in chosen)
+            found[str(arm)] = {"rules": dict(counts), "regret_mm": median_interval(cost), "n": len(cost)}
+    return found
+
+
 def median_interval(values: np.ndarray, seed: int = 0) -> dict[str, float | None]:
-    """{median, p95, low, high}: the ends are of the 95% percentile bootstrap interval of the median; None for one value."""
-    found = {"median": float(np.median(values)), "p95": float(np.quantile(values, 0.95)), "low": None, "high": None}
+    """{median, p95, worst, low, high}: the ends are of the 95% percentile bootstrap interval of the median; None for one value.
+
+    Of fewer than 20 values, p95 lies between the two worst.
+    """
+    found = {"median": float(np.median(values)), "p95": float(np.quantile(values, 0.95)), "worst": float(values.max())}
+    found |= {"low": None, "high": None}
     if len(values) > 1:
         drawn = np.random.default_rng(seed).choice(values, (RESAMPLES, len(values)))
         found["low"], found["high"] = (float(end) for end in np.quantile(np.median(drawn, axis=1), [0.025, 0.975]))
     return found
-
-
-def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """How each label-free column goes with the error: {signal, within: {arm: interval}, between, between_seeds}.
-
-    `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs of an arm. `between`: that of
-    the means over the last half, over the runs of all arms but `students`, which are not independent of their teachers:
-    {rank_correlation, low, high, n}. It may tell arms apart alone; in `between_seeds` each arm's mean is taken off before. The
-    last half, since everything falls while a lifter learns.
-    """
-    seen = []
-    for arm in arms:
-        for run in whole_runs(curves, arm).values():
-            late = slice(len(run) // 2, None)
-            curve, error = Curve(run), run[HEADLINE_METRIC].to_numpy(float)[late]
-            values = {signal: curve[signal][late] for signal in LABEL_FREE if signal in curve}
-            within = spearman(np.array([*values.values()]).reshape(-1, len(error)), error)
-            seen += [(arm, name, each, values[name].mean(), error.mean()) for name, each in zip(values, within, strict=True)]
-    table = pd.DataFrame(seen, columns=["arm", "signal", "within", "mean", "error"])
-    found = []
-    for signal in LABEL_FREE:
-        own = table[table["signal"] == signal]
-        if len(own):
-            within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
-            apart = own.loc[~own["arm"].isin(list(students)) & np.isfinite(own["mean"]), ["arm", "mean", "error"]]
-            apart = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
-            alike = apart[["mean", "error"]] - apart.groupby("arm")[["mean", "error"]].transform("mean")
-            found.append(
-                {
-                    "signal": signal,
-                    "within": within,
-                    "between": rank_correlation(apart["mean"], apart["error"]),
-                    "between_seeds": rank_correlation(alike["mean"], alike["error"]),
-                }
-            )
-    return found
-
-
-def spearman(values: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each row of `values` with `other`.
-
-    NaN for a row with a value that is missing, with one value alone, or of fewer than MIN_RANKED.
-    """
-    from scipy.stats import rankdata
-
-    values, other = (np.where(np.isfinite(each), each, np.nan) for each in (values, other))
-    varied = (np.ptp(values, axis=-1) > 0) & (np.ptp(other) > 0) & (len(other) >= MIN_RANKED)  # which NaN is not
-    one, two = (rankdata(each, axis=-1) - (len(other) + 1) / 2 for each in (values, other))
-    scale = np.sqrt((one**2).sum(-1) * (two**2).sum())
-    return np.divide((one * two).sum(-1), scale, out=np.full(len(values), np.nan), where=varied)
 
 
 def _key(arm: Any, seed: Any, window: Window) -> tuple[Any, ...]:

@@ -177,6 +177,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
     smooth = share(5)
     plausible = ("bone_asymmetry", "bone_variation", "sign_dissent")
     likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
+    timely = (signal for signal in SIGNALS if signal != "student_disagreement_mm")  # which is known in hindsight alone
     return (
         Last(),
         *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
@@ -185,7 +186,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
         Band("discriminator_accuracy", 0.55, 0.8, patience=3),
         Band("loss_discriminator", 0.45, 0.65, patience=3),
         *(Plateau(column, share(10), smooth=smooth) for column in ("consistency", "frechet_2d", "churn_mm")),
-        *(Lowest((column,), smooth) for column in ("consistency", "loss_adversarial", *SIGNALS)),
+        *(Lowest((column,), smooth) for column in ("consistency", "loss_adversarial", *timely)),
         Lowest(plausible, smooth, label="implausibility"),
         Lowest(likely, smooth, label="unlikeliness"),
         Lowest(likely, smooth, share(10), "unlikeliness, average of 10 %"),

@@ -78,7 +78,8 @@ def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples:
     def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> Any:
         ranks = [rankdata(values, axis=axis) for values in (x, y)]
         x, y = (values - values.mean(axis=axis, keepdims=True) for values in ranks)
-        return (x * y).sum(axis=axis) / np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
+        scale = np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
+        return np.divide((x * y).sum(axis=axis), scale, out=np.zeros_like(scale), where=scale > 0)  # of equal rows drawn: 0
 
     rng = np.random.default_rng(seed)
     found = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, batch=100, method="percentile", rng=rng)

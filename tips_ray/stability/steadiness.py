@@ -4,7 +4,7 @@
 that is not finite counts as missing and is left out, and so is a seed without any.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -141,10 +141,13 @@ def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
     }
 
 
-def summarise_steadiness(curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC) -> dict[str, Any]:
+def summarise_steadiness(
+    curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC, students: Collection[str] = ()
+) -> dict[str, Any]:
     """Steadiness of each arm, as intervals over its seeds, and of their ranking, in plain types; `curves` is the tidy table.
 
-    An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the ranking.
+    An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the ranking, which `students` do
+    not have either: their epochs are others.
     """
     errors = {arm: errors_of(curves, arm, metric) for arm in arms}
     return {
@@ -157,7 +160,7 @@ def summarise_steadiness(curves: pd.DataFrame, arms: Iterable[str], metric: str 
             }
             for arm, table in errors.items()
         },
-        "ranking": ranking(errors),
+        "ranking": ranking({arm: table for arm, table in errors.items() if arm not in students}),
     }
 
 

@@ -4,6 +4,7 @@ A rule says when to stop, and what to take: one epoch's weights, or the average 
 `Curve`, which hands out no column that needs labels. `tips_ray.stability.rules` has the rules, and `regrets` says what they cost.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +32,16 @@ LABEL_FREE = (*LOSSES, *ADVERSARY, *SIGNALS, *DERIVED)
 
 class LabelledColumnError(ValueError):
     """A rule asked for a column that was made with 3D labels."""
+
+
+def check_label_free(columns: Iterable[str]) -> None:
+    """Raise LabelledColumnError for a column that a stop rule may not see, naming those that it may."""
+    for column in columns:
+        if column not in LABEL_FREE:
+            raise LabelledColumnError(
+                f"A stop rule asked for {column!r}, which is not known to be free of 3D labels; it may see"
+                f" {', '.join(LABEL_FREE)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -81,11 +92,7 @@ class Curve:
 
     def __getitem__(self, column: str) -> np.ndarray:
         """Values of a column by epoch; raises LabelledColumnError for one that is not label-free, KeyError for one it lacks."""
-        if column not in LABEL_FREE:
-            raise LabelledColumnError(
-                f"A stop rule asked for {column!r}, which is not known to be free of 3D labels; it may see"
-                f" {', '.join(LABEL_FREE)}."
-            )
+        check_label_free([column])
         names, factor = DERIVED.get(column, ((column,), 1.0))
         missing = [name for name in names if name not in self._columns]
         if missing:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.stability.budgets import compare_budgets
+from tips_ray.stability.correlations import signal_correlations
 from tips_ray.stability.distillation import compare_students, is_student, learns_from_oracle
 from tips_ray.stability.measured import NOTHING, Measured, codependence_of
-from tips_ray.stability.regrets import judge, rank_rules, signal_correlations, stops
+from tips_ray.stability.regrets import choose_elsewhere, judge, rank_rules, stops
 from tips_ray.stability.statistics import (
     HEADLINE_METRIC,
     METRICS,
@@ -47,11 +48,15 @@ def summarise(
     """Sum up a campaign's curves as a value of strict JSON: no NaN, None where there is no number.
 
     `data`, `references` (e.g. `{"flat": {metric: mm}}`) and `provenance` are passed through. Arms in `reference_arms` saw labels:
-    they stand under `references` and are never paired. `arms` names those that were asked for, so that one without rows shows.
-    `measured` is what the campaign's folder holds beside the curves, and `configs` are the arms' as it records them.
+    they stand under `references` and are never paired, and students are held against others under `distillation`. `arms` names
+    those that were asked for, so that one without rows shows. `measured` is what the campaign's folder holds beside the curves,
+    and `configs` are the arms' as it records them.
     """
     names = list(dict.fromkeys([*arms, *arms_of(curves)]))
     compared = [arm for arm in names if arm not in reference_arms]
+    configs = configs or {}
+    students = [arm for arm in compared if arm in configs and is_student(configs[arm])]
+    rivals = [arm for arm in compared if arm not in students]
     seen = [arm for arm in arms_of(curves) if arm in reference_arms]
     return strict(
         {
@@ -60,11 +65,9 @@ def summarise(
             "data": data,
             "headline_metric": HEADLINE_METRIC,
             "arms": {arm: summarise_arm(curves, arm) for arm in compared},
-            "paired": [
-                entry for a, b in combinations(compared, 2) for metric in METRICS for entry in paired(curves, a, b, metric)
-            ],
+            "paired": [entry for a, b in combinations(rivals, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
             "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
-            **summarise_stopping(curves, compared, measured or NOTHING, configs or {}),
+            **summarise_stopping(curves, compared, measured or NOTHING, configs),
             "provenance": provenance,
         }
     )
@@ -77,10 +80,12 @@ def summarise_stopping(
     present = [arm for arm in arms if arm in arms_of(curves)]
     students = [arm for arm in present if arm in configs and is_student(configs[arm])]
     labelled = [arm for arm in students if learns_from_oracle(configs[arm])]
+    judged = judge(curves, stops(curves, present), measured.windows)
     return {
-        "stop_rules": rank_rules(judge(curves, stops(curves, present), measured.windows), labelled),
+        "stop_rules": rank_rules(judged, labelled),
+        "rule_choice": choose_elsewhere(judged),
         "signals": signal_correlations(curves, present, students),
-        "steadiness": summarise_steadiness(curves, present),
+        "steadiness": summarise_steadiness(curves, present, students=students),
         "budgets": compare_budgets(curves, [arm for arm in present if arm not in students]),
         "distillation": compare_students(curves, measured.taught, configs),
         "teachers": measured.cards,

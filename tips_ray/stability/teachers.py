@@ -4,7 +4,8 @@ No label is looked at, unless the rule is the oracle, and then the card says so.
 measured with labels on the campaign's own subjects: it is there to judge the choice by, and had no part in it.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -78,76 +79,109 @@ class TeacherCard:
         return cls(**{**content, "teacher": Teacher(**content["teacher"]), "lessons": lessons})
 
 
-def pick(curves: pd.DataFrame, windows: pd.DataFrame, student: str, teacher: Teacher, seeds: list[int]) -> TeacherCard:
-    """The card of a distilled arm, without checkpoints' hashes.
+def pick(
+    curves: pd.DataFrame,
+    windows: pd.DataFrame,
+    student: str,
+    teacher: Teacher,
+    seeds: Sequence[int],
+    num_epochs: int,
+    kept: Mapping[str, Collection[int]],
+) -> TeacherCard:
+    """The card of a distilled arm, without checkpoints' hashes; `kept` has the epochs of each run whose weights were kept.
 
-    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its own student needs it, and for an
-    unknown rule, or one that needs columns that the curves do not have, as does a pick of one run.
+    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its own student needs it, or has
+    fewer epochs than `num_epochs`, and for a rule that needs columns that the curves do not have, as does a pick of one run.
     """
-    runs = whole_runs(curves, teacher.arm)
+    own = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
+    runs, ended = whole_runs(own, teacher.arm), runs_of(own, teacher.arm)
+    short = ended[(ended["status"] != "diverged") & (ended["epochs"] < num_epochs)]
+    if len(short):
+        raise ValueError(
+            f"{student!r} learns from {short['run'].iloc[0]!r}, which has {short['epochs'].iloc[0]} of {num_epochs} epochs; train"
+            " that arm to its end first, or give the student fewer --num-epochs."
+        )
     if not runs:
         raise ValueError(f"{student!r} learns from {teacher.arm!r}, which has no finished run; train that arm first.")
-    lost = runs_of(curves, teacher.arm).query("status == 'diverged'")
     needed = [seed for seed in seeds if seed not in runs]
     if teacher.runs == "own" and needed:
-        why = f"diverged in epoch {lost.loc[needed[0], 'epochs']}" if needed[0] in lost.index else "was not trained"
+        lost = ended[ended["status"] == "diverged"]["epochs"]
+        why = f"diverged in epoch {lost[needed[0]]}" if needed[0] in lost else "was not trained"
         raise ValueError(
             f"{student!r} of seed {needed[0]} learns from {teacher.arm!r} of that seed, which {why}; let all learn from one run"
             " that did not (--teacher.runs picked), or from their mean (all)."
         )
     oracle = teacher.rule == Oracle().name
-    lengths = {seed: named(run, teacher.rule) for seed, run in runs.items()}
+    found = {seed: named(run, teacher.rule, kept[str(run["run"].iloc[0])]) for seed, run in runs.items()}
     if teacher.runs == "picked":
-        picked = most_plausible(runs, lengths)
-        lengths = {picked: lengths[picked]}
-    elif teacher.runs == "own":
-        lengths = {seed: lengths[seed] for seed in seeds}
-    lessons = tuple(lesson(runs[seed], window) for seed, window in lengths.items())
-    regret = expected(curves, windows, teacher)
+        picked = most_plausible(runs, found)
+        found = {picked: found[picked]}
+    lessons = tuple(lesson(runs[seed], window) for seed, window in found.items())
+    regret = expected(curves, windows, teacher, kept)
     return TeacherCard(
         student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret, reason(teacher, oracle, len(runs))
     )
 
 
 def most_plausible(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> int:
-    """The seed whose run has the lowest PICKED_BY at its stop; raises ValueError if that is known of none."""
-    found = {seed: float(run.iloc[windows[seed].last - 1].get(PICKED_BY, np.nan)) for seed, run in runs.items()}
-    known = {seed: value for seed, value in found.items() if np.isfinite(value)}
-    if not known and len(runs) > 1:
+    """The seed whose run has the lowest PICKED_BY, on average over the last half of the epochs up to its stop.
+
+    Raises ValueError if that is known of none.
+    """
+    found = {}
+    for seed, run in runs.items():
+        curve, last = Curve(run), windows[seed].last
+        values = curve[PICKED_BY][last // 2 : last] if PICKED_BY in curve else np.empty(0)
+        if np.isfinite(values).any():
+            found[seed] = float(values[np.isfinite(values)].mean())
+    if not found and len(runs) > 1:
         names = ", ".join(repr(str(run["run"].iloc[0])) for run in runs.values())
         raise ValueError(
-            f"The runs {names} have no {PICKED_BY!r} where they stop, by which one would be picked; let each student learn from"
+            f"The runs {names} have no {PICKED_BY!r} up to their stops, by which one would be picked; let each student learn from"
             " the run of its own seed (--teacher.runs own), or from the mean of all (all)."
         )
-    return min(known or runs, key=lambda seed: known.get(seed, 0.0))
+    return min(found or runs, key=lambda seed: found.get(seed, 0.0))
 
 
 def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:
     """Why these teachers, in a sentence."""
     which = {
         "own": "each student has the run of its own seed",
-        "picked": f"of {num_runs} runs, the one with the lowest {PICKED_BY} at its stop",
+        "picked": f"of {num_runs} runs, the one with the lowest {PICKED_BY} over the last half up to its stop",
         "all": f"the mean of {num_runs} runs, each with the depth sign that anatomy voted for",
     }[teacher.runs]
     labels = "3D labels chose the epoch" if oracle else "no label of these runs was looked at"
     return f"{teacher.rule}; {which}; {labels}."
 
 
-def named(run: pd.DataFrame, rule: str) -> Window:
-    """The window that a rule, or the oracle, names of a run; raises ValueError for a rule that is unknown, or lacks columns."""
+def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
+    """The window that a rule, or the oracle, names of a run, ending at the newest epoch up to there whose weights were kept.
+
+    The oracle looks at kept epochs alone. Raises ValueError for a rule that is unknown, or lacks columns, and if no weights were
+    kept up to its epoch.
+    """
+    name = str(run["run"].iloc[0])
     if rule == Oracle().name:
-        best = best_epoch(run[HEADLINE_METRIC].to_numpy(float))
-        return Window(best, best)
-    curve = Curve(run)
-    chosen = rule_named(rule, standard_rules(len(curve)))
-    lacking = [column for column in chosen.columns if column not in curve]
-    if lacking:
-        able = ", ".join(repr(other.name) for other in rules_for(curve))
+        errors = run[HEADLINE_METRIC].where(run["epoch"].isin(kept)).to_numpy(float)
+        window = Window(best_epoch(errors), best_epoch(errors))
+    else:
+        curve = Curve(run)
+        chosen = rule_named(rule, standard_rules(len(curve)))
+        lacking = [column for column in chosen.columns if column not in curve]
+        if lacking:
+            able = ", ".join(repr(other.name) for other in rules_for(curve))
+            raise ValueError(
+                f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another (--teacher.rule):"
+                f" {able}."
+            )
+        window = curve.check(chosen(curve))
+    last = max((epoch for epoch in kept if epoch <= window.last), default=None)
+    if last is None:
         raise ValueError(
-            f"The stop rule {rule!r} needs {lacking[0]!r}, which {str(run['run'].iloc[0])!r} does not have; choose another"
-            f" (--teacher.rule): {able}."
+            f"{name!r} is to teach with the weights of epoch {window.last}, and has kept none up to there; choose another"
+            " --teacher.rule, or train it anew with more kept (--keep-weights-every)."
         )
-    return curve.check(chosen(curve))
+    return replace(window, first=min(window.first, last), last=last)
 
 
 def lesson(run: pd.DataFrame, window: Window) -> Lesson:
@@ -165,10 +199,14 @@ def lesson(run: pd.DataFrame, window: Window) -> Lesson:
     )
 
 
-def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher) -> dict[str, Any]:
+def expected(
+    curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, kept: Mapping[str, Collection[int]]
+) -> dict[str, Any]:
     """What the teacher's rule has cost on its arm's runs: {median, p95, low, high, n}; n 0 if its windows were not measured."""
     runs = whole_runs(curves, teacher.arm)
-    rows = [(teacher.arm, seed, teacher.rule, named(run, teacher.rule)) for seed, run in runs.items()]
+    rows = [
+        (teacher.arm, seed, teacher.rule, named(run, teacher.rule, kept[str(run["run"].iloc[0])])) for seed, run in runs.items()
+    ]
     found = pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"])
     judged = judge(curves, found, windows)
     regret = judged[judged["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
