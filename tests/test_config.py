@@ -146,10 +146,19 @@ def test_every_field_is_in_the_fingerprint():
         {"adversary": {"renormalise": True}},
         {"optimiser": {"discriminator_learning_rate": 2e-4}},
         {"numerics": {"bf16": True}},
-        {"keep_weights_in": "float16"},
+        {"teacher": {"rule": "last epoch"}},
     ]
     prints = {fingerprint(override(Config(), change)) for change in [{}, *changes]}
     assert len(prints) == len(changes) + 1
+    keeping = override(Config(), {"keep_weights_every": 7, "keep_weights_in": "float16"})
+    assert fingerprint(keeping) == fingerprint(Config())  # which changes no number
+
+
+def test_what_a_student_is_told_of_teachers_changes_no_other_arm():
+    base = override(Config(), {"teacher": {"rule": "last epoch", "runs": "all"}})
+    assert arm_config(base, "solo") == arm_config(Config(), "solo")
+    assert arm_config(base, "tips").teacher == Teacher("parts", "last epoch", "all")
+    assert arm_config(base, "tips_solo").teacher == Teacher("solo", "last epoch", "all")
 
 
 def test_a_fingerprint_is_of_what_departs_from_the_defaults():

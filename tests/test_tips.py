@@ -138,13 +138,54 @@ def test_a_checkpoint_that_is_missing_or_changed_is_named(chain: Path, tmp_path:
     weights = storage / "c" / "runs" / "parts-seed1" / "weights" / "epoch-00019.pt"
     shutil.copy(weights.with_name("epoch-00018.pt"), weights)
     ended = run("distil", storage, "--arms", "tips")
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert "weights/epoch-00019.pt of 'parts-seed1', a teacher of 'tips', has changed since it was picked" in ended.stderr
     weights.unlink()
     ended = run("distil", storage, "--arms", "tips")
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert "is missing" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_arm_that_nobody_can_teach_stops_no_other_and_may_learn_from_others(chain: Path, tmp_path: Path) -> None:
+    storage = copy_of(chain, tmp_path, "tips", "tips_solo")
+    shutil.rmtree(storage / "c" / "runs" / "solo-seed1")
+    ended = run("distil", storage, "--arms", "tips", "tips_solo")
+    assert ended.returncode == 1
+    assert "tips_solo failed:\n'tips_solo' of seed 1 learns from 'solo' of that seed, which was not trained" in ended.stderr
+    assert "Not all epochs were trained (tips_solo)" in ended.stdout
+    pd.testing.assert_frame_equal(curve(storage, "tips-seed1"), curve(chain, "tips-seed1"), check_exact=True)
+    summary = json.loads((storage / "c" / "summary.json").read_text())
+    assert {entry["a"] for entry in summary["distillation"]} == {"tips", "tips_ensemble", "tips_oracle"}
+    ended = run("distil", storage, "--arms", "tips_solo", "--teacher.runs", "all")  # as it has no runs yet
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    card = json.loads((storage / "c" / "teachers" / "tips_solo.json").read_text())
+    assert [lesson["run"] for lesson in card["lessons"]] == ["solo-seed0"]
+
+
+def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path: Path) -> None:
+    """Weights that reports need, and the curve of a student, which its run makes anew."""
+    storage = copy_of(chain, tmp_path)
+    windows = pd.read_parquet(storage / "c" / "windows.parquet")
+    (storage / "c" / "windows.parquet").unlink()
+    weights = storage / "c" / "runs" / "solo-seed1" / "weights" / "epoch-00020.pt"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    damaged = storage / "c" / "runs" / "tips-seed0" / "curve.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    ended = run("tips", storage, *ARMS)
+    assert ended.returncode == 1
+    assert "solo failed:" in ended.stderr
+    assert "runs/solo-seed1 cannot be measured" in ended.stderr
+    assert "epoch-00020.pt' was damaged" in ended.stderr
+    assert "a teacher of 'tips_solo', has changed since it was picked" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "curve.parquet was missing or damaged, and was made anew" in ended.stdout + ended.stderr
+    pd.testing.assert_frame_equal(curve(storage, "tips-seed0"), curve(chain, "tips-seed0"), check_exact=True)
+    keys = ["arm", "seed", "first", "last"]
+    found = pd.read_parquet(storage / "c" / "windows.parquet").sort_values(keys, ignore_index=True)
+    whole = windows[(windows["arm"] != "solo") | (windows["seed"] != 1)].sort_values(keys, ignore_index=True)
+    whole = whole[whole["arm"] != "tips_solo"].reset_index(drop=True)  # whose teacher is not what it was
+    pd.testing.assert_frame_equal(found, whole)
 
 
 @pytest.mark.parametrize(
@@ -152,20 +193,13 @@ def test_a_checkpoint_that_is_missing_or_changed_is_named(chain: Path, tmp_path:
     [
         (("--arms", "tips"), "'tips' learns from 'parts', which is not among the arms that can teach"),
         (("--arms", "parts", "tips", "--teacher.arm", "tips"), "which is not among the arms that can teach (parts)"),
+        (("--arms", "parts", "tips", "--teacher.rule", "by eye"), "There is no stop rule 'by eye'; there are 'last epoch'"),
     ],
 )
-def test_a_student_without_a_teacher_is_refused(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+def test_a_student_without_a_teacher_or_a_rule_is_refused_before_anything_trains(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
     ended = run("stability", tmp_path, *options)
     assert ended.returncode == 2
     assert said in ended.stderr
     assert not (tmp_path / "c").exists()
-
-
-def test_an_unknown_rule_is_refused_with_those_there_are(chain: Path, tmp_path: Path) -> None:
-    storage = copy_of(chain, tmp_path, "tips")
-    manifest = json.loads((storage / "c" / "campaign.json").read_text())
-    del manifest["arms"]["tips"]
-    (storage / "c" / "campaign.json").write_text(json.dumps(manifest))
-    ended = run("distil", storage, "--arms", "tips", "--teacher.rule", "when it looks good")
-    assert ended.returncode == 2
-    assert "There is no stop rule 'when it looks good'; there are 'last epoch'" in ended.stderr

@@ -54,8 +54,36 @@ def test_a_campaign_that_was_stored_otherwise_is_not_continued(tmp_path: Path) -
         claim(plan, DATA, {})
 
 
+def train(plan: Campaign, arm: str) -> None:
+    rows = [{"arm": arm, "run": f"{arm}-seed0", "seed": 0, "epoch": 1, "status": "ok"}]
+    (plan.folder / RUNS / f"{arm}-seed0").write_table(CURVE, pd.DataFrame(rows))
+
+
+def test_an_arm_that_has_no_runs_yet_takes_another_config(tmp_path: Path) -> None:
+    """As after a mistake in an option that only a later arm minds."""
+    distilled = {"objective": "distilled", "teacher": {"rule": "last epoch"}}
+    plan = campaign(tmp_path, arms={"parts": Config(), "tips": override(Config(), distilled)})
+    claim(plan, DATA, {})
+    train(plan, "parts")
+    other = override(Config(), distilled | {"teacher": {"rule": "epoch at 50 %"}})
+    claim(campaign(tmp_path, arms={"parts": Config(), "tips": other}), DATA, {})
+    assert read_manifest(plan.folder)["arms"]["tips"]["teacher"]["rule"] == "epoch at 50 %"
+    train(plan, "tips")
+    with pytest.raises(ValueError, match=r"tips\.teacher\.rule was 'epoch at 50 %' and is 'last epoch'"):
+        claim(plan, DATA, {})
+
+
+def test_which_weights_are_kept_may_change(tmp_path: Path) -> None:
+    plan = campaign(tmp_path)
+    claim(plan, DATA, {})
+    train(plan, "solo")
+    claim(campaign(tmp_path, override(Config(), {"keep_weights_every": 5, "keep_weights_in": "float16"})), DATA, {})
+    assert read_manifest(plan.folder)["arms"]["solo"]["keep_weights_every"] == 5
+
+
 def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     claim(campaign(tmp_path), DATA, {})
+    train(campaign(tmp_path), "solo")
     before = (tmp_path / "study" / MANIFEST).read_bytes()
     changed = override(Config(), {"optimiser": {"learning_rate": 0.1}, "network": {"width": 7}})
     with pytest.raises(

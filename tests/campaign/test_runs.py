@@ -1,5 +1,6 @@
 import io
 import itertools
+import json
 import os
 import re
 from pathlib import Path
@@ -147,6 +148,19 @@ def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset)
         run.advance()
     for folder, name in (("weights", weights_name), ("lifted", lifted_name)):
         assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
+
+
+def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, dataset: Dataset) -> None:
+    sparse = override(CONFIG, {"keep_weights_every": 10})
+    run = stored_run(tmp_path, dataset, sparse)
+    for _ in range(3):
+        run.advance()
+    lessons = [{"run": run.keys["run"], "checkpoints": {"3": "ab"}}, {"run": "another-seed0", "checkpoints": {"4": "cd"}}]
+    Storage(str(tmp_path)).write("teachers/tips.json", json.dumps({"lessons": lessons}).encode())
+    again = stored_run(tmp_path, dataset, sparse)
+    for _ in range(2):
+        again.advance()
+    assert again.folder.names("weights") == [weights_name(epoch).split("/")[1] for epoch in (3, 5)]
 
 
 def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: Dataset) -> None:

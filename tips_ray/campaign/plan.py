@@ -1,5 +1,6 @@
 """What a campaign is to do, and the record that keeps a name from meaning two different things."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,12 +75,13 @@ def check_name(name: str) -> None:
         raise ValueError(f"The campaign name {name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
 
 
-def unfinished(campaign: Campaign) -> list[str]:
-    """Arms with a run that has neither all its epochs nor diverged."""
-    curves = read_curves(campaign.folder, campaign.name)
+def unfinished(campaign: Campaign, arms: Collection[str] | None = None) -> list[str]:
+    """Arms, of those given or of all, with a run that has neither all its epochs nor diverged."""
+    arms = campaign.arms if arms is None else arms
+    curves = read_curves(campaign.folder, campaign.name, arms)
     asked = curves[curves["seed"].isin(campaign.seeds)]
     ended = asked[(asked["epoch"] >= campaign.num_epochs) | (asked["status"] == "diverged")]
-    return [arm for arm in campaign.arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
+    return [arm for arm in arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
 
 
 def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:

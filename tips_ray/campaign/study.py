@@ -54,7 +54,7 @@ def conduct(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str,
     check_teachers(
         {arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms), campaign.num_epochs
     )
-    if not to_train(campaign) and not is_unmeasured(campaign):
+    if not to_train(campaign, list(campaign.arms)) and not is_unmeasured(campaign):
         return Ending({}, [])
     with alone(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):
         check_capacity(resources, campaign.num_seeds)
@@ -70,25 +70,25 @@ def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, cons
     students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
     failures: dict[str, str] = {}
     for arms in ([arm for arm in campaign.arms if arm not in students], students):
-        missing = [arm for arm in to_train(campaign) if arm in arms]
+        missing = to_train(campaign, arms)
         if arms is students and missing:
             failures |= appoint(campaign, missing)
             missing = [arm for arm in missing if arm not in failures]
         if missing:
             with ProgressListener(missing, campaign.num_epochs, console) as progress:
                 failures |= execute(campaign, missing, resources, poses, [progress])
-            if (set(to_train(campaign)) & set(missing)) - set(failures):
+            if set(to_train(campaign, missing)) - set(failures):
                 return failures
         failures |= measure(campaign, [arm for arm in arms if arm not in failures], resources, poses, console)
     return failures
 
 
-def to_train(campaign: Campaign) -> list[str]:
-    """Arms with epochs to train; all of them if a curve is damaged, which its run makes anew when it is continued."""
+def to_train(campaign: Campaign, arms: list[str]) -> list[str]:
+    """Which of some arms have epochs to train; all if a curve is damaged, which its run makes anew when it is continued."""
     try:
-        return unfinished(campaign)
+        return unfinished(campaign, arms)
     except DamagedCurveError:
-        return list(campaign.arms)
+        return arms
 
 
 def survey(poses: PoseSet, spec: str, configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -16,8 +16,8 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Seq
 
     `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs of an arm. `between`: that of
     the means over the last half, over the runs of all arms but `students`, which are not independent of their teachers:
-    {rank_correlation, low, high, n}. It may tell arms apart alone; in `between_seeds` each arm's mean is taken off before. The
-    last half, since everything falls while a lifter learns.
+    {rank_correlation, low, high, n}. It may tell arms apart alone; `between_seeds` is that of the ranks within each arm. The last
+    half, since everything falls while a lifter learns.
     """
     seen = []
     for arm in arms:
@@ -36,7 +36,8 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Seq
             within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
             apart = own.loc[~own["arm"].isin(list(students)) & np.isfinite(own["mean"]), ["arm", "mean", "error"]]
             apart = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
-            alike = apart[["mean", "error"]] - apart.groupby("arm")[["mean", "error"]].transform("mean")
+            by_arm = apart.groupby("arm")[["mean", "error"]]
+            alike = by_arm.rank() - by_arm.rank().groupby(apart["arm"]).transform("mean")
             found.append(
                 {
                     "signal": signal,
