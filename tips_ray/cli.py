@@ -139,7 +139,8 @@ def evaluate(
     Args:
         campaign: Folder of the campaign, as the study printed it.
         data: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
-        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), or a number.
+        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or the name of a stop rule,
+            such as 'average of the last 10 %'.
         subjects: Subjects to evaluate on; by default all, or the campaign's test subjects on the campaign's own poses.
         num_views: Cameras that see each pose.
         seed: Seed of the synthetic poses.
@@ -183,7 +184,7 @@ def evaluate(
         }
         print(json_format.dumps({**told, "epoch": epoch, "flat": flat, "runs": found.to_dict("records")}, indent=1))
         return
-    print_errors(found[["arm", "seed", "epoch", *METRICS]], flat, Console())
+    print_errors(found[["arm", "seed", "window", *METRICS]], flat, Console())
     kind = "synthetic poses" if poses.synthetic else "poses"
     print(f"{len(poses):,} {kind} of {', '.join(poses.subjects)}; mm; epoch: {epoch}{' (oracle)' if epoch == 'best' else ''}")
 
@@ -203,9 +204,10 @@ def print_errors(found, flat, console) -> None:
     metrics = list(flat)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in found.columns:
-        table.add_column(column, justify="left" if column == "arm" else "right")
+        name = "epoch" if column == "window" else column.removesuffix("_mm")
+        table.add_column(name, justify="left" if column == "arm" else "right", overflow="fold")
     for row in found.itertuples(index=False):
-        table.add_row(row.arm, str(row.seed), str(row.epoch), *(f"{getattr(row, metric):.1f}" for metric in metrics))
+        table.add_row(row.arm, str(row.seed), row.window, *(f"{getattr(row, metric):.1f}" for metric in metrics))
     for arm, mean in found.groupby("arm", sort=False)[metrics].mean().iterrows():
         table.add_row(f"[bold]{arm}[/]", "mean", "", *(f"[bold]{value:.1f}[/]" for value in mean))
     table.add_row("flat", "", "", *(f"{value:.1f}" for value in flat.values()))

@@ -161,10 +161,12 @@ class Teacher:
     arm: str = "parts"
     """An arm of the same campaign."""
     rule: str = "average of the last 10 %"
-    """The stop rule that names the epoch, or the window of which the weights are averaged, of each of its runs."""
+    """The stop rule that names the epoch, or the window of which the weights are averaged, of each of its runs: last epoch; epoch
+    at 25 %, 50 % or 75 %; average of the last 10 %, 25 % or 50 %; moving average, half-life 5 %; lowest bone asymmetry, and so on
+    for each signal; best epoch (oracle). Reports list all."""
     runs: Literal["own", "picked", "all"] = "own"
-    """`own`: each student learns from the run of its own seed; `picked`: all from the run whose bones change least in clips;
-    `all`: from the mean of all runs, each with the depth sign that anatomy voted for."""
+    """`own`: each student learns from the run of its own seed; `picked`: all from the run whose bones change least in clips, late
+    in its training; `all`: from the mean of all runs, each with the depth sign that anatomy voted for."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -11,12 +11,13 @@ import torch
 
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.runs import StoredRun, state_name, unpacked, weights_name
-from tips_ray.campaign.saved import choose_epoch, evaluate_saved, load_lifter
+from tips_ray.campaign.saved import choose_window, evaluate_saved, load_lifter
 from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.stability.agreement import lifted_name
 from tips_ray.stability.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
+from tips_ray.stability.stopping import Window
 from tips_ray.storage import Storage
 
 CONFIG = Config(
@@ -186,7 +187,13 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
         expected = rows[-1 if epoch == "last" else int(epoch) - 1]
         assert found["p_mpjpe_signed_mm"].iloc[0] == pytest.approx(expected["p_mpjpe_signed_mm"], rel=1e-6)
     curve = read_curves(campaign.folder, "c")
-    assert choose_epoch(curve, "best", "solo-seed0")["epoch"] == curve["p_mpjpe_signed_mm"].idxmin() + 1
+    best = int(curve["p_mpjpe_signed_mm"].idxmin()) + 1
+    assert choose_window(curve, "best", [1, 2, 3]) == Window(best, best)
+    averaged = evaluate_saved(campaign.folder, dataset.test_poses, "average of the last 50 %")
+    assert averaged["window"].tolist() == ["3"]  # half of three epochs is one
+    assert choose_window(curve, "epoch at 75 %", [1, 3]) == Window(1, 1)  # the newest that was kept up to there
+    with pytest.raises(ValueError, match=r"weights of epoch 'by eye'; give last, best .*rules: last epoch, "):
+        evaluate_saved(campaign.folder, poses, "by eye")
     with pytest.raises(ValueError, match=r"no weights of epoch '7'.*kept: 1 to 3"):
         evaluate_saved(campaign.folder, poses, "7")
 

@@ -1,5 +1,7 @@
 """Lifters that a campaign has saved, evaluated on other poses."""
 
+from collections.abc import Collection
+
 import pandas as pd
 import torch
 
@@ -10,31 +12,35 @@ from tips_ray.data.views import see
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
+from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
-from tips_ray.stability.statistics import HEADLINE_METRIC, METRICS
-from tips_ray.stability.stopping import Window
+from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.statistics import METRICS
+from tips_ray.stability.stopping import Oracle, Window
+from tips_ray.stability.teachers import named
 from tips_ray.storage import Storage
 
-EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), or a number"
+EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or a stop rule by name"
 
 
 def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_views: int = 1) -> pd.DataFrame:
-    """Errors in mm of every run of a campaign on other poses: one row a run, with arm, seed, epoch and the metrics.
+    """Errors in mm of every run of a campaign on other poses: one row a run, with arm, seed, the epochs whose weights were taken
+    (`first` to `epoch`, and `window` in words), and the metrics.
 
-    `epoch` is "last", "best" (of those whose weights were kept; an oracle) or a number. The depth sign is the one that anatomy
-    voted for on the campaign's training poses at that epoch. Raises ValueError for an epoch that no run has kept.
+    `epoch` is "last", "best" (of those whose weights were kept; an oracle), a number, or the name of a stop rule. The depth sign
+    is the one that anatomy voted for on the campaign's training poses at the last of the epochs. Raises ValueError for what no
+    run has kept.
     """
     manifest = read_manifest(folder)
-    curves = read_curves(folder, manifest["name"])
+    curves = with_agreement(read_curves(folder, manifest["name"]), folder)
     rows = []
-    for (arm, seed, run), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
-        kept = curve[curve["epoch"].isin(kept_epochs(folder / RUNS / str(run)))]
-        chosen = choose_epoch(kept, epoch, str(run))
-        config = override(Config(), manifest["arms"][arm])
+    for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
+        config, run = override(Config(), manifest["arms"][arm]), folder / RUNS / str(name)
+        window = choose_window(curve, epoch, kept_epochs(run))
         views = see(poses, num_views, derived_seed(config.data.seed, "test"))
-        lifter = load_lifter(folder / RUNS / str(run), int(chosen["epoch"]), config)
-        found = errors(lift_views(lifter, views), views, float(chosen["depth_sign"]))
-        rows.append({"arm": arm, "seed": seed, "epoch": int(chosen["epoch"]), **found})
+        sign = float(curve["depth_sign"].iloc[window.last - 1])
+        found = errors(lift_views(load_window(run, window, config), views), views, sign)
+        rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
     if not rows:
         raise ValueError(f"The campaign {str(folder)!r} has no run with an epoch to evaluate; train it first.")
     return pd.DataFrame(rows)
@@ -47,21 +53,22 @@ def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str,
     return {metric: found[metric] for metric in METRICS}
 
 
-def choose_epoch(kept: pd.DataFrame, epoch: str, run: str) -> pd.Series:
-    """The row of a run's curve that `epoch` names, among the epochs whose weights were kept."""
-    if kept.empty:
+def choose_window(curve: pd.DataFrame, epoch: str, kept: Collection[int]) -> Window:
+    """What `epoch` names of a run, by its curve and the epochs whose weights were kept."""
+    run = str(curve["run"].iloc[0])
+    known = sorted(at for at in kept if at <= len(curve))
+    if not known:
         raise ValueError(f"The run {run!r} has kept no weights; train it for at least one epoch.")
     if epoch == "last":
-        return kept.iloc[int(kept["epoch"].argmax())]
-    if epoch == "best":
-        return kept.iloc[int(kept[HEADLINE_METRIC].argmin())]
-    named = kept[kept["epoch"].astype(str) == epoch]
-    if named.empty:
-        raise ValueError(
-            f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {kept['epoch'].min()} to"
-            f" {kept['epoch'].max()}, {len(kept)} in all)."
-        )
-    return named.iloc[0]
+        return Window(known[-1], known[-1])
+    if epoch.isdecimal() and int(epoch) in known:
+        return Window(int(epoch), int(epoch))
+    if epoch == "best" or epoch in [rule.name for rule in standard_rules(len(curve))]:
+        return named(curve, Oracle().name if epoch == "best" else epoch, known)
+    raise ValueError(
+        f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {known[0]} to {known[-1]}, {len(known)} in"
+        f" all; rules: {', '.join(rule.name for rule in standard_rules(len(curve)))})."
+    )
 
 
 def load_window(run: Storage, window: Window, config: Config) -> Lifter:
