@@ -45,6 +45,32 @@ def test_one_seed_and_none_bear_no_claim():
     assert "no other arm" in finding(one | {"arms": {"solo": one["arms"]["solo"]}, "paired": []})
 
 
+def test_cautions_say_what_is_odd_about_teachers():
+    card = {"oracle": True, "teacher": {"arm": "parts", "runs": "all"}, "num_epochs": 30}
+    said = " ".join(cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card})))
+    assert "tips learns from an oracle" in said
+    assert "tips learns from parts as it was after 30 epochs; it has 40 by now." in said
+    assert "All students of tips share one teacher" in said
+    fine = {"oracle": False, "teacher": {"arm": "parts", "runs": "own"}, "num_epochs": 40}
+    assert cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": fine})) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n", "said"),
+    [
+        (-0.6, 0.4, 5, "tips cannot be told apart from its teachers: −0.1 mm (95% interval −0.6 to +0.4 mm, n = 5 seeds)."),
+        (-0.6, -0.04, 5, "tips errs less than its teachers: −0.1 mm"),
+        (None, None, 1, "tips errs by −0.1 mm against its teachers: n = 1 seed, no interval."),
+    ],
+)
+def test_students_are_no_rivals_but_are_held_against_their_teachers(low, high, n, said):
+    entry = {"kind": "teacher", "a": "tips", "b": "teachers of tips", "difference": -0.1, "low": low, "high": high, "n": n}
+    given = summary(7.4, 6.9, 7.9, 6, teachers={"tips": {}}, distillation=[entry])
+    given["arms"]["tips"] = {"last_half": {HEADLINE_METRIC: {"mean": 1.0}}}
+    assert finding(given).startswith("Over the last half of training, parts errs by 7.4 mm less than solo")
+    assert finding(given).partition("At its last epoch, ")[2].startswith(said)
+
+
 def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
     given = summary(7.4, 6.9, 7.9, 10, data={"synthetic": True}, references={"flat": {HEADLINE_METRIC: 65.0}})
     given["arms"]["solo"] |= {"diverged": [{}, {}], "num_seeds": 12, "num_epochs": 30}

@@ -142,6 +142,12 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
     for arm, card in summary["teachers"].items():
         if card["oracle"]:
             found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
+        teacher = card["teacher"]["arm"]
+        if summary["arms"].get(teacher, {"num_epochs": 0})["num_epochs"] > card["num_epochs"]:
+            found.append(
+                f"{arm} learns from {teacher} as it was after {card['num_epochs']} epochs; it has"
+                f" {summary['arms'][teacher]['num_epochs']} by now."
+            )
         if card["teacher"]["runs"] != "own":
             found.append(
                 f"All students of {arm} share one teacher: its intervals hold the chance of the students alone, not that of other"
