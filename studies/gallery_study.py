@@ -52,8 +52,7 @@ def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
 
 def describe_stopping(summary: dict[str, Any]) -> list[str]:
     """Stop rules and signals of the arms that are no students, and budgets."""
-    rules = stop_tables.rules_by_arm(summary)
-    rules = {arm: entries for arm, entries in rules.items() if arm not in summary["teachers"]} or rules
+    rules = stop_tables.rules_to_show(summary)
     if not rules:
         return []
     names = stop_tables.in_order(entry for entries in rules.values() for entry in entries)
@@ -61,7 +60,7 @@ def describe_stopping(summary: dict[str, Any]) -> list[str]:
     lines = [
         "## When to stop",
         "",
-        *(f"- {sentence}" for arm, sentence in stop_tables.rule_findings(summary).items() if arm in rules),
+        *(f"- {sentence}" for sentence in stop_tables.rule_findings(summary)),
         "",
         "![Median regret by stop rule](rules.png)",
         "",

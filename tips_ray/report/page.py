@@ -88,7 +88,7 @@ def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the sections on stopping, budgets, distillation and codependence show."""
     return {
         "rules": stop_tables.rules_by_arm(summary),
-        "rule_findings": stop_tables.rule_findings(summary).values(),
+        "rule_findings": stop_tables.rule_findings(summary),
         "signals": stop_tables.signal_rows(summary, figures.TERM_LABELS),
         "steadiness": stop_tables.steadiness_rows(summary),
         "steadiness_labels": list(stop_tables.STEADINESS.values()),
@@ -142,7 +142,8 @@ def draw_all(
     if len(regrets[metrics[0]]):
         drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
     if summary["stop_rules"]:
-        drawn["rules"] = stop_figures.draw_rules(summary["stop_rules"], colours, synthetic)
+        shown = [entry for entries in stop_tables.rules_to_show(summary).values() for entry in entries]
+        drawn["rules"] = stop_figures.draw_rules(shown, colours, synthetic)
     heats = summary["codependence"]
     top = max((max(map(max, entry["sensitivity"])) for entry in heats.values()), default=1.0)
     for place, (arm, entry) in enumerate(heats.items(), start=1):

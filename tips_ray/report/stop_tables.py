@@ -28,6 +28,12 @@ def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def rules_to_show(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """`rules_by_arm` without students, which are taken at their last epoch; of all arms if there are no others."""
+    found = rules_by_arm(summary)
+    return {arm: entries for arm, entries in found.items() if arm not in summary["teachers"]} or found
+
+
 def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names of stop rules by the mean over arms of their median regrets; those that have none in any arm last."""
     medians: dict[str, list[float]] = {}
@@ -37,27 +43,28 @@ def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(medians, key=lambda rule: fmean(medians[rule]) if medians[rule] else math.inf)
 
 
-def rule_findings(summary: Mapping[str, Any]) -> dict[str, str]:
-    """A sentence by arm: the rule that training subjects would choose, and what it costs on others."""
-    said = {}
-    for arm, entries in rules_by_arm(summary).items():
+def rule_findings(summary: Mapping[str, Any]) -> list[str]:
+    """For each arm, in a sentence or two: the rule that training subjects would choose, and what it costs on others."""
+    said = []
+    for arm, entries in rules_to_show(summary).items():
         chosen = next((entry for entry in entries if entry["chosen"]), None)
         last = next((entry for entry in entries if entry["rule"] == "last epoch"), None)
         if chosen is None or last is None:
             continue
         own, other = chosen["regret_mm"], last["regret_mm"]
         beside = "" if chosen is last else f"; the last epoch costs {mm(other['median'])} mm ({ends(other)})"
-        said[arm] = (
+        sentence = (
             f"{arm}: by the error on training subjects one would choose “{chosen['rule']}”. On the test subjects it costs"
             f" {mm(own['median'])} mm in the median ({ends(own)}, at worst {mm(own['worst'])}, n = {chosen['n']}){beside}."
         )
         elsewhere = summary["rule_choice"].get(arm)
         if elsewhere:
             cost, rules = elsewhere["regret_mm"], " or ".join(f"“{rule}”" for rule in elsewhere["rules"])
-            said[arm] += (
+            sentence += (
                 f" Chosen for each run by the other runs’ training subjects alone ({rules}), it is {mm(cost['median'])} mm"
                 f" ({ends(cost)}, at worst {mm(cost['worst'])})."
             )
+        said.append(sentence)
     return said
 
 
