@@ -9,7 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-SCRIPTS = ("data_speed", "evaluation", "step", "gemm", "seeds", "epoch", "footprint", "scaling", "overhead", "study_cost")
+SCRIPTS = (
+    *("data_speed", "evaluation", "step", "gemm", "seeds", "epoch", "footprint", "scaling", "overhead", "study_cost"),
+    *("stop_rules", "codependence"),
+)
 LIVE = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 

@@ -32,7 +32,9 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
     run has kept.
     """
     manifest = read_manifest(folder)
-    curves = with_agreement(read_curves(folder, manifest["name"]), folder)
+    curves = read_curves(folder, manifest["name"])
+    if not (epoch in ("last", "best") or epoch.isdecimal()):
+        curves = with_agreement(curves, folder)  # which rules may look at
     rows = []
     for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
         config, run = override(Config(), manifest["arms"][arm]), folder / RUNS / str(name)
