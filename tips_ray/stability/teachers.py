@@ -19,7 +19,7 @@ from tips_ray.stability.stopping import Curve, Oracle, Window
 
 PICKED_BY = "bone_variation"
 """The signal that is lowest, late in its training, for the run that is picked. Its rank correlation with the error between seeds
-of an arm is 0.70 (0.44 to 0.86; 30 runs of `reports/gallery/cmu-tips`), one of the highest there. Labels of those runs chose it."""
+of an arm is 0.70 (0.44 to 0.86; 30 runs of `reports/gallery/cmu-tips`), as high as any there. Labels of those runs chose it."""
 
 
 @dataclass(frozen=True)
