@@ -106,10 +106,10 @@ def print_headline(summary: dict[str, Any], console: Console) -> None:
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
-    table.add_column("arm")
-    table.add_column("seeds", justify="right")
+    table.add_column("arm", no_wrap=True)
+    table.add_column("seeds", justify="right", no_wrap=True)
     for statistic in STATISTICS:
-        table.add_column(STATISTIC_LABELS[statistic], no_wrap=True)
+        table.add_column(STATISTIC_LABELS[statistic])
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
