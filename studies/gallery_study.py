@@ -26,9 +26,7 @@ def describe_study(name: str, summary: dict[str, Any]) -> list[str]:
             else ""
         )
         for pair in summary["paired"]
-        if pair["metric"] == HEADLINE_METRIC
-        and (len(summary["arms"]) < MANY_ARMS or pair["statistic"] == "last_half")
-        and not {pair["a"], pair["b"]} & set(summary["teachers"])
+        if pair["metric"] == HEADLINE_METRIC and (len(summary["arms"]) < MANY_ARMS or pair["statistic"] == "last_half")
     ]
     return [
         f"# {name}",

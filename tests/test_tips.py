@@ -163,6 +163,30 @@ def test_an_arm_that_nobody_can_teach_stops_no_other_and_may_learn_from_others(c
     assert [lesson["run"] for lesson in card["lessons"]] == ["solo-seed0"]
 
 
+def test_a_student_that_is_deleted_and_learns_by_another_rule_is_measured_anew(chain: Path, tmp_path: Path) -> None:
+    storage = copy_of(chain, tmp_path)
+    for folder in (storage / "c" / "runs").glob("tips-seed*"):
+        shutil.rmtree(folder)  # but not its card
+    ended = run("distil", storage, "--arms", "tips", "--teacher.rule", "last epoch")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    taught, before = (pd.read_parquet(folder / "c" / "taught.parquet").set_index(["arm", "seed"]) for folder in (storage, chain))
+    for seed in (0, 1):
+        last = curve(storage, f"parts-seed{seed}")["p_mpjpe_signed_mm"].iloc[-1]
+        assert taught.loc[("tips", seed), "p_mpjpe_signed_mm"] == pytest.approx(last, rel=1e-6)
+    pd.testing.assert_frame_equal(taught.drop("tips"), before.drop("tips"), check_like=True)
+
+
+def test_rules_are_scored_on_other_poses(chain: Path) -> None:
+    command = [str(Path(sys.executable).with_name("tips-ray")), "evaluate", str(chain / "c"), "--data", "synthetic", "--json"]
+    ended = subprocess.run([*command, "--epoch", "lowest consistency"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {row["arm"] for row in json.loads(ended.stdout)["runs"]} == {"solo", "parts"}
+    assert "no run of tips, tips_solo, tips_ensemble, tips_oracle has what 'lowest consistency' needs; left out" in ended.stderr
+    ended = subprocess.run(
+        [*command, "--epoch", "average of the last 10 %"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {row["window"] for row in json.loads(ended.stdout)["runs"]} == {"19–20"}
+
+
 def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path: Path) -> None:
     """Weights that reports need, and the curve of a student, which its run makes anew."""
     storage = copy_of(chain, tmp_path)

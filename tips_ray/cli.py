@@ -173,6 +173,9 @@ def evaluate(
     elif set(poses.subjects) & set(own["train_subjects"]):
         print("caution: some of these subjects have the names of subjects trained on; choose with --subjects.", file=sys.stderr)
     found = evaluate_saved(folder, poses, epoch, num_views)
+    left_out = [arm for arm in read_manifest(folder)["arms"] if arm not in set(found["arm"])]
+    if left_out:
+        print(f"caution: no run of {', '.join(left_out)} has what {epoch!r} needs; left out.", file=sys.stderr)
     flat = flat_reference(folder, poses, num_views)
     if json:
         told = {

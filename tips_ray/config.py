@@ -7,6 +7,7 @@ be made longer), so that two campaigns with equal configs can be merged.
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -202,7 +203,7 @@ class Config:
 
 
 KEEPING = ("keep_weights_every", "keep_weights_in")
-"""Fields that change no number of a run, and so may change while it trains."""
+"""Fields that change no number of a run's curve, and so may change while it trains."""
 
 TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 """A student sees the full 2D pose (section 3.4)."""
@@ -320,12 +321,12 @@ def parts_of(config: Config) -> tuple[Part, ...]:
     return partition(spelt)
 
 
-def fingerprint(config: Config) -> str:
-    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint; without KEEPING.
+def fingerprint(config: Config, without: Collection[str] = KEEPING) -> str:
+    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint.
 
     A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
     """
-    changed = {name: value for name, value in departures(config, Config()).items() if name not in KEEPING}
+    changed = {name: value for name, value in departures(config, Config()).items() if name not in without}
     return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:12]
 
 

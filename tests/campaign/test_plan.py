@@ -73,6 +73,16 @@ def test_an_arm_that_has_no_runs_yet_takes_another_config(tmp_path: Path) -> Non
         claim(plan, DATA, {})
 
 
+def test_a_campaign_of_when_all_arms_had_a_teacher_may_be_continued(tmp_path: Path) -> None:
+    plan = campaign(tmp_path)
+    claim(plan, DATA, {})
+    train(plan, "solo")
+    manifest = read_manifest(plan.folder)
+    manifest["arms"]["solo"]["teacher"]["rule"] = "last epoch"
+    write_manifest(plan.folder, manifest)
+    claim(plan, DATA, {})
+
+
 def test_which_weights_are_kept_may_change(tmp_path: Path) -> None:
     plan = campaign(tmp_path)
     claim(plan, DATA, {})

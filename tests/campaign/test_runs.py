@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.campaign.runs import StoredRun, state_name, unpacked, weights_name
+from tips_ray.campaign.runs import StoredRun, packed, state_name, unpacked, weights_name
 from tips_ray.campaign.saved import choose_window, evaluate_saved, load_lifter
-from tips_ray.config import Config, Data, Network, Optimiser, override
+from tips_ray.config import Config, Data, Network, Optimiser, fingerprint, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.stability.agreement import lifted_name
@@ -149,6 +149,17 @@ def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset)
         run.advance()
     for folder, name in (("weights", weights_name), ("lifted", lifted_name)):
         assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
+
+
+def test_a_state_of_when_what_is_kept_belonged_to_its_identity_is_continued(tmp_path: Path, dataset: Dataset) -> None:
+    sparse = override(CONFIG, {"keep_weights_every": 2})
+    run = stored_run(tmp_path, dataset, sparse)
+    run.advance()
+    state = torch.load(io.BytesIO(run.folder.read(state_name(1))), weights_only=True)
+    former = state["identity"].replace(fingerprint(sparse), fingerprint(sparse, without=()))
+    assert former != state["identity"]
+    run.folder.write(state_name(1), packed({**state, "identity": former}))
+    assert stored_run(tmp_path, dataset, sparse).advance()["epoch"] == 2
 
 
 def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, dataset: Dataset) -> None:

@@ -14,7 +14,7 @@ def summary(difference: float, low: float | None, high: float | None, n: int, **
     pair = {"a": "solo", "b": "parts", "metric": HEADLINE_METRIC, "statistic": "last_half", "epochs": 40}
     pair |= {"difference": difference, "low": low, "high": high, "n": n}
     given = {"arms": {"solo": solo, "parts": parts}, "paired": [pair], "references": {}, "data": {"synthetic": False}}
-    given |= {"teachers": {}, "distillation": []}
+    given |= {"teachers": {}, "students": [], "distillation": []}
     return given | changes
 
 
@@ -65,7 +65,7 @@ def test_cautions_say_what_is_odd_about_teachers():
 )
 def test_students_are_no_rivals_but_are_held_against_their_teachers(low, high, n, said):
     entry = {"kind": "teacher", "a": "tips", "b": "teachers of tips", "difference": -0.1, "low": low, "high": high, "n": n}
-    given = summary(7.4, 6.9, 7.9, 6, teachers={"tips": {}}, distillation=[entry])
+    given = summary(7.4, 6.9, 7.9, 6, students=["tips"], distillation=[entry])
     given["arms"]["tips"] = {"last_half": {HEADLINE_METRIC: {"mean": 1.0}}}
     assert finding(given).startswith("Over the last half of training, parts errs by 7.4 mm less than solo")
     assert finding(given).partition("At its last epoch, ")[2].startswith(said)

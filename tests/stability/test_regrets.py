@@ -340,6 +340,12 @@ def test_a_rule_that_is_chosen_elsewhere_is_the_others_choice(seed: int, num_run
     }
 
 
+def test_of_equal_rules_the_same_one_is_chosen_elsewhere() -> None:
+    judged = judged_of(late=([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), early=([4.0, 5.0, 6.0], [1.0, 1.0, 1.0]))
+    assert chosen(rank_rules(judged)) == ["late"]
+    assert choose_elsewhere(judged)["a"]["rules"] == {"late": 3}
+
+
 def test_nothing_is_chosen_elsewhere_where_there_is_no_other_run() -> None:
     assert choose_elsewhere(judged_of(late=([1.0], [2.0]))) == {}
     gap = judged_of(late=([1.0, 2.0, 3.0], [1.0, math.nan, 1.0]), early=([4.0, 5.0, 6.0], [7.0, 8.0, 9.0]))

@@ -117,7 +117,7 @@ def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
     ranked = rank_rules(judge(curves, stops(curves, ["parts"]), windows))
     for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
         (entry,) = [entry for entry in ranked if entry["rule"] == rule]
-        card = pick(curves, windows, "tips", Teacher(rule=rule), [1], 40, dict.fromkeys(curves["run"], range(1, 41)))
+        card = pick(curves, windows, "tips", Teacher(rule=rule), [0, 1, 2], 40, dict.fromkeys(curves["run"], range(1, 41)))
         assert card.expected_regret_mm == {**entry["regret_mm"], "n": n}
         assert (card.expected_regret_mm["median"] < 0) == rule.startswith("average")  # better than every single epoch
 
@@ -167,6 +167,13 @@ def test_runs_that_are_not_at_their_end_do_not_teach():
     assert [lesson.seed for lesson in picked(lost, [0, 1], num_epochs=20, runs="all").lessons] == [0, 1]
 
 
+def test_runs_that_do_not_teach_have_no_say_in_the_regret():
+    curves = curves_of({"parts": [20, 20, 3]})
+    card = picked(curves, [0, 1], num_epochs=20, kept=(10, 20))
+    assert card.expected_regret_mm == picked(curves[curves["seed"] < 2], [0, 1]).expected_regret_mm
+    assert card.expected_regret_mm["n"] == 2
+
+
 def test_teachers_stop_where_weights_were_kept():
     curves = curves_of({"parts": [24, 24]})
     kept = (5, 10, 15, 20, 24)
@@ -176,7 +183,7 @@ def test_teachers_stop_where_weights_were_kept():
     for lesson in picked(curves, [0, 1], kept=kept, rule=Oracle().name).lessons:
         own = curves[(curves["seed"] == lesson.seed) & curves["epoch"].isin(kept)].set_index("epoch")[ERROR]
         assert (lesson.first, lesson.last) == (own.idxmin(), own.idxmin())
-    with pytest.raises(ValueError, match="'parts-seed0' is to teach with the weights of epoch 6, and has kept none up to there"):
+    with pytest.raises(ValueError, match="names epoch 6 of 'parts-seed0', which has kept no weights up to there"):
         picked(curves, [0], kept=(20, 24), rule="epoch at 25 %")
 
 

@@ -21,7 +21,6 @@ from tips_ray.errors import sentence
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.probes import outside_share, sensitivity
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, run_name
 from tips_ray.stability.measured import CODEPENDENCE, KEYS, TAUGHT, TRAIN_METRIC, WINDOWS, read_measured
 from tips_ray.stability.regrets import stops, whole_runs, windows_of
@@ -54,7 +53,7 @@ class Task:
 def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
     """Measure all that reports need of some arms and the folder lacks, on the Ray that is running.
 
-    What was measured stays when it is interrupted. Returns why arms could not be measured, if some weights are damaged.
+    What was measured stays on Ctrl-C. Returns why arms could not be measured, if some weights are damaged.
     """
     tasks, failures = unmeasured(campaign, arms), {}
     rows: dict[str, list[dict[str, Any]]] = {task.table: [] for task in tasks}
@@ -81,7 +80,7 @@ def is_unmeasured(campaign: Campaign) -> bool:
 def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
     """What the tables of `tips_ray.stability.measured` lack of runs that have not diverged: a task a run and table."""
     folder = campaign.folder
-    curves = with_agreement(read_curves(folder, campaign.name, arms), folder)
+    curves = read_curves(folder, campaign.name, arms)  # no rule that averages looks at how runs agree
     known = {table: set(read_measured(folder, table)[KEYS[table]].itertuples(index=False, name=None)) for table in KEYS}
     named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
     named = named[[row not in known[WINDOWS] for row in named.itertuples(index=False, name=None)]]

@@ -1,10 +1,10 @@
 """What a campaign is to do, and the record that keeps a name from meaning two different things."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tips_ray.config import KEEPING, Config, override
+from tips_ray.config import KEEPING, Config, Teacher, override
 from tips_ray.stability.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
 from tips_ray.stability.records import SEARCH
 from tips_ray.storage import Storage
@@ -98,9 +98,8 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
         return manifest
     before = read_manifest(campaign.folder)
     check_version("campaign", campaign.folder, before)
-    # Fields that were added since have their defaults.
-    before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
-    trained = {arm_of(run) for run in (campaign.folder / RUNS).names()}
+    before["arms"] = {arm: asdict(as_recorded(config)) for arm, config in before["arms"].items()}
+    trained = trained_arms(campaign.folder)
     known = {arm: fixed(config) for arm, config in before["arms"].items() if arm in arms and arm in trained}
     changes = differences(
         {"data fingerprint": before["data"]["fingerprint"], **shared(before["arms"]), **known},
@@ -127,6 +126,19 @@ def shared(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What all arms of a campaign have in common, so that they can be compared: what they see, and how they are measured."""
     first = next(iter(arms.values()))
     return {name: first[name] for name in SHARED}
+
+
+def as_recorded(config: dict[str, Any]) -> Config:
+    """A config as a campaign's record has it: fields that were added since have their defaults, and who learns from poses has no
+    teacher, as it may have had once.
+    """
+    found = override(Config(), config)
+    return found if found.objective == "distilled" else replace(found, teacher=Teacher())
+
+
+def trained_arms(folder: Storage) -> set[str]:
+    """Arms of which there are runs."""
+    return {arm_of(run) for run in (folder / RUNS).names()}
 
 
 def fixed(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,15 @@ from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
 from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
+from tips_ray.stability.regrets import rules_for
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.statistics import METRICS
-from tips_ray.stability.stopping import Oracle, Window
+from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import named
 from tips_ray.storage import Storage
 
+NAMES = tuple(rule.name for rule in standard_rules(1))
+"""Of stop rules, which are the same for all lengths."""
 EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or a stop rule by name"
 
 
@@ -27,24 +30,30 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
     """Errors in mm of every run of a campaign on other poses: one row a run, with arm, seed, the epochs whose weights were taken
     (`first` to `epoch`, and `window` in words), and the metrics.
 
-    `epoch` is "last", "best" (of those whose weights were kept; an oracle), a number, or the name of a stop rule. The depth sign
-    is the one that anatomy voted for on the campaign's training poses at the last of the epochs. Raises ValueError for what no
-    run has kept.
+    `epoch` is "last", "best" (of those whose weights were kept; an oracle), a number, or the name of a stop rule, of which runs
+    that diverged, or lack what the rule looks at, are left out. The depth sign is the one that anatomy voted for on the
+    campaign's training poses at the last of the epochs. Raises ValueError for what no run has kept.
     """
     manifest = read_manifest(folder)
     curves = read_curves(folder, manifest["name"])
-    if not (epoch in ("last", "best") or epoch.isdecimal()):
+    by_rule = not (epoch in ("last", "best") or epoch.isdecimal())
+    if by_rule:
         curves = with_agreement(curves, folder)  # which rules may look at
+        curves = curves[~curves["run"].isin(curves.loc[curves["status"] == "diverged", "run"])]
     rows = []
     for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
         config, run = override(Config(), manifest["arms"][arm]), folder / RUNS / str(name)
+        if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
+            continue
         window = choose_window(curve, epoch, kept_epochs(run))
         views = see(poses, num_views, derived_seed(config.data.seed, "test"))
         sign = float(curve["depth_sign"].iloc[window.last - 1])
         found = errors(lift_views(load_window(run, window, config), views), views, sign)
         rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
     if not rows:
-        raise ValueError(f"The campaign {str(folder)!r} has no run with an epoch to evaluate; train it first.")
+        raise ValueError(
+            f"The campaign {str(folder)!r} has no run with an epoch {epoch!r} to evaluate; train it, or give another."
+        )
     return pd.DataFrame(rows)
 
 
@@ -65,11 +74,11 @@ def choose_window(curve: pd.DataFrame, epoch: str, kept: Collection[int]) -> Win
         return Window(known[-1], known[-1])
     if epoch.isdecimal() and int(epoch) in known:
         return Window(int(epoch), int(epoch))
-    if epoch == "best" or epoch in [rule.name for rule in standard_rules(len(curve))]:
+    if epoch == "best" or epoch in NAMES:
         return named(curve, Oracle().name if epoch == "best" else epoch, known)
     raise ValueError(
         f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {known[0]} to {known[-1]}, {len(known)} in"
-        f" all; rules: {', '.join(rule.name for rule in standard_rules(len(curve)))})."
+        f" all; rules: {', '.join(NAMES)})."
     )
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.execute import check_capacity, execute
 from tips_ray.campaign.measure import is_unmeasured, measure
-from tips_ray.campaign.plan import Campaign, Resources, agree, unfinished
+from tips_ray.campaign.plan import Campaign, Resources, agree, trained_arms, unfinished
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.campaign.teaching import appoint, check_teachers
 from tips_ray.config import Config, Data, override
@@ -23,6 +23,7 @@ from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
+from tips_ray.stability.measured import forget
 from tips_ray.storage import Storage
 
 
@@ -67,6 +68,7 @@ def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, cons
     """Train the arms that learn from poses, measure them, then those that learn from them; returns the errors of those that
     failed, which keep no other arm from its training. Ends early if it is interrupted.
     """
+    forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
     students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
     failures: dict[str, str] = {}
     for arms in ([arm for arm in campaign.arms if arm not in students], students):

@@ -12,7 +12,7 @@ from tips_ray.errors import sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
-from tips_ray.stability.measured import CARDS, KEYS, WINDOWS, read_cards, read_measured
+from tips_ray.stability.measured import CARDS, WINDOWS, read_cards, read_measured
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import Lesson, TeacherCard, pick
@@ -22,45 +22,44 @@ from tips_ray.storage import Storage
 def appoint(campaign: Campaign, students: list[str]) -> dict[str, str]:
     """Pick the teachers of some distilled arms, and write their cards; returns why those that nobody can teach have none.
 
-    A card stays once it is written, so that a student's training can be continued; seeds that were added are added to it. What
-    was measured of a student that learnt from others goes with its old card.
+    A card stays once it is written, so that a student's training can be continued; seeds that were added are added to it.
     """
     failures = {}
     for student in students:
+        before = read_card(campaign.folder, student)
         try:
-            card = appointed(campaign, student)
+            card = appointed(campaign, student, before)
         except ValueError as error:
             failures[student] = sentence(error)
             continue
-        if read_card(campaign.folder, student) is None:
-            for table in KEYS:
-                rows = read_measured(campaign.folder, table)
-                if (rows["arm"] == student).any():
-                    campaign.folder.write_table(table, rows[rows["arm"] != student])
-        campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
+        if card != before:
+            campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
     return failures
 
 
-def appointed(campaign: Campaign, student: str) -> TeacherCard:
+def appointed(campaign: Campaign, student: str, before: TeacherCard | None) -> TeacherCard:
     """The card of a student: the one it has, with the seeds that were added, or a new one.
 
-    Raises ValueError where nobody can be picked (`pick`), and if the weights that a card names are not what they were.
+    Added seeds learn from runs as old as those of the others were. Raises ValueError where nobody can be picked (`pick`), and if
+    the weights that a card names are not what they were.
     """
     folder, teacher = campaign.folder, campaign.arms[student].teacher
-    before = read_card(folder, student)
     if before and before.teacher != teacher:  # no run has learnt from it yet, or the campaign would not take another teacher
         before = None
-    known = {lesson.seed for lesson in before.lessons} if before else set()
-    missing = [seed for seed in campaign.seeds if seed not in known]
-    if before and (before.teacher.runs != "own" or not missing):
-        for lesson in before.lessons:
-            check(folder, student, lesson)
+    known = before.lessons if before else ()
+    missing = set(campaign.seeds) - {lesson.seed for lesson in known}
+    for lesson in known:
+        check(folder, student, lesson)
+    if before and (teacher.runs != "own" or not missing):
         return before
     curves = with_agreement(read_curves(folder, campaign.name, [teacher.arm]), folder)
     kept = {str(run): kept_epochs(folder / RUNS / str(run)) for run in curves["run"].unique()}
-    card = pick(curves, read_measured(folder, WINDOWS), student, teacher, missing, campaign.num_epochs, kept)
-    lessons = tuple(signed(folder, lesson) for lesson in card.lessons)
-    return replace(before, lessons=(*before.lessons, *lessons)) if before else replace(card, lessons=lessons)
+    num_epochs = before.num_epochs if before else campaign.num_epochs
+    curves = curves[curves["epoch"] <= before.num_epochs] if before else curves
+    seeds = sorted({lesson.seed for lesson in known} | missing)
+    card = pick(curves, read_measured(folder, WINDOWS), student, teacher, seeds, num_epochs, kept)
+    added = [signed(folder, lesson) for lesson in card.lessons if not before or lesson.seed in missing]
+    return replace(card, lessons=(*known, *added))
 
 
 def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teachers:

@@ -202,7 +202,9 @@ class Run:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned; raises ValueError for a state of another config or seed."""
-        if state.get("identity") != self.identity:
+        own = fingerprint(self.config)
+        before = self.identity.replace(own, fingerprint(self.config, without=()))  # as long as KEEPING belonged to it
+        if state.get("identity") not in (self.identity, before):
             raise ValueError(
                 f"This state is of {state.get('identity', 'an unknown run')}, but the run is of {self.identity};"
                 f" continue a run with the config and seed it was started with, or start it anew."

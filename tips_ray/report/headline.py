@@ -56,13 +56,22 @@ def finding(summary: Mapping[str, Any]) -> str:
 
 
 def student_finding(summary: Mapping[str, Any]) -> list[str]:
-    """Whether the first student beats its teachers; nothing where none has been trained, or its teachers were not measured."""
-    for entry in summary["distillation"]:
+    """Whether a student beats its teachers: the first that learns from runs of its own seed, by no oracle, or else the first.
+
+    Nothing where none has been trained, or its teachers were not measured.
+    """
+
+    def shares(entry: Mapping[str, Any]) -> bool:
+        card = summary["teachers"].get(entry["a"])
+        return card is None or card["oracle"] or card["teacher"]["runs"] != "own"
+
+    for entry in sorted(summary["distillation"], key=shares):
         if entry["kind"] == "teacher" and entry["n"]:
             size = f"{mm(entry['difference'], sign=True)} mm"
             if entry["low"] is None:
                 return [f"At its last epoch, {entry['a']} errs by {size} against its teachers: n = 1 seed, no interval."]
-            size += f" (95% interval {mm(entry['low'], sign=True)} to {mm(entry['high'], sign=True)} mm, n = {entry['n']} seeds)"
+            size += f" (95% interval {mm(entry['low'], sign=True)} to {mm(entry['high'], sign=True)} mm, n = {entry['n']} seeds"
+            size += ")" if entry["n"] >= FEW_SEEDS else ", too few to be sure)"
             if verdict(entry) == "cannot tell apart":
                 return [f"At its last epoch, {entry['a']} cannot be told apart from its teachers: {size}."]
             return [f"At its last epoch, {entry['a']} errs {'less' if entry['high'] < 0 else 'more'} than its teachers: {size}."]
@@ -74,7 +83,7 @@ def rivals_finding(summary: Mapping[str, Any]) -> str:
     means = {
         arm: entry["last_half"][HEADLINE_METRIC]["mean"]
         for arm, entry in summary["arms"].items()
-        if arm not in summary["teachers"]
+        if arm not in summary["students"]
     }
     arms = sorted((arm for arm in means if means[arm] is not None), key=lambda arm: means[arm])
     if not arms:

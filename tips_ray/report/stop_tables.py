@@ -31,7 +31,7 @@ def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def rules_to_show(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """`rules_by_arm` without students, which are taken at their last epoch; of all arms if there are no others."""
     found = rules_by_arm(summary)
-    return {arm: entries for arm, entries in found.items() if arm not in summary["teachers"]} or found
+    return {arm: entries for arm, entries in found.items() if arm not in summary["students"]} or found
 
 
 def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:

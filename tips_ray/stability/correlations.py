@@ -35,9 +35,9 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Seq
         if len(own):
             within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
             apart = own.loc[~own["arm"].isin(list(students)) & np.isfinite(own["mean"]), ["arm", "mean", "error"]]
-            apart = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
-            by_arm = apart.groupby("arm")[["mean", "error"]]
-            alike = by_arm.rank() - by_arm.rank().groupby(apart["arm"]).transform("mean")
+            several = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
+            ranks = several.groupby("arm")[["mean", "error"]].rank()
+            alike = ranks - ranks.groupby(several["arm"]).transform("mean")
             found.append(
                 {
                     "signal": signal,

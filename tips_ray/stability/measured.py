@@ -1,6 +1,7 @@
 """Tables of what was measured of the weights that a campaign's runs have kept, beside their curves."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,14 @@ def no_rows(table: str) -> pd.DataFrame:
 
 
 NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), {})
+
+
+def forget(folder: Storage, arms: Collection[str]) -> None:
+    """Take what was measured of some arms out of the tables: their runs are gone."""
+    for table in KEYS:
+        rows = read_measured(folder, table)
+        if rows["arm"].isin(list(arms)).any():
+            folder.write_table(table, rows[~rows["arm"].isin(list(arms))])
 
 
 def read_all(folder: Storage) -> Measured:

@@ -135,6 +135,8 @@ def choose_elsewhere(judged: pd.DataFrame) -> dict[str, dict[str, Any]]:
     found = {}
     for arm, own in judged[~judged["oracle"].astype(bool)].groupby("arm", sort=False):
         regrets, trained = (own.pivot(index="rule", columns="seed", values=name) for name in ("regret", "train_regret"))
+        order = own["rule"].unique()  # of equal rules the first is chosen, as `rank_rules` does
+        regrets, trained = regrets.reindex(order), trained.reindex(order)
         whole = trained.notna().all(axis="columns") & regrets.notna().all(axis="columns")
         regrets, trained = regrets[whole], trained[whole]
         if len(trained) and trained.shape[1] > 1:

@@ -65,6 +65,7 @@ def summarise(
             "data": data,
             "headline_metric": HEADLINE_METRIC,
             "arms": {arm: summarise_arm(curves, arm) for arm in compared},
+            "students": students,
             "paired": [entry for a, b in combinations(rivals, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
             "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
             **summarise_stopping(curves, compared, measured or NOTHING, configs),

@@ -19,7 +19,7 @@ from tips_ray.stability.stopping import Curve, Oracle, Window
 
 PICKED_BY = "bone_variation"
 """The signal that is lowest, late in its training, for the run that is picked. Its rank correlation with the error between seeds
-of an arm is 0.70 (0.44 to 0.86; 30 runs of `reports/gallery/cmu-tips`), as high as any there. Labels of those runs chose it."""
+of an arm is 0.70 (0.44 to 0.86; 30 runs of `reports/gallery/cmu-tips`), among the highest. Labels of those runs chose it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TeacherCard:
     """Epochs that all runs of the teaching arm had when they were picked."""
     lessons: tuple[Lesson, ...]
     expected_regret_mm: dict[str, Any]
-    """Median regret of the rule over the teaching arm's runs, its interval, p95 and n: measured with labels, not used."""
+    """Median regret of the rule over the runs that may teach, its interval, p95 and n: measured with labels, not used."""
     reason: str = ""
     """Why these teachers, in a sentence."""
 
@@ -113,11 +113,11 @@ def pick(
         )
     oracle = teacher.rule == Oracle().name
     found = {seed: named(run, teacher.rule, kept[str(run["run"].iloc[0])]) for seed, run in runs.items()}
+    regret = expected(own, windows, teacher, found)
     if teacher.runs == "picked":
         picked = most_plausible(runs, found)
         found = {picked: found[picked]}
     lessons = tuple(lesson(runs[seed], window) for seed, window in found.items())
-    regret = expected(curves, windows, teacher, kept)
     return TeacherCard(
         student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret, reason(teacher, oracle, len(runs))
     )
@@ -171,15 +171,14 @@ def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
         if lacking:
             able = ", ".join(repr(other.name) for other in rules_for(curve))
             raise ValueError(
-                f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another (--teacher.rule):"
-                f" {able}."
+                f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another: {able}."
             )
         window = curve.check(chosen(curve))
     last = max((epoch for epoch in kept if epoch <= window.last), default=None)
     if last is None:
         raise ValueError(
-            f"{name!r} is to teach with the weights of epoch {window.last}, and has kept none up to there; choose another"
-            " --teacher.rule, or train it anew with more kept (--keep-weights-every)."
+            f"{rule!r} names epoch {window.last} of {name!r}, which has kept no weights up to there; choose another rule, or"
+            " train it anew with more kept (--keep-weights-every)."
         )
     return replace(window, first=min(window.first, last), last=last)
 
@@ -199,17 +198,14 @@ def lesson(run: pd.DataFrame, window: Window) -> Lesson:
     )
 
 
-def expected(
-    curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, kept: Mapping[str, Collection[int]]
-) -> dict[str, Any]:
-    """What the teacher's rule has cost on its arm's runs: {median, p95, low, high, n}; n 0 if its windows were not measured."""
-    runs = whole_runs(curves, teacher.arm)
-    rows = [
-        (teacher.arm, seed, teacher.rule, named(run, teacher.rule, kept[str(run["run"].iloc[0])])) for seed, run in runs.items()
-    ]
-    found = pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"])
-    judged = judge(curves, found, windows)
+def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, found: Mapping[int, Window]) -> dict[str, Any]:
+    """What the teacher's rule costs on the runs that may teach, by seed: {median, p95, worst, low, high, n}.
+
+    n is 0 if its windows were not measured.
+    """
+    rows = [(teacher.arm, seed, teacher.rule, window) for seed, window in found.items()]
+    judged = judge(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), windows)
     regret = judged[judged["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
     if len(regret) == 0:
-        return {"median": None, "p95": None, "low": None, "high": None, "n": 0}
+        return {"median": None, "p95": None, "worst": None, "low": None, "high": None, "n": 0}
     return {**median_interval(regret), "n": len(regret)}
