@@ -169,11 +169,13 @@ def test_a_student_that_is_deleted_and_learns_by_another_rule_is_measured_anew(c
         shutil.rmtree(folder)  # but not its card
     ended = run("distil", storage, "--arms", "tips", "--teacher.rule", "last epoch")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    taught, before = (pd.read_parquet(folder / "c" / "taught.parquet").set_index(["arm", "seed"]) for folder in (storage, chain))
-    for seed in (0, 1):
-        last = curve(storage, f"parts-seed{seed}")["p_mpjpe_signed_mm"].iloc[-1]
-        assert taught.loc[("tips", seed), "p_mpjpe_signed_mm"] == pytest.approx(last, rel=1e-6)
-    pd.testing.assert_frame_equal(taught.drop("tips"), before.drop("tips"), check_like=True)
+    taught, before = (
+        pd.read_parquet(folder / "c" / "taught.parquet").sort_values(["arm", "seed"], ignore_index=True)
+        for folder in (storage, chain)
+    )
+    last = [curve(storage, f"parts-seed{seed}")["p_mpjpe_signed_mm"].iloc[-1] for seed in (0, 1)]
+    assert taught.loc[taught["arm"] == "tips", "p_mpjpe_signed_mm"].tolist() == pytest.approx(last, rel=1e-6)
+    pd.testing.assert_frame_equal(taught[taught["arm"] != "tips"], before[before["arm"] != "tips"])
 
 
 def test_rules_are_scored_on_other_poses(chain: Path) -> None:
