@@ -164,7 +164,8 @@ def evaluate(
     folder = Storage(campaign)
     if is_search(folder):
         raise ValueError(f"{campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
-    own = read_manifest(folder)["data"]
+    manifest = read_manifest(folder)
+    own = manifest["data"]
     poses = load_poses(data, seed=seed)
     if not subjects and poses.fingerprint == own["fingerprint"]:
         subjects = tuple(own["test_subjects"])
@@ -173,7 +174,7 @@ def evaluate(
     elif set(poses.subjects) & set(own["train_subjects"]):
         print("caution: some of these subjects have the names of subjects trained on; choose with --subjects.", file=sys.stderr)
     found = evaluate_saved(folder, poses, epoch, num_views)
-    left_out = [arm for arm in read_manifest(folder)["arms"] if arm not in set(found["arm"])]
+    left_out = [arm for arm in manifest["arms"] if arm not in set(found["arm"])]
     if left_out:
         print(f"caution: no run of {', '.join(left_out)} has what {epoch!r} needs; left out.", file=sys.stderr)
     flat = flat_reference(folder, poses, num_views)

@@ -66,9 +66,10 @@ def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses
             else:
                 rows[task.table] += found
     finally:
-        for table, new in ((table, new) for table, new in rows.items() if new):
-            whole = pd.DataFrame([*read_measured(campaign.folder, table).to_dict("records"), *new])
-            campaign.folder.write_table(table, whole.drop_duplicates(KEYS[table], keep="last"))
+        for table, new in rows.items():
+            if new:
+                whole = pd.DataFrame([*read_measured(campaign.folder, table).to_dict("records"), *new])
+                campaign.folder.write_table(table, whole.drop_duplicates(KEYS[table], keep="last"))
     return failures
 
 

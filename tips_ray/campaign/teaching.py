@@ -12,7 +12,7 @@ from tips_ray.errors import sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.agreement import with_agreement
 from tips_ray.stability.curves import RUNS, read_curves, read_manifest
-from tips_ray.stability.measured import CARDS, WINDOWS, read_cards, read_measured
+from tips_ray.stability.measured import CARDS, WINDOWS, read_measured
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import Lesson, TeacherCard, pick
@@ -81,8 +81,8 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
 
 def read_card(folder: Storage, student: str) -> TeacherCard | None:
     """The card of a distilled arm, if it has been picked a teacher."""
-    cards = read_cards(folder)
-    return TeacherCard.from_json(cards[student]) if student in cards else None
+    name = f"{CARDS}/{student}.json"
+    return TeacherCard.from_json(json.loads(folder.read(name))) if folder.exists(name) else None
 
 
 def signed(folder: Storage, lesson: Lesson) -> Lesson:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tips_ray.stability.statistics import errors_of, interval, run_statistics
+from tips_ray.stability.statistics import difference, errors_of, interval, run_statistics
 
 FACTOR = 3
 NUM_BUDGETS = 3
@@ -34,7 +34,6 @@ def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]
         entries += [{"epochs": epochs, "arm": arm} | {name: interval(runs[arm][name]) for name in COMPARED} for arm in runs]
         for a, b in combinations(runs, 2):
             for name in COMPARED:
-                found = interval((runs[a][name] - runs[b][name]).dropna())
-                ends = {key: found[key] for key in ("low", "high", "n")}
-                pairs.append({"epochs": epochs, "a": a, "b": b, "statistic": name, "difference": found["mean"], **ends})
+                apart = difference(runs[a][name] - runs[b][name])
+                pairs.append({"epochs": epochs, "a": a, "b": b, "statistic": name, **apart})
     return {"budgets": budgets, "arms": entries, "paired": pairs}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tips_ray.stability.statistics import HEADLINE_METRIC, errors_of, interval
+from tips_ray.stability.statistics import HEADLINE_METRIC, difference, errors_of
 from tips_ray.stability.stopping import Oracle
 
 
@@ -38,22 +38,20 @@ def compare_students(
     found = []
     for arm in students:
         own, epoch = errors[arm].iloc[-1], len(errors[arm])
-        found.append(difference("teacher", arm, f"teachers of {arm}", own - teachers[arm], [epoch, None]))
+        found.append(entry("teacher", arm, f"teachers of {arm}", own - teachers[arm], [epoch, None]))
         for other in (other for other in errors if other not in students):
             gap = own - errors[other].iloc[-1]
-            found.append(difference("arm", arm, other, gap, [epoch, len(errors[other])]))
+            found.append(entry("arm", arm, other, gap, [epoch, len(errors[other])]))
     for a, b in combinations(students, 2):
         epoch = min(len(errors[a]), len(errors[b]))
         one, other = errors[a].iloc[epoch - 1], errors[b].iloc[epoch - 1]
-        found.append(difference("student", a, b, one - other, [epoch, epoch]))
+        found.append(entry("student", a, b, one - other, [epoch, epoch]))
         if configs[a]["teacher"]["arm"] != configs[b]["teacher"]["arm"]:
             gains = (one - teachers[a]) - (other - teachers[b])
-            found.append(difference("gain", a, b, gains, [epoch, epoch]))
+            found.append(entry("gain", a, b, gains, [epoch, epoch]))
     return found
 
 
-def difference(kind: str, a: str, b: str, values: pd.Series, epochs: list[int | None]) -> dict[str, Any]:
+def entry(kind: str, a: str, b: str, values: pd.Series, epochs: list[int | None]) -> dict[str, Any]:
     """An entry of `compare_students`."""
-    found = interval(values.dropna())
-    ends = {"difference": found["mean"], "low": found["low"], "high": found["high"], "n": found["n"]}
-    return {"kind": kind, "a": a, "b": b, **ends, "epochs": epochs}
+    return {"kind": kind, "a": a, "b": b, **difference(values), "epochs": epochs}

@@ -56,7 +56,7 @@ def stops(curves: pd.DataFrame, arms: Sequence[str], rules: Sequence[Rule] | Non
 def windows_of(found: pd.DataFrame) -> pd.DataFrame:
     """The windows of more than one epoch among stops, each once: keys of `measured.WINDOWS`; half_life 0 where there is none."""
     rows = [
-        (arm, seed, window.first, window.last, window.half_life or 0.0)
+        _key(arm, seed, window)
         for arm, seed, window in found[["arm", "seed", "window"]].itertuples(index=False)
         if not window.single
     ]

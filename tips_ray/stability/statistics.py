@@ -181,6 +181,12 @@ def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dic
     return {epoch: interval(errors.loc[epoch].to_numpy() if epoch in errors.index else (), seed) for epoch in epochs}
 
 
+def difference(values: Sequence[float] | np.ndarray | pd.Series, seed: int = 0) -> dict[str, float | int | None]:
+    """The mean of paired differences with its interval over seeds: {difference, low, high, n}."""
+    found = interval(values, seed)
+    return {"difference": found["mean"], "low": found["low"], "high": found["high"], "n": found["n"]}
+
+
 def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[dict]:
     """Differences a - b over the seeds that both arms finished, at the same number of epochs; one entry for each statistic.
 
@@ -192,7 +198,6 @@ def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, 
     one, other = (run_statistics(errors.loc[:epochs, shared]) for errors in (left, right))
     entries = []
     for statistic in STATISTICS:
-        found = interval(one[statistic] - other[statistic], seed)
-        entry = {"difference": found["mean"], "low": found["low"], "high": found["high"], "n": found["n"], "epochs": epochs}
-        entries.append({"a": a, "b": b, "metric": metric, "statistic": statistic} | entry)
+        entry = difference(one[statistic] - other[statistic], seed)
+        entries.append({"a": a, "b": b, "metric": metric, "statistic": statistic, **entry, "epochs": epochs})
     return entries

@@ -68,18 +68,21 @@ def summarise(
             "students": students,
             "paired": [entry for a, b in combinations(rivals, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
             "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
-            **summarise_stopping(curves, compared, measured or NOTHING, configs),
+            **summarise_stopping(curves, compared, students, measured or NOTHING, configs),
             "provenance": provenance,
         }
     )
 
 
 def summarise_stopping(
-    curves: pd.DataFrame, arms: Sequence[str], measured: Measured, configs: Mapping[str, Mapping[str, Any]]
+    curves: pd.DataFrame,
+    arms: Sequence[str],
+    students: Sequence[str],
+    measured: Measured,
+    configs: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """When to stop, and whom to trust: rules, signals, steadiness, budgets, distillation and codependence."""
     present = [arm for arm in arms if arm in arms_of(curves)]
-    students = [arm for arm in present if arm in configs and is_student(configs[arm])]
     labelled = [arm for arm in students if learns_from_oracle(configs[arm])]
     judged = judge(curves, stops(curves, present), measured.windows)
     return {
