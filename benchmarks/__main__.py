@@ -1,4 +1,5 @@
-"""Runs the benchmarks that end within minutes, a quarter of an hour on two cores in all, and prints a table: make bench."""
+"""Runs the benchmarks that end within minutes, a quarter of an hour on two cores in all, and prints
+a table: make bench."""
 
 import json
 import os
@@ -10,14 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 SCRIPTS = (
-    *("data_speed", "evaluation", "step", "gemm", "seeds", "epoch", "footprint", "scaling", "overhead", "study_cost"),
+    *("data_speed", "evaluation", "step", "gemm", "epoch", "footprint", "scaling", "overhead", "study_cost"),
     *("stop_rules", "codependence"),
 )
 LIVE = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 def main() -> int:
-    """Every script in a process of its own, one after another; fails if one fails, not if it misses its target."""
+    """Every script in a process of its own, one after another; fails if one fails, not if it misses
+    its target."""
     table = Table("benchmark", "found", "target", "met")
     failed = []
     for name in SCRIPTS:

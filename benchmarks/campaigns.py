@@ -1,4 +1,5 @@
-"""What the benchmarks of campaigns share: poses, a tiny and a laptop config, and a search that is run and timed."""
+"""What the benchmarks of campaigns share: poses, a tiny and a laptop config, and a search that is
+run and timed."""
 
 import time
 from dataclasses import dataclass
@@ -7,15 +8,15 @@ import optuna
 import ray
 from rich.console import Console
 
-from tips_ray.campaign.cluster import running_ray
 from tips_ray.campaign.plan import Resources
-from tips_ray.campaign.search_plan import Budget, Search
-from tips_ray.campaign.space import weight_space
-from tips_ray.campaign.weight_search import conduct_search, split_for_search
+from tips_ray.campaign.ray_session import running_ray
 from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
 from tips_ray.data.poseset import PoseSet
-from tips_ray.stability.curves import read_curves
-from tips_ray.storage import Storage
+from tips_ray.search.plan import Budget, Search
+from tips_ray.search.run import run_search, split_for_search
+from tips_ray.search.space import weight_space
+from tips_ray.store.curves import read_curves
+from tips_ray.store.storage import Storage
 
 TINY = Config(
     data=Data(num_views=1, epoch_views=64),
@@ -48,7 +49,8 @@ def search_of(config: Config, poses: PoseSet, storage: Storage, num_epochs: int)
 
 
 def timed_search(config: Config, poses: PoseSet, storage: Storage, num_trials: int, num_epochs: int) -> Cost:
-    """Run a search as `studies/weight_search.py` does, one CPU a trial, on the Ray cluster at hand or one started here.
+    """Run a search as `studies/weight_search.py` does, one CPU a trial, on the Ray cluster at hand
+    or one started here.
 
     Raises RuntimeError if not all trials end.
     """
@@ -57,7 +59,7 @@ def timed_search(config: Config, poses: PoseSet, storage: Storage, num_trials: i
     with running_ray():
         ray_start = time.perf_counter() - began
         slots = int(ray.cluster_resources()["CPU"])
-        ending = conduct_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
+        ending = run_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
     wall = time.perf_counter() - began
     if ending.failures or ending.unfinished:
         raise RuntimeError(f"Not all trials ended: {ending}")

@@ -1,9 +1,11 @@
-"""How long it takes to measure how depths depend on keypoints: 10,000 poses at laptop size within 10 s, and the paper's size.
+"""How long it takes to measure how depths depend on keypoints: 10,000 poses at laptop size within
+10 s, and the paper's size.
 
     python benchmarks/codependence.py
 
-Rivals of `sensitivity`, which is forward mode on many poses at once: reverse mode a pose at a time, the usual way, on a few poses
-and scaled to as many; and reverse mode on many poses at once, which needs 16 passes where forward mode needs 32.
+Rivals of `sensitivity`, which is forward mode on many poses at once: reverse mode a pose at a time,
+the usual way, on a few poses and scaled to as many; and reverse mode on many poses at once, which
+needs 16 passes where forward mode needs 32.
 """
 
 import statistics
@@ -16,9 +18,9 @@ from torch import Tensor
 from measure import publish, ratio_of, seconds_of
 from tips_ray.config import Network
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import see
+from tips_ray.data.views import render_views
+from tips_ray.lifting.codependence import sensitivity
 from tips_ray.lifting.networks import Lifter, initialise
-from tips_ray.lifting.probes import sensitivity
 from tips_ray.poses.skeleton import SOLO
 from tips_ray.seeding import stream
 
@@ -49,7 +51,8 @@ def batched_reverse(lifter: Lifter, keypoints: Tensor, at_once: int = 256) -> Te
 
 
 def compare(network: Network, keypoints: Tensor, few: int, rounds: int) -> dict[str, float]:
-    """Median seconds for all the keypoints, how many times faster than a pose at a time, and the worst relative difference."""
+    """Median seconds for all the keypoints, how many times faster than a pose at a time, and the
+    worst relative difference."""
     lifter, some = solo(network), keypoints[:few]
     rivals = {
         "seconds": partial(sensitivity, lifter, keypoints),
@@ -71,7 +74,7 @@ def compare(network: Network, keypoints: Tensor, few: int, rounds: int) -> dict[
 def main(poses: int = 10_000, paper_poses: int = 500, few: int = 50, rounds: int = 3, threads: int = 2) -> None:
     """Compare at both sizes, and publish the seconds at laptop size."""
     torch.set_num_threads(threads)
-    keypoints = see(synthesise(poses), num_views=1, seed=0).keypoints
+    keypoints = render_views(synthesise(poses), num_views=1, seed=0).keypoints
     found = {}
     for size, count in (("laptop", poses), ("paper", paper_poses)):
         found[size] = compare(SIZES[size], keypoints[:count], few, rounds)

@@ -1,9 +1,11 @@
-"""What one adversarial training step needs: multiplications and additions, and bytes, counted from its config.
+"""What one adversarial training step needs: multiplications and additions, and bytes, counted from
+its config.
 
     python benchmarks/count.py     # the table of benchmarks/README.md
 
-Multiplications are those of the linear layers; all else is counted as bytes. Bytes are an estimate of what crosses the memory, in
-float32, if every layer were one kernel (linear, norm, activation, dropout at once) and nothing stayed in a cache between layers.
+Multiplications are those of the linear layers; all else is counted as bytes. Bytes are an estimate
+of what crosses the memory, in float32, if every layer were one kernel (linear, norm, activation,
+dropout at once) and nothing stayed in a cache between layers.
 """
 
 from dataclasses import dataclass
@@ -14,10 +16,11 @@ FLOAT = 4
 ADAM_PASSES = 7
 """Weight, gradient and two moments are read; weight and two moments are written."""
 FORWARD_PASSES, BACKWARD_PASSES = 2, 4
-"""Of a layer's activations: read the input and write the output; then read the output's gradient, the output and the input, and
-write the input's gradient."""
+"""Of a layer's activations: read the input and write the output; then read the output's gradient,
+the output and the input, and write the input's gradient."""
 PUBLISHED = {
-    # Vendors' data sheets, dense: TFLOP/s in float32 without tensor cores, in TF32, in bfloat16; memory in TB/s.
+    # Vendors' data sheets, dense: TFLOP/s in float32 without tensor cores, in TF32, in bfloat16;
+    # memory in TB/s.
     "A100 80 GB SXM": (19.5, 156.0, 312.0, 2.039),
     "H100 SXM": (67.0, 494.5, 989.0, 3.35),
 }
@@ -48,16 +51,17 @@ def step_need(config: Config) -> Need:
     generators = [layers(2 * size, size, network.generator_blocks, network) for size in sizes]
     judge = layers(32, 1, network.discriminator_blocks, network)
     flops = num_bytes = 0.0
-    # (network, passes that weigh their layers' weights, passes whose input has a gradient, passes whose input has none)
+    # (network, passes that weigh their layers' weights, passes whose input has a gradient, passes
+    # whose input has none)
     plan = [(each, 5, 3, 2) for each in generators] + [(judge, 2, 0, 2), (judge, 0, 1, 0)]
     for each, weighed, differentiable, fixed in plan:
         macs = [inputs * outputs for inputs, outputs in each]
-        passes = differentiable + fixed
-        forward, weights = passes * sum(macs), weighed * sum(macs)
+        is_transient = differentiable + fixed
+        forward, weights = is_transient * sum(macs), weighed * sum(macs)
         inputs = differentiable * sum(macs) + fixed * sum(macs[1:])
         flops += 2 * batch * (forward + weights + inputs)
         activations = sum(outputs for _, outputs in each)
-        num_bytes += FLOAT * batch * activations * passes * (FORWARD_PASSES + BACKWARD_PASSES)
+        num_bytes += FLOAT * batch * activations * is_transient * (FORWARD_PASSES + BACKWARD_PASSES)
     for each in [*generators, judge]:
         num_bytes += FLOAT * ADAM_PASSES * sum((inputs + 1) * outputs for inputs, outputs in each)
     return Need(flops, num_bytes)

@@ -3,7 +3,8 @@
     python benchmarks/epoch.py                          # the synthetic poses
     python benchmarks/epoch.py --poses cmu17.npz --data.test-subjects 6 8 9 14 35 906
 
-A laptop run on one core, stored as in a campaign; the share is of all that is not training, the table of the curve included.
+A laptop run on one core, stored as in a campaign; the share is of all that is not training, the
+table of the curve included.
 """
 
 import statistics
@@ -16,12 +17,12 @@ import torch
 import tyro
 
 from measure import publish
-from tips_ray.campaign.runs import StoredRun, state_name, weights_name
+from tips_ray.campaign.checkpoints import StoredRun, state_name, weights_name
 from tips_ray.config import Data, arm_config, laptop, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Publish the share of an epoch that is not training, as the median over epochs but the first."""
+    """Publish the share of an epoch that is not training, as the median over epochs but the
+    first."""
     torch.set_num_threads(1)
     keep_freed_memory()
     config = arm_config(laptop().config, options.arm)

@@ -1,4 +1,5 @@
-"""How fast P-MPJPE is against the usual NumPy version by batched SVD: 550,000 poses, target 15 times.
+"""How fast P-MPJPE is against the usual NumPy version by batched SVD: 550,000 poses, target 15
+times.
 
 python benchmarks/evaluation.py
 """
@@ -23,7 +24,8 @@ TARGET = 15.0
 
 
 def p_mpjpe_numpy(predicted: NDArray, target: NDArray) -> NDArray:
-    """P-MPJPE in whole-array steps: centre, normalise, SVD of all covariances, proper rotation, scale, distances, mean."""
+    """P-MPJPE in whole-array steps: centre, normalise, SVD of all covariances, proper rotation,
+    scale, distances, mean."""
     centre, goal_centre = predicted.mean(1, keepdims=True), target.mean(1, keepdims=True)
     moved, goal = predicted - centre, target - goal_centre
     size = np.sqrt((moved**2).sum((1, 2), keepdims=True))
@@ -39,7 +41,8 @@ def p_mpjpe_numpy(predicted: NDArray, target: NDArray) -> NDArray:
 
 
 def many_poses(num_poses: int, noise: float = 60.0) -> tuple[Tensor, Tensor]:
-    """Synthetic poses again and again, and predictions of them: noisy (mm), turned and scaled by chance."""
+    """Synthetic poses again and again, and predictions of them: noisy (mm), turned and scaled by
+    chance."""
     rng = np.random.default_rng(0)
     known = np.delete(root_centred(synthesise(30_000).positions), 0, axis=1)
     target = known[np.arange(num_poses) % len(known)].astype(np.float32)
@@ -50,7 +53,8 @@ def many_poses(num_poses: int, noise: float = 60.0) -> tuple[Tensor, Tensor]:
 
 
 def extra_mb(call: Callable[[], object]) -> int:
-    """Most memory that this process holds during a call, beyond what it held before, in MB (Linux)."""
+    """Most memory that this process holds during a call, beyond what it held before, in MB
+    (Linux)."""
 
     def held(name: str) -> float:
         lines = Path("/proc/self/status").read_text().splitlines()

@@ -1,9 +1,11 @@
-"""How much memory a laptop run takes, whatever its number of epochs, and how fast a report's code is imported.
+"""How much memory a laptop run takes, whatever its number of epochs, and how fast a report's code
+is imported.
 
     python benchmarks/footprint.py
 
-The run is in a process of its own: 40,000 training poses seen by 4 cameras, part generators, every epoch stored as in a campaign.
-Its memory is the most that the process ever held (ru_maxrss), Python and PyTorch included.
+The run is in a process of its own: 40,000 training poses seen by 4 cameras, part generators, every
+epoch stored as in a campaign. Its memory is the most that the process ever held (ru_maxrss), Python
+and PyTorch included.
 """
 
 import argparse
@@ -30,12 +32,12 @@ def train(num_epochs: int) -> None:
     """Train and store a run; prints the memory peak after each epoch as one JSON list."""
     import torch
 
-    from tips_ray.campaign.runs import StoredRun
+    from tips_ray.campaign.checkpoints import StoredRun
     from tips_ray.config import laptop, override
     from tips_ray.data.synthetic import synthesise
     from tips_ray.data.views import prepare
     from tips_ray.lifting.memory import keep_freed_memory
-    from tips_ray.storage import Storage
+    from tips_ray.store.storage import Storage
 
     torch.set_num_threads(1)
     keep_freed_memory()  # as in a campaign, though it costs memory

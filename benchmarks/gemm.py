@@ -1,10 +1,12 @@
-"""How near a training step at the paper's size (1024 units, 8192 poses) comes to the measured rate of matrix products.
+"""How near a training step at the paper's size (1024 units, 8192 poses) comes to the measured rate
+of matrix products.
 
-    python benchmarks/gemm.py                            # a step of the part generators takes half a minute on two cores
+    python benchmarks/gemm.py                            # half a minute on two cores
     python benchmarks/gemm.py --width 128 --batch 512    # laptop size
     python benchmarks/gemm.py --return-memory            # what page faults cost
 
-Prints the floors of the machine, by its measured products and by its measured copies, and the share that the step reaches.
+Prints the floors of the machine, by its measured products and by its measured copies, and the share
+that the step reaches.
 """
 
 import argparse
@@ -22,7 +24,8 @@ from tips_ray.lifting.train import Run
 
 
 def main() -> None:
-    """Measure products, copies and steps on the same threads; the published ratio is the share of the products' rate."""
+    """Measure products, copies and steps on the same threads; the published ratio is the share of
+    the products' rate."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--arm", default="parts")
     parser.add_argument("--width", type=int, default=1024)

@@ -17,12 +17,14 @@ from tips_ray.provenance import provenance
 
 CHOSEN = os.environ.get("TIPS_RAY_RESULTS")
 ROUNDING = 1e-9
-"""How much, relatively, numbers of the same training may differ in double precision after some steps."""
+"""How much, relatively, numbers of the same training may differ in double precision after some
+steps."""
 RESULTS = Path(CHOSEN or Path(__file__).parent / "results")
 
 
 def seconds_of(rivals: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
-    """Wall seconds of every call, `rounds` of each rival by turns, so that a slow moment of the machine hits all alike."""
+    """Wall seconds of every call, `rounds` of each rival by turns, so that a slow moment of the
+    machine hits all alike."""
     for call in rivals.values():
         for _ in range(warm_up):
             call()
@@ -42,16 +44,19 @@ def ratio_of(taken: dict[str, list[float]], slow: str, fast: str) -> float:
 
 
 def only_rounding(differences: list[float]) -> float:
-    """The largest of relative differences between rivals; raises RuntimeError if one is NaN or more than rounding."""
+    """The largest of relative differences between rivals; raises RuntimeError if one is NaN or more
+    than rounding."""
     if not all(difference < ROUNDING for difference in differences):
         raise RuntimeError(f"The rivals do not train alike: relative differences {differences}.")
     return max(differences)
 
 
 def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw: Any) -> None:
-    """Print a result as the last line, one JSON object; at the default options, keep it in `results/` with machine and versions.
+    """Print a result as the last line, one JSON object; at the default options, keep it in
+    `results/` with machine and versions.
 
-    `ratio` is what `target` is held against: it should be at least that, or with `at_least=False` at most.
+    `ratio` is what `target` is held against: it should be at least that, or with `at_least=False`
+    at most.
     """
     met = ratio >= target if at_least else ratio <= target
     result = {"name": name, "ratio": round(ratio, 3), "target": target, "at_least": at_least, "met": met, **raw}
@@ -64,7 +69,8 @@ def publish(name: str, ratio: float, target: float, at_least: bool = True, **raw
 
 
 def gemm_rate(rows: int, width: int, rounds: int = 30) -> float:
-    """FLOP/s of the three products of a square linear layer, forwards and backwards, on torch's threads."""
+    """FLOP/s of the three products of a square linear layer, forwards and backwards, on torch's
+    threads."""
     x, weight, gradient = torch.randn(rows, width), torch.randn(width, width), torch.randn(rows, width)
 
     def products() -> tuple[torch.Tensor, ...]:
@@ -75,7 +81,8 @@ def gemm_rate(rows: int, width: int, rounds: int = 30) -> float:
 
 
 def copy_rate(megabytes: int = 256, rounds: int = 10) -> float:
-    """Bytes per second of a copy too large for any cache, counting what is read and what is written."""
+    """Bytes per second of a copy too large for any cache, counting what is read and what is
+    written."""
     source = torch.ones(megabytes * 2**18)
     target = torch.empty_like(source)
     taken = seconds_of({"copy": lambda: target.copy_(source)}, rounds)["copy"]

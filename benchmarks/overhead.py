@@ -1,10 +1,12 @@
-"""What Ray and Optuna add to a trial, measured on trials that cost nothing: 100 of one epoch of a tiny network.
+"""What Ray and Optuna add to a trial, measured on trials that cost nothing: 100 of one epoch of a
+tiny network.
 
     python benchmarks/overhead.py                          # about a minute and a half on two cores
     python -m cProfile -s cumulative benchmarks/overhead.py  # and where the driver's time goes
 
-Overhead is the time from the first trial's start to the last one's end, less what the trials trained and evaluated, over the
-trials that ran at once. It contains the start of the workers' processes, but not that of Ray.
+Overhead is the time from the first trial's start to the last one's end, less what the trials
+trained and evaluated, over the trials that ran at once. It contains the start of the workers'
+processes, but not that of Ray.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from dataclasses import asdict
 from campaigns import TINY, timed_search
 from measure import publish
 from tips_ray.data.synthetic import synthesise
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 
 def main() -> None:

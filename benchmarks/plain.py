@@ -1,7 +1,9 @@
-"""The training step written down straight from the equations, as a yardstick: nothing in it is shared or fused.
+"""The training step written down straight from the equations, as a yardstick: nothing in it is
+shared or fused.
 
-Five separate lifts; real and fake poses judged apart; a backward pass of its own for every term that a part weighs; every number
-logged as soon as it is known. The networks are PyTorch's own layers.
+Five separate lifts; real and fake poses judged apart; a backward pass of its own for every term
+that a part weighs; every number logged as soon as it is known. The networks are PyTorch's own
+layers.
 """
 
 import torch
@@ -48,7 +50,8 @@ def discriminator(network: Network) -> nn.Sequential:
 
 
 class Plain:
-    """Trains as `tips_ray.lifting.train.Run` does, at the settings that all presets share (non-saturating loss, no decay)."""
+    """Trains as `tips_ray.lifting.train.Run` does, at the settings that all presets share
+    (non-saturating loss, no decay)."""
 
     def __init__(self, config: Config) -> None:
         self.config, self.parts = config, parts_of(config)
@@ -67,7 +70,8 @@ class Plain:
         return depth
 
     def step(self, keypoints: Tensor, azimuth: Tensor, elevation: Tensor) -> dict[str, float]:
-        """One step of the discriminator and of every generator, seen anew from these angles; returns what is logged."""
+        """One step of the discriminator and of every generator, seen anew from these angles;
+        returns what is logged."""
         adversary, weights = self.config.adversary, self.config.weights
         depth = self.lift(keypoints)
         turn = rotation(azimuth, elevation)
@@ -124,7 +128,8 @@ def adversarial_share(part: Part, weights: Weights) -> float:
 
 
 def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
-    """Matrices (poses, 3, 3) by which row vectors are multiplied: about y by the azimuth, then about x by the elevation."""
+    """Matrices (poses, 3, 3) by which row vectors are multiplied: about y by the azimuth, then
+    about x by the elevation."""
     cos, sin, zero, one = azimuth.cos(), azimuth.sin(), torch.zeros_like(azimuth), torch.ones_like(azimuth)
     about_y = torch.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], dim=-1).view(-1, 3, 3)
     cos, sin = elevation.cos(), elevation.sin()

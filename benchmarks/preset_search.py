@@ -1,9 +1,9 @@
 """Error against training time for settings of the laptop preset, on validation subjects only.
 
-    python benchmarks/preset_search.py POSES.npz --variant NAME --arm parts --minutes 5 --out FILE.jsonl
+    python benchmarks/preset_search.py POSES.npz --variant NAME --arm parts --minutes 5 --out OUT
 
-The test subjects of CMU's split are left out altogether: settings are chosen on training subjects held out for this purpose, and
-the study then scores the choice on the test subjects.
+The test subjects of CMU's split are left out altogether: settings are chosen on training subjects
+held out for this purpose, and the study then scores the choice on the test subjects.
 """
 
 import json
@@ -32,7 +32,8 @@ BASE = Config(
 
 
 def main(poses: str, variant: str, arm: str = "parts", minutes: float = 5.0, seed: int = 0, out: Path | None = None) -> None:
-    """Train one variant (JSON of config changes) for some minutes and print its validation error by epoch."""
+    """Train one variant (JSON of config changes) for some minutes and print its validation error by
+    epoch."""
     torch.set_num_threads(1)
     everyone = load_poses(poses)
     known = everyone.select(~np.isin(everyone.subject, CMU_TEST_SUBJECTS))

@@ -1,10 +1,12 @@
-"""How much faster a search is on two nodes of a Ray cluster than on one: 8 trials of laptop size, one CPU a node.
+"""How much faster a search is on two nodes of a Ray cluster than on one: 8 trials of laptop size,
+one CPU a node.
 
     python benchmarks/scale_out.py                         # about five minutes on two cores
 
-The nodes are processes of this machine (`ray.cluster_utils.Cluster`), which needs a core for each; the head has none. What is
-held against each other is the time from the first trial's start to the last one's end, the starts of workers in it, those of the
-clusters not. All trials train the same number of steps, whatever their weights.
+The nodes are processes of this machine (`ray.cluster_utils.Cluster`), which needs a core for each;
+the head has none. What is held against each other is the time from the first trial's start to the
+last one's end, the starts of workers in it, those of the clusters not. All trials train the same
+number of steps, whatever their weights.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from campaigns import TINY, Cost, timed_search
 from measure import publish
 from tips_ray.config import Config, laptop
 from tips_ray.data.synthetic import synthesise
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 
 def cost_on(num_nodes: int, config: Config, num_trials: int, num_epochs: int) -> Cost:

@@ -2,9 +2,10 @@
 
     python benchmarks/scaling.py          # about four minutes on one core
 
-A pass over all views (one camera) of 10,000, 100,000 and 1,000,000 training poses, solo at laptop size; then 1, 2, 4 and 8 seeds
-that take turns in one process, as the seeds of an arm do in a campaign. The published ratio is the time a pose takes among the
-most over the time it takes among the fewest: 1 if cost grows linearly.
+A pass over all views (one camera) of 10,000, 100,000 and 1,000,000 training poses, solo at laptop
+size; then 1, 2, 4 and 8 seeds that take turns in one process, as the seeds of an arm do in a
+campaign. The published ratio is the time a pose takes among the most over the time it takes among
+the fewest: 1 if cost grows linearly.
 """
 
 import argparse
@@ -27,7 +28,8 @@ CONFIG = override(arm_config(laptop().config, "solo"), {"data": {"num_views": 1,
 
 
 def many(poses: PoseSet, count: int) -> PoseSet:
-    """The poses over and over, each time as clips of their own, until there are `count` and one subject more to test on."""
+    """The poses over and over, each time as clips of their own, until there are `count` and one
+    subject more to test on."""
     test = poses.subject == "S1"
     chosen = np.concatenate([np.flatnonzero(test)[:1000], np.resize(np.flatnonzero(~test), count)])
     turn = np.concatenate([np.zeros(1000, dtype=int), np.arange(count) // (~test).sum()])

@@ -1,10 +1,12 @@
-"""How much of a search's time goes to Ray and Optuna: 50 trials of laptop size, of a few epochs each.
+"""How much of a search's time goes to Ray and Optuna: 50 trials of laptop size, of a few epochs
+each.
 
     python benchmarks/search_share.py                      # about eight minutes on two cores
 
-The share is the core time, from before Ray's start until after its end, in which no trial trains or evaluates: starting Ray and
-its workers, suggesting, scheduling, storing, and cores that wait for the last trial all count. Trials of a real search take
-longer (80 epochs at laptop size, several seeds), so its share is lower.
+The share is the core time, from before Ray's start until after its end, in which no trial trains or
+evaluates: starting Ray and its workers, suggesting, scheduling, storing, and cores that wait for
+the last trial all count. Trials of a real search take longer (80 epochs at laptop size, several
+seeds), so its share is lower.
 """
 
 import argparse
@@ -15,7 +17,7 @@ from campaigns import TINY, timed_search
 from measure import publish
 from tips_ray.config import laptop
 from tips_ray.data.synthetic import synthesise
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 
 def main() -> None:

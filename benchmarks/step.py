@@ -1,10 +1,12 @@
-"""How much faster a training step is than its plain transcription, at laptop size, and how far from the floor.
+"""How much faster a training step is than its plain transcription, at laptop size, and how far from
+the floor.
 
     python benchmarks/step.py
 
-Rivals train on the same poses in processes of their own, a step each in turns. Before that, they are shown to be the same
-training: from the same weights, without dropout, in double precision, their losses and gradient norms agree over some steps.
-The floor is the time of the step's matrix products alone, at the rate measured on the same threads.
+Rivals train on the same poses in processes of their own, a step each in turns. Before that, they
+are shown to be the same training: from the same weights, without dropout, in double precision,
+their losses and gradient norms agree over some steps. The floor is the time of the step's matrix
+products alone, at the rate measured on the same threads.
 """
 
 import argparse
@@ -40,7 +42,8 @@ WARM_UP = 20
 
 
 def plain_like(run: Run) -> Plain:
-    """The plain trainer, starting from a run's weights; the biases that batch norm takes away again start at 0."""
+    """The plain trainer, starting from a run's weights; the biases that batch norm takes away again
+    start at 0."""
     plain = Plain(run.config)
     theirs = itertools.chain(*(run.lifter.generators[part.name].modules() for part in plain.parts), run.discriminator.modules())
     linears = [module for module in theirs if isinstance(module, nn.Linear)]
@@ -54,7 +57,8 @@ def plain_like(run: Run) -> Plain:
 
 
 def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
-    """Largest relative difference of the numbers that both log, over some steps in double precision without dropout.
+    """Largest relative difference of the numbers that both log, over some steps in double precision
+    without dropout.
 
     Raises RuntimeError if it is more than rounding.
     """
@@ -74,7 +78,8 @@ def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
 
 
 def rival(name: str, config: Config, threads: int, requests: Connection) -> None:
-    """A process of its own that trains one way, a step at each request, and answers with its seconds."""
+    """A process of its own that trains one way, a step at each request, and answers with its
+    seconds."""
     torch.set_num_threads(threads)
     dataset = prepare(synthesise(num_poses=10_000), config)
     run = Run(config, dataset, seed=0)
@@ -112,7 +117,8 @@ def race(rivals: dict[str, Config], threads: int, rounds: int) -> dict[str, list
 
 
 def main() -> None:
-    """Print a row for each arm and number of threads; the published ratio is of the part generators on one core."""
+    """Print a row for each arm and number of threads; the published ratio is of the part generators
+    on one core."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds

@@ -1,4 +1,5 @@
-"""How long it takes to say what stop rules cost: the standard ones on 4 arms x 50 seeds x 800 epochs, within 2 s.
+"""How long it takes to say what stop rules cost: the standard ones on 4 arms x 50 seeds x 800
+epochs, within 2 s.
 
 python benchmarks/stop_rules.py
 """
@@ -11,11 +12,11 @@ import pandas as pd
 import tyro
 
 from measure import publish
+from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.stability.correlations import signal_correlations
-from tips_ray.stability.measured import KEYS, TRAIN_METRIC, WINDOWS
-from tips_ray.stability.regrets import judge, rank_rules, stops, windows_of
-from tips_ray.stability.statistics import METRICS
+from tips_ray.stability.regret import rank_rules, score_stops, stops, windows_of
 from tips_ray.stability.stopping import DERIVED, LABEL_FREE
+from tips_ray.store.measurements import KEYS, WINDOWS
 
 ERRORS = [*METRICS, TRAIN_METRIC]
 
@@ -42,22 +43,22 @@ def main(arms: int = 4, seeds: int = 50, epochs: int = 800, rounds: int = 5) -> 
     curves = made_up(arms, seeds, epochs)
     names = list(curves["arm"].unique())
     windows = measured(windows_of(stops(curves, names)))
-    taken: dict[str, list[float]] = {name: [] for name in ("stops", "judge", "rank_rules", "signal_correlations")}
+    taken: dict[str, list[float]] = {name: [] for name in ("stops", "score_stops", "rank_rules", "signal_correlations")}
     for _ in range(rounds):
         ticks = [time.perf_counter()]
         found = stops(curves, names)
         ticks.append(time.perf_counter())
-        judged = judge(curves, found, windows)
+        scored_stops = score_stops(curves, found, windows)
         ticks.append(time.perf_counter())
-        rank_rules(judged)
+        rank_rules(scored_stops)
         ticks.append(time.perf_counter())
         signal_correlations(curves, names)
         ticks.append(time.perf_counter())
         for name, seconds in zip(taken, np.diff(ticks).tolist(), strict=True):
             taken[name].append(seconds)
     seconds = {name: round(statistics.median(times), 3) for name, times in taken.items()}
-    print(f"{len(judged)} stops of {arms * seeds} runs of {epochs} epochs: {seconds} s")
-    total = sum(seconds[name] for name in ("stops", "judge", "rank_rules"))
+    print(f"{len(scored_stops)} stops of {arms * seeds} runs of {epochs} epochs: {seconds} s")
+    total = sum(seconds[name] for name in ("stops", "score_stops", "rank_rules"))
     publish("stop_rules", total, 2.0, at_least=False, unit="s", arms=arms, seeds=seeds, epochs=epochs, raw_seconds=taken)
 
 

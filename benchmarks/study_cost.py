@@ -1,10 +1,11 @@
 """What a whole study costs: wall time, memory, and Ray's share of it.
 
-    python benchmarks/study_cost.py                                      # make study: under 6 minutes, under 4 GB
-    python benchmarks/study_cost.py --preset laptop --data poses.npz ... # any study; all options are passed on
+    python benchmarks/study_cost.py    # make study: under 6 minutes, under 4 GB
+    python benchmarks/study_cost.py --preset laptop --data poses.npz ...    # any study
 
-Memory is the fall of what the machine has available while the study runs, so run nothing else. Ray's share is the wall time in
-which no core of the critical path trains or evaluates: start-up, scheduling, storing and reporting all count as overhead.
+Memory is the fall of what the machine has available while the study runs, so run nothing else.
+Ray's share is the wall time in which no core of the critical path trains or evaluates: start-up,
+scheduling, storing and reporting all count as overhead.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import time
 from pathlib import Path
 
 from measure import publish
-from tips_ray.stability.curves import read_curves, read_manifest
-from tips_ray.storage import Storage
+from tips_ray.store.curves import read_curves, read_manifest
+from tips_ray.store.storage import Storage
 
 SECONDS_BETWEEN_SAMPLES = 0.5
 TARGET_MINUTES = {"quick": 6.0, "laptop": 25.0}
@@ -32,7 +33,8 @@ def available_gb() -> float:
 
 
 def makespan(campaign: Storage) -> float:
-    """Seconds that the arms' own training and evaluation take on the cores that they were given, by list scheduling."""
+    """Seconds that the arms' own training and evaluation take on the cores that they were given, by
+    list scheduling."""
     manifest = read_manifest(campaign)
     curves = read_curves(campaign, manifest["name"])
     execution = manifest["executions"][-1]

@@ -1,15 +1,18 @@
-"""A search of 10,000 trials x 100 epochs: what its driver holds in memory, how soon it resumes, and whether it can be reported.
+"""A search of 10,000 trials x 100 epochs: what its driver holds in memory, how soon it resumes, and
+whether it can be reported.
 
     python benchmarks/ten_thousand.py                                # README.md says for how long
     python benchmarks/ten_thousand.py --trials 300 --tune-trials 60  # a try
 
-Training is replaced by one recorded run of a tiny network, its errors and losses times a factor of each trial's own; a trial's
-rows are written once, whole, where a real run writes them after each epoch. Records, curves and Optuna's study are the real ones.
-The first --tune-trials go through `conduct_search` and Ray, the others through the ledger alone. How the memory of Ray's driver
-grew over the second half of its trials is extrapolated to all.
+Training is replaced by one recorded run of a tiny network, its errors and losses times a factor of
+each trial's own; a trial's rows are written once, whole, where a real run writes them after each
+epoch. Records, curves and Optuna's study are the real ones. The first --tune-trials go through
+`conduct_search` and Ray, the others through the ledger alone. How the memory of Ray's driver grew
+over the second half of its trials is extrapolated to all.
 
-Resuming is timed as a user waits for it, with all imports: when all trials have ended, and when one is open. `lose_study` deletes
-Optuna's file, so that every trial is entered again, as when a search is extended by epochs; no target is set for it.
+Resuming is timed as a user waits for it, with all imports: when all trials have ended, and when one
+is open. `lose_study` deletes Optuna's file, so that every trial is entered again, as when a search
+is extended by epochs; no target is set for it.
 """
 
 import argparse

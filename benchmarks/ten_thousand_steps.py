@@ -1,4 +1,5 @@
-"""The steps of `ten_thousand.py`, each a process of its own, whose last line says what it found and the most memory it held."""
+"""The steps of `ten_thousand.py`, each a process of its own, whose last line says what it found and
+the most memory it held."""
 
 import argparse
 import json
@@ -14,33 +15,33 @@ import torch
 from ray import tune
 from rich.console import Console
 
-import tips_ray.campaign.execute
+import tips_ray.campaign.tune
 from campaigns import TINY, search_of
 from footprint import peak_gigabytes
 from ten_thousand import STEPS
-from tips_ray.campaign.ledger import Ledger
 from tips_ray.campaign.plan import Resources
-from tips_ray.campaign.search_plan import Budget, Search
-from tips_ray.campaign.study_storage import open_study
-from tips_ray.campaign.weight_search import conduct_search
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import fit
 from tips_ray.report.publish import publish_search
+from tips_ray.search.ledger import Ledger
+from tips_ray.search.optuna_study import open_study
+from tips_ray.search.plan import Budget, Search
+from tips_ray.search.run import run_search
 from tips_ray.seeding import derived_seed
-from tips_ray.stability.curves import CURVE, RUNS, run_name
-from tips_ray.stability.objectives import CONSISTENCY
-from tips_ray.stability.records import TRIALS, trial_name, trial_number
-from tips_ray.stability.statistics import HEADLINE_METRIC
-from tips_ray.storage import Storage
+from tips_ray.store.curves import CURVE, RUNS, run_name
+from tips_ray.store.records import TRIALS, trial_name, trial_number
+from tips_ray.store.storage import Storage
 
 RECORDED = "recorded.parquet"
 SECONDS_BETWEEN_SAMPLES = 0.2
 
 
 def store(folder: Storage, number: int) -> pd.DataFrame:
-    """Write the rows of a trial where its run would: those recorded, with errors and losses times a factor around 1."""
+    """Write the rows of a trial where its run would: those recorded, with errors and losses times a
+    factor around 1."""
     rows = folder.read_table(RECORDED)
     factor = np.exp(0.2 * np.random.default_rng(derived_seed(0, "factor", number)).standard_normal())
     scaled = [name for name in rows.columns if name.endswith("_mm") or name.startswith("loss_")]
@@ -65,8 +66,9 @@ def resident_gigabytes() -> float:
 
 
 def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int) -> dict[str, Any]:
-    """Conduct the search's first trials; returns what they took, and the memory that all would take."""
-    tips_ray.campaign.execute.train_arm = replay  # all else is what a search does
+    """Conduct the search's first trials; returns what they took, and the memory that all would
+    take."""
+    tips_ray.campaign.tune.train_arm = replay  # all else is what a search does
     samples: list[tuple[float, int, float]] = []
     ended = threading.Event()
 
@@ -77,7 +79,7 @@ def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        conduct(search, poses, num_tuned)
+        run_study(search, poses, num_tuned)
     finally:
         ended.set()
         watcher.join()
@@ -93,13 +95,14 @@ def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int)
     }
 
 
-def conduct(search: Search, poses: PoseSet, num_trials: int) -> None:
+def run_study(search: Search, poses: PoseSet, num_trials: int) -> None:
     """What `studies/weight_search.py` does before its confirmation."""
-    conduct_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
+    run_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
 
 
 def fill(ledger: Ledger, folder: Storage) -> dict[str, Any]:
-    """End all trials of the budget; returns the seconds of a trial among the first and the last hundred."""
+    """End all trials of the budget; returns the seconds of a trial among the first and the last
+    hundred."""
     clock = [time.perf_counter()]
     while (record := ledger.next()) is not None:
         store(folder, record.number)
@@ -110,7 +113,8 @@ def fill(ledger: Ledger, folder: Storage) -> dict[str, Any]:
 
 
 def perform(step: str, folder: str, num_trials: int, num_epochs: int, num_tuned: int) -> dict[str, Any]:
-    """One step, in this process; raises RuntimeError if the search resumes with other trials than it was left with."""
+    """One step, in this process; raises RuntimeError if the search resumes with other trials than
+    it was left with."""
     torch.set_num_threads(1)
     poses = synthesise(num_poses=1000)
     search = search_of(TINY, poses, Storage(folder), num_epochs)
@@ -124,7 +128,7 @@ def perform(step: str, folder: str, num_trials: int, num_epochs: int, num_tuned:
         publish_search(search.folder)
         return {"megabytes": len(search.folder.read("report.html")) / 1e6}
     if step == "resume_ended":
-        conduct(search, poses, num_trials)  # finds that nothing is to be done
+        run_study(search, poses, num_trials)  # finds that nothing is to be done
         return {}
     if step == "lose_study":
         search.folder.delete("study.db")

@@ -1,25 +1,6 @@
-"""Do the paper's claims hold: are part generators better and steadier than a solo one, or do they only learn faster?
+"""Alias of `tips-ray claims`."""
 
-    python studies/claims.py --data poses.npz    # under an hour on two cores
-
-Trains parts, solo, and a solo with as many parameters, over five seeds, and compares them at three budgets a factor of three
-apart, read off the same curves: the section "Does an arm help, or only learn faster?" of the report.
-"""
-
-import sys
-from dataclasses import dataclass
-
-from conducting import ArmStudy, conduct_and_report
-from options import interruptible
-
-
-@dataclass(frozen=True)
-class Claims(ArmStudy):
-    """Train part generators and two solo baselines, and compare error and stability at three budgets."""
-
-    arms: tuple[str, ...] = ("parts", "solo", "solo_deep")
-    """solo_deep has twice the residual blocks, and so about as many parameters as the two parts."""
-
+from tips_ray.studies.claims import main
 
 if __name__ == "__main__":
-    sys.exit(interruptible(lambda: conduct_and_report(Claims, __file__, "claims", __doc__, preset="claims")))
+    raise SystemExit(main())

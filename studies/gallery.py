@@ -1,4 +1,5 @@
-"""Keep a finished study's or search's result in the gallery: its summary, pictures from its report, and how it was made.
+"""Keep a finished study's or search's result in the gallery: its summary, pictures from its report,
+and how it was made.
 
     python studies/gallery.py reports/CAMPAIGN reports/gallery/NAME --note "..."
 
@@ -16,9 +17,9 @@ from playwright.sync_api import sync_playwright
 from gallery_study import MANY_ARMS, describe_study
 from tips_ray.errors import user_errors
 from tips_ray.report.publish import as_text, is_search, publish, publish_search
-from tips_ray.report.search_headline import agreement
-from tips_ray.report.search_page import search_finding
-from tips_ray.storage import Storage
+from tips_ray.report.search.headline import agreement
+from tips_ray.report.search.page import search_finding
+from tips_ray.store.storage import Storage
 
 CAPTIONS = {
     "gains": "Gain in the search, and confirmed",

@@ -1,14 +1,16 @@
-"""The page of a study in the gallery: what it found, in tables that can be read; `summary.json` has the rest."""
+"""The page of a study in the gallery: what it found, in tables that can be read; `summary.json` has
+the rest."""
 
 from typing import Any
 
-from tips_ray.report import figures, stop_tables
-from tips_ray.report.headline import finding, mm
-from tips_ray.report.page import COMPARISONS
-from tips_ray.stability.statistics import HEADLINE_METRIC
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.report.study import figures, stop_tables
+from tips_ray.report.study.headline import finding, mm
+from tips_ray.report.study.page import COMPARISONS
 
 MANY_ARMS = 4
-"""With so many, the page lists paired differences of the last half alone; more than so many are not drawn one by one."""
+"""With so many, the page lists paired differences of the last half alone; more than so many are not
+drawn one by one."""
 
 
 def describe_study(name: str, summary: dict[str, Any]) -> list[str]:

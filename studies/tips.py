@@ -1,26 +1,6 @@
-"""The paper's whole chain: train part generators, decide when to stop, pick the teachers, distil them, and compare.
+"""Alias of `tips-ray tips`."""
 
-    python studies/tips.py                                   # the embedded synthetic poses
-    python studies/tips.py --preset claims --data poses.npz  # your own poses, two hours on two cores
-
-The same as stability.py followed by distil.py, which go on with its campaign if they are given its name.
-"""
-
-import sys
-from dataclasses import dataclass
-
-from conducting import ArmStudy, conduct_and_report
-from options import interruptible
-
-
-@dataclass(frozen=True)
-class Tips(ArmStudy):
-    """Train the baseline and the part generators, distil both, and report them side by side."""
-
-    arms: tuple[str, ...] = ("solo", "parts", "tips", "tips_oracle", "tips_ensemble", "tips_solo")
-    """solo, parts: the teachers; tips: from parts, by --teacher.rule, seed by seed; tips_oracle: from their best epoch, which it
-    takes labels to know; tips_ensemble: from the mean of all seeds; tips_solo: from solo, the control. Also tips_last."""
-
+from tips_ray.studies.tips import main
 
 if __name__ == "__main__":
-    sys.exit(interruptible(lambda: conduct_and_report(Tips, __file__, "tips", __doc__)))
+    raise SystemExit(main())

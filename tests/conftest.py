@@ -1,4 +1,5 @@
-"""While tests run, every function checks the shapes and types it is annotated with, and chance is fixed."""
+"""While tests run, every function checks the shapes and types it is annotated with, and chance is
+fixed."""
 
 import signal
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the backg
 
 @pytest.fixture
 def without_shape_checks() -> Iterator[None]:
-    """As for users, who have no run-time checks of annotations: what the package itself says of wrong shapes and types."""
+    """As for users, who have no run-time checks of annotations: what the package itself says of
+    wrong shapes and types."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)

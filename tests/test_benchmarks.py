@@ -30,16 +30,6 @@ print(disagreement(config, prepare(synthesise(num_poses=600), config)))
     assert float(differ) < 1e-11
 
 
-def test_seeds_in_one_model_are_the_seeds_alone(tmp_path):
-    program = """
-from seeds import *
-config = override(laptop().config, {"network": {"width": 16}, "optimiser": {"batch_size": 64}})
-print(*disagreement(config, prepare(synthesise(num_poses=600), config)).values())
-"""
-    (differ,) = output_of(tmp_path, "-c", program)
-    assert all(float(value) < 1e-9 for value in differ.split())
-
-
 @pytest.mark.parametrize(
     ("script", "options", "name"),
     [

@@ -26,12 +26,12 @@ def test_seeds_are_the_same_on_every_machine_and_day():
 
 
 def test_streams_do_not_disturb_each_other():
-    alone = torch.rand(5, generator=stream(7, "azimuth"))
+    campaign_lock = torch.rand(5, generator=stream(7, "azimuth"))
     azimuth, other = stream(7, "azimuth"), stream(7, "elevation")
     mixed = []
     for _ in range(5):
         mixed.append(torch.rand(1, generator=azimuth))
         torch.rand(3, generator=other)
         torch.rand(2)
-    assert torch.equal(torch.cat(mixed), alone)
-    assert not torch.equal(torch.rand(5, generator=stream(7, "elevation")), alone)
+    assert torch.equal(torch.cat(mixed), campaign_lock)
+    assert not torch.equal(torch.rand(5, generator=stream(7, "elevation")), campaign_lock)

@@ -1,4 +1,5 @@
-"""Checks of the fields of config classes: values come from manifests and searches too, which no command line has checked."""
+"""Checks of the fields of config classes: values come from manifests and searches too, which no
+command line has checked."""
 
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,10 +15,11 @@ WORDS = {
 
 
 def check_fields(config: Any, **intervals: str) -> None:
-    """Raise ValueError unless each field's value is of its declared type and in its interval, such as `width="[1, inf)"`.
+    """Raise ValueError unless each field's value is of its declared type and in its interval, such
+    as `width="[1, inf)"`.
 
-    Overrides and manifests bring values that no command line has checked. A whole number in a field of real ones becomes one,
-    so that equal configs have equal fingerprints.
+    Overrides and manifests bring values that no command line has checked. A whole number in a field
+    of real ones becomes one, so that equal configs have equal fingerprints.
     """
     for name, kind in get_type_hints(type(config)).items():
         value, interval = getattr(config, name), intervals.get(name, "")

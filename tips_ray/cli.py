@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from tips_ray.columns import METRICS
 from tips_ray.errors import user_errors
 
 MAX_ROWS = 15
@@ -28,11 +29,12 @@ def convert_cmu(
     Args:
         folder: Folder that holds NN.asf and NN_MM.amc files, also in sub-folders.
         out: The file to write.
-        min_displacement_mm: Keep a frame when its joints, relative to the pelvis, moved so far on average; 0 keeps all.
+        min_displacement_mm: Keep a frame when its joints, relative to the pelvis, moved so far on
+            average; 0 keeps all.
         index: Text or CSV file with a line 'NN_MM, description' for each clip: the actions.
     """
-    from tips_ray.data.cmu import read_cmu
-    from tips_ray.data.npz import check_suffix, write_npz
+    from tips_ray.data.formats.cmu import read_cmu
+    from tips_ray.data.formats.npz import check_suffix, write_npz
 
     check_suffix(out)
     poses = read_cmu(folder, min_displacement_mm, index)
@@ -59,7 +61,7 @@ def info(
 
     from tips_ray.data.load import load_poses
     from tips_ray.data.summary import summarise
-    from tips_ray.report.data_page import write_data_page
+    from tips_ray.report.data.page import write_data_page
 
     poses = load_poses(spec, seed=seed)
     summary = summarise(poses, test_subjects)
@@ -98,16 +100,18 @@ def report(
     campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")],
     out: Path | None = None,
 ) -> None:
-    """Write the report of a study or a search anew from what its runs have stored, also while they train; or merge searches.
+    """Write the report of a study or a search anew from what its runs have stored, also while they
+    train; or merge searches.
 
     Args:
-        campaigns: Folder of the campaign, as the study printed it; several searches are merged into one report.
+        campaigns: Folder of the campaign, as the study printed it; several searches are merged into
+            one report.
         out: With several searches: the page to write, by default reports/merged.html.
     """
     from rich.console import Console
 
     from tips_ray.report.publish import is_search, print_headline, print_search, publish, publish_merged, publish_search
-    from tips_ray.storage import Storage
+    from tips_ray.store.storage import Storage
 
     folders = [Storage(campaign) for campaign in campaigns]
     if not folders:
@@ -139,9 +143,11 @@ def evaluate(
     Args:
         campaign: Folder of the campaign, as the study printed it.
         data: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
-        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or the name of a stop rule,
+        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), a
+            number, or the name of a stop rule,
             such as 'average of the last 10 %'.
-        subjects: Subjects to evaluate on; by default all, or the campaign's test subjects on the campaign's own poses.
+        subjects: Subjects to evaluate on; by default all, or the campaign's test subjects on the
+            campaign's own poses.
         num_views: Cameras that see each pose.
         seed: Seed of the synthetic poses.
         json: Print one JSON object instead of a table.
@@ -151,13 +157,12 @@ def evaluate(
     import numpy as np
     from rich.console import Console
 
-    from tips_ray.campaign.saved import evaluate_saved, flat_reference
+    from tips_ray.campaign.evaluate import evaluate_saved, flat_reference
     from tips_ray.data.load import load_poses
     from tips_ray.report.publish import is_search
-    from tips_ray.stability.curves import read_manifest
-    from tips_ray.stability.statistics import METRICS
-    from tips_ray.stability.trials import CONFIRMATION
-    from tips_ray.storage import Storage
+    from tips_ray.search.trials import CONFIRMATION
+    from tips_ray.store.curves import read_manifest
+    from tips_ray.store.storage import Storage
 
     if num_views < 1:
         raise ValueError(f"num_views = {num_views}; give at least 1.")

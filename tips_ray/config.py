@@ -1,7 +1,8 @@
 """Every choice of a run as one frozen value, with the paper's settings as defaults.
 
-A config says what is trained on what; it has no seed (a run is a config and a seed) and no number of epochs (a curve can always
-be made longer), so that two campaigns with equal configs can be merged.
+A config says what is trained on what; it has no seed (a run is a config and a seed) and no number
+of epochs (a curve can always be made longer), so that two campaigns with equal configs can be
+merged.
 """
 
 import dataclasses
@@ -27,17 +28,21 @@ class Data:
     test_subjects: tuple[str, ...] = ()
     """Subjects held out for the error; empty: the last quarter of the subjects."""
     left_out_subjects: tuple[str, ...] = ()
-    """Subjects neither trained nor tested on: a search keeps its test subjects for the confirmation."""
+    """Subjects neither trained nor tested on: a search keeps its test subjects for the
+    confirmation."""
     num_views: int = 4
     """Cameras that see each pose: one azimuth and elevation per clip and camera, drawn once."""
     new_views_each_epoch: bool = False
-    """Weakly supervised (appendix A.3): draw new true views in every epoch. They carry 3D information."""
+    """Weakly supervised (appendix A.3): draw new true views in every epoch. They carry 3D
+    information."""
     max_train_poses: int | None = None
     """Train on a random subset of this many poses (before views)."""
     epoch_views: int | None = None
-    """Views trained on in one epoch, drawn anew for each; None: all of them. Sets how often the error is measured."""
+    """Views trained on in one epoch, drawn anew for each; None: all of them. Sets how often the
+    error is measured."""
     seed: int = 0
-    """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a study."""
+    """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a
+    study."""
 
     def __post_init__(self) -> None:
         check_fields(self, num_views="[1, inf)", max_train_poses="[1, inf)", epoch_views="[1, inf)")
@@ -50,7 +55,8 @@ class Weights:
     legs: float = 0.05
     """w1: adversarial term of the 6 leg joints."""
     torso: float = 0.08
-    """w4: adversarial term of the 10 torso joints. Another partition gives a part the sum of its joints' shares: solo w1 + w4."""
+    """w4: adversarial term of the 10 torso joints. Another partition gives a part the sum of its
+    joints' shares: solo w1 + w4."""
     reprojection: float = 10.0
     """w2: reprojection consistency, equation 2."""
     ninety_degree: float = 3.0
@@ -62,7 +68,8 @@ class Weights:
 
 @dataclass(frozen=True)
 class WeightRanges:
-    """What a search tries for each weight, by default about a decade around the paper's value; its logarithm is uniform."""
+    """What a search tries for each weight, by default about a decade around the paper's value; its
+    logarithm is uniform."""
 
     legs: tuple[float, float] = (0.01, 1.0)
     reprojection: tuple[float, float] = (1.0, 100.0)
@@ -142,14 +149,17 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Numerics:
-    """How the same training is computed: choices that change numbers by rounding only, though `bf16` by a coarse one."""
+    """How the same training is computed: choices that change numbers by rounding only, though
+    `bf16` by a coarse one."""
 
     compile: bool = False
     """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
     bf16: bool = False
-    """Train the networks' hidden layers in bfloat16 (autocast); depths, losses, weights and errors stay float32."""
+    """Train the networks' hidden layers in bfloat16 (autocast); depths, losses, weights and errors
+    stay float32."""
     deterministic: bool = False
-    """Use deterministic algorithms only, so that runs on a GPU repeat bit for bit, as runs on a CPU do anyway."""
+    """Use deterministic algorithms only, so that runs on a GPU repeat bit for bit, as runs on a CPU
+    do anyway."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -162,12 +172,14 @@ class Teacher:
     arm: str = "parts"
     """An arm of the same campaign."""
     rule: str = "average of the last 10 %"
-    """The stop rule that names the epoch, or the window of which the weights are averaged, of each of its runs: last epoch; epoch
-    at 25 %, 50 % or 75 %; average of the last 10 %, 25 % or 50 %; moving average, half-life 5 %; lowest bone asymmetry, and so on
-    for each signal; best epoch (oracle). Reports list all."""
+    """The stop rule that names the epoch, or the window of which the weights are averaged, of each
+    of its runs: last epoch; epoch at 25 %, 50 % or 75 %; average of the last 10 %, 25 % or 50 %;
+    moving average, half-life 5 %; lowest bone asymmetry, and so on for each signal; best epoch
+    (oracle). Reports list all."""
     runs: Literal["own", "picked", "all"] = "own"
-    """`own`: each student learns from the run of its own seed; `picked`: all from the run whose bones change least in clips, late
-    in its training; `all`: from the mean of all runs, each with the depth sign that anatomy voted for."""
+    """`own`: each student learns from the run of its own seed; `picked`: all from the run whose
+    bones change least in clips, late in its training; `all`: from the mean of all runs, each with
+    the depth sign that anatomy voted for."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -178,8 +190,8 @@ class Config:
     """One arm: everything that decides a run's numbers, but its seed."""
 
     objective: Literal["adversarial", "distilled", "supervised"] = "adversarial"
-    """`distilled` learns the depths of a teacher (equation 10); `supervised` trains on true depths: a reference line, not an
-    unsupervised result."""
+    """`distilled` learns the depths of a teacher (equation 10); `supervised` trains on true depths:
+    a reference line, not an unsupervised result."""
     partition: str = "legs_torso"
     """`solo`, `legs_torso`, `left_right`, `five`, or JSON: part names to joint names."""
     data: Data = field(default_factory=Data)
@@ -221,9 +233,9 @@ ARMS: dict[str, dict[str, Any]] = {
     "tips_solo": {**TIPS, "teacher": {"arm": "solo"}},
     "supervised": {"objective": "supervised", "partition": "solo"},
 }
-"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is; `solo_deep` also has twice the
-residual blocks, and so about as many parameters as two parts. `tips…` are distilled: `tips_solo` is the control, with solo as its
-teacher."""
+"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
+`solo_deep` also has twice the residual blocks, and so about as many parameters as two parts.
+`tips…` are distilled: `tips_solo` is the control, with solo as its teacher."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +251,8 @@ class Preset:
 
 
 def small(epoch_views: int) -> Config:
-    """Networks and steps that a core trains in minutes; `benchmarks/README.md` says what was tried to find them."""
+    """Networks and steps that a core trains in minutes; `benchmarks/README.md` says what was tried
+    to find them."""
     return Config(
         data=Data(epoch_views=epoch_views),
         network=Network(width=128, generator_blocks=2, discriminator_blocks=2),
@@ -249,7 +262,8 @@ def small(epoch_views: int) -> Config:
 
 
 def quick() -> Preset:
-    """Minutes on two cores: shows the whole way from poses to a report, not how good an arm can get."""
+    """Minutes on two cores: shows the whole way from poses to a report, not how good an arm can
+    get."""
     return Preset(small(epoch_views=16384), num_seeds=3, num_epochs=24)
 
 
@@ -259,7 +273,8 @@ def laptop() -> Preset:
 
 
 def claims() -> Preset:
-    """An hour on two cores: enough seeds, and long enough, to hold the paper's claims against three training budgets."""
+    """An hour on two cores: enough seeds, and long enough, to hold the paper's claims against three
+    training budgets."""
     config = override(small(epoch_views=32768), {"numerics": {"bf16": True}})
     return Preset(config, num_seeds=5, num_epochs=120)
 
@@ -275,7 +290,8 @@ PRESETS = {"quick": quick, "laptop": laptop, "claims": claims, "paper": paper}
 
 
 def arm_config(base: Config, arm: str) -> Config:
-    """The config of a named arm, with a teacher only if it is distilled; raises ValueError for an unknown name."""
+    """The config of a named arm, with a teacher only if it is distilled; raises ValueError for an
+    unknown name."""
     if arm not in ARMS:
         raise ValueError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
     config = override(base, ARMS[arm])
@@ -306,7 +322,8 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
 
 
 def parts_of(config: Config) -> tuple[Part, ...]:
-    """The partition that a config names, or spells out as JSON; raises ValueError for an unknown one."""
+    """The partition that a config names, or spells out as JSON; raises ValueError for an unknown
+    one."""
     if config.partition in PARTITIONS:
         return PARTITIONS[config.partition]
     try:
@@ -322,7 +339,8 @@ def parts_of(config: Config) -> tuple[Part, ...]:
 
 
 def fingerprint(config: Config, without: Collection[str] = KEEPING) -> str:
-    """Short hash of the values that are not defaults, so that a field added later changes no fingerprint.
+    """Short hash of the values that are not defaults, so that a field added later changes no
+    fingerprint.
 
     A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
     """
@@ -331,7 +349,8 @@ def fingerprint(config: Config, without: Collection[str] = KEEPING) -> str:
 
 
 def departures(config: Any, default: Any) -> dict[str, Any]:
-    """The fields of a config that are not as in `default`: what `override(default, ...)` needs to make it."""
+    """The fields of a config that are not as in `default`: what `override(default, ...)` needs to
+    make it."""
     changed = {}
     for entry in dataclasses.fields(config):
         value, usual = getattr(config, entry.name), getattr(default, entry.name)

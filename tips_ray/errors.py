@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """End the program with `error: <sentence>` on stderr and exit code 2 on a ValueError or OSError.
+    """End the program with `error: <sentence>` on stderr and exit code 2 on a ValueError or
+    OSError.
 
     Set the environment variable TIPS_RAY_TRACEBACK to see where an error came from instead.
     """

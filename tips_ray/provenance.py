@@ -14,7 +14,8 @@ PACKAGES = ("tips-ray", "torch", "ray", "optuna", "numpy", "pandas", "scipy", "p
 
 
 def provenance() -> dict[str, Any]:
-    """Command line (without passwords in URLs), versions, commit and machine of this process, as plain JSON types."""
+    """Command line (without passwords in URLs), versions, commit and machine of this process, as
+    plain JSON types."""
     return {
         "command": without_password(shlex.join(["python", *sys.argv])),
         "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
@@ -30,7 +31,8 @@ def without_password(text: str) -> str:
 
 
 def commit() -> str | None:
-    """The package's git commit, with "+" if files were changed since; None where it is not a git checkout."""
+    """The package's git commit, with "+" if files were changed since; None where it is not a git
+    checkout."""
     here = Path(__file__).parent
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()

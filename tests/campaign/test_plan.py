@@ -5,9 +5,9 @@ import pytest
 
 from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished
 from tips_ray.config import Config, Optimiser, override
-from tips_ray.stability.curves import CURVE, MANIFEST, RUNS, read_manifest, write_manifest
-from tips_ray.stability.records import SEARCH
-from tips_ray.storage import Storage
+from tips_ray.store.curves import CURVE, MANIFEST, RUNS, read_manifest, write_manifest
+from tips_ray.store.records import SEARCH
+from tips_ray.store.storage import Storage
 
 DATA = {"fingerprint": "abc"}
 
@@ -50,7 +50,7 @@ def test_a_campaign_that_was_stored_otherwise_is_not_continued(tmp_path: Path) -
     plan = campaign(tmp_path)
     claim(plan, DATA, {})
     write_manifest(plan.folder, read_manifest(plan.folder) | {"version": 1})
-    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 3\): it can be reported, but not continued"):
+    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 4\): it can be reported, but not continued"):
         claim(plan, DATA, {})
 
 

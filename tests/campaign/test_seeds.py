@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tips_ray.campaign.runs import StoredRun
+from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.seeds import advance, attempt, means
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.stability.statistics import HEADLINE_METRIC
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 CONFIG = Config(
     data=Data(num_views=1, epoch_views=128),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tips_ray.config import Config, Data, Optimiser
 from tips_ray.data import PoseSet, load_poses, make_poseset, split_by_subject
+from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import last_quarter, leave_out
-from tips_ray.data.npz import write_npz
 from tips_ray.data.views import prepare
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"

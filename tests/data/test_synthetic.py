@@ -142,7 +142,8 @@ def test_feet_are_on_the_ground_unless_they_jump(poses):
 
 
 def limb_correlation(poses, action):
-    """Mean over clips of the correlation of each wrist with the ankle of the other side, both ahead of the pelvis."""
+    """Mean over clips of the correlation of each wrist with the ankle of the other side, both ahead
+    of the pelvis."""
     found = []
     for clip in sorted(set(poses.clip[poses.action == action].tolist())):
         positions = poses.positions[poses.clip == clip]

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 from tips_ray.config import Config, Data, override
 from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Views, prepare, scene, see
+from tips_ray.data.views import Views, prepare, render_views, scene
 from tips_ray.poses.metrics import best_rotation
 
 CONFIG = override(Config(), {"optimiser": {"batch_size": 64}})
@@ -24,7 +24,8 @@ def poses() -> PoseSet:
 
 
 def camera_angles(poses: PoseSet, views: Views) -> np.ndarray:
-    """Azimuth and elevation (cameras, frames, 2) found again from 3D: cameras turn by Rx(elevation) · Ry(azimuth)."""
+    """Azimuth and elevation (cameras, frames, 2) found again from 3D: cameras turn by Rx(elevation)
+    · Ry(azimuth)."""
     world = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).double()
     num_views = len(views) // len(world)
     turn = best_rotation(world.repeat(num_views, 1, 1), views.pose.double()).mT
@@ -34,7 +35,7 @@ def camera_angles(poses: PoseSet, views: Views) -> np.ndarray:
 
 
 def test_a_camera_stands_still_for_a_clip_and_moves_between_clips(poses):
-    angles = camera_angles(poses, see(poses, 3, seed=0))
+    angles = camera_angles(poses, render_views(poses, 3, seed=0))
     found = []
     for clip in np.unique(poses.clip):
         own = angles[:, poses.clip == clip]
@@ -47,7 +48,7 @@ def test_a_camera_stands_still_for_a_clip_and_moves_between_clips(poses):
 def test_cameras_stand_all_around_and_within_ten_degrees_of_the_horizon():
     frames = synthesise(num_poses=160).positions[[0]].repeat(300, axis=0)
     many = make_poseset(frames, "many clips", clip=np.array([f"clip {number}" for number in range(300)]))
-    azimuth, elevation = camera_angles(many, see(many, 4, seed=3)).reshape(-1, 2).T
+    azimuth, elevation = camera_angles(many, render_views(many, 4, seed=3)).reshape(-1, 2).T
     limit = math.radians(10)
     assert np.abs(elevation).max() <= limit + 1e-6
     assert kstest(azimuth, "uniform", (-math.pi, 2 * math.pi)).pvalue > 0.01
@@ -60,21 +61,21 @@ def test_cameras_stand_all_around_and_within_ten_degrees_of_the_horizon():
 def test_a_clip_is_seen_the_same_whatever_other_clips_there_are(poses, chosen):
     clips = np.unique(poses.clip)
     mask = np.isin(poses.clip, clips[[number % len(clips) for number in chosen]])
-    alone, together = see(poses.select(mask), 2, seed=5), see(poses, 2, seed=5)
-    assert torch.equal(alone.pose, together.pose[torch.from_numpy(mask).repeat(2)])
+    campaign_lock, together = render_views(poses.select(mask), 2, seed=5), render_views(poses, 2, seed=5)
+    assert torch.equal(campaign_lock.pose, together.pose[torch.from_numpy(mask).repeat(2)])
 
 
 def test_cameras_depend_on_seed_number_and_occasion(poses):
-    views = see(poses, 2, seed=0)
-    assert torch.equal(views.pose, see(poses, 2, seed=0).pose)
-    assert torch.equal(views.pose[: len(poses)], see(poses, 1, seed=0).pose)  # another camera moves no other
+    views = render_views(poses, 2, seed=0)
+    assert torch.equal(views.pose, render_views(poses, 2, seed=0).pose)
+    assert torch.equal(views.pose[: len(poses)], render_views(poses, 1, seed=0).pose)  # another camera moves no other
     assert not torch.allclose(views.pose[: len(poses)], views.pose[len(poses) :])
-    assert not torch.allclose(views.pose, see(poses, 2, seed=1).pose)
-    assert not torch.allclose(views.pose, scene(poses).seen_by(2, seed=0, occasion=0).pose)
+    assert not torch.allclose(views.pose, render_views(poses, 2, seed=1).pose)
+    assert not torch.allclose(views.pose, scene(poses).render(2, seed=0, occasion=0).pose)
 
 
 def test_keypoints_are_max_normalised_and_the_scale_restores_millimetres(poses):
-    views = see(poses, 2, seed=0)
+    views = render_views(poses, 2, seed=0)
     assert views.keypoints.shape == (800, 16, 2)
     torch.testing.assert_close(views.keypoints.abs().amax((-2, -1)), torch.ones(800))
     torch.testing.assert_close(views.keypoints * views.scale[:, None, None], views.pose[..., :2])
@@ -88,7 +89,7 @@ def test_keypoints_are_max_normalised_and_the_scale_restores_millimetres(poses):
 def test_a_clip_code_is_of_one_clip_and_one_camera(poses, chosen, num_views):
     clips = np.unique(poses.clip)
     some = poses.select(np.isin(poses.clip, clips[[number % len(clips) for number in chosen]]))
-    codes = scene(some).seen_by(num_views, seed=0, occasion=len(chosen)).clip.tolist()
+    codes = scene(some).render(num_views, seed=0, occasion=len(chosen)).clip.tolist()
     seen = [(camera, clip) for camera in range(num_views) for clip in some.clip.tolist()]
     assert len(codes) == len(seen)
     assert len(set(zip(codes, seen, strict=True))) == len(set(codes)) == len(set(seen)) == num_views * len(set(some.clip))
@@ -130,7 +131,7 @@ def test_a_subset_is_drawn_once_from_all_of_the_training_poses(poses):
 
 
 def test_views_can_be_thinned_evenly(poses):
-    views = see(poses, 2, seed=0)
+    views = render_views(poses, 2, seed=0)
     some = views.spread(40)
     assert torch.equal(some.pose, views.pose[::20])
     assert torch.equal(some.keypoints, views.keypoints[::20])
@@ -140,7 +141,7 @@ def test_views_can_be_thinned_evenly(poses):
 
 
 def test_views_are_moved_as_a_whole(poses):
-    views = see(poses, 2, seed=0)
+    views = render_views(poses, 2, seed=0)
     fields = ("keypoints", "pose", "scale", "action", "clip")
     moved = views.to("meta")
     assert {getattr(moved, name).device.type for name in fields} == {"meta"}

@@ -1,4 +1,5 @@
-"""Teachers: the mean of what they say; and students: what they learn, from whom, and that they look at nothing else."""
+"""Teachers: the mean of what they say; and students: what they learn, from whom, and that they look
+at nothing else."""
 
 import io
 import itertools
@@ -23,7 +24,7 @@ from tips_ray.lifting.train import Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import LEGS, LEGS_TORSO, PARTITIONS, SOLO, TORSO, Part
 from tips_ray.seeding import stream
-from tips_ray.stability.regrets import TRAIN_METRIC
+from tips_ray.stability.regret import TRAIN_METRIC
 
 TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_dropout=0.1)
@@ -207,7 +208,8 @@ def test_a_student_does_not_change_its_teachers(dataset, schooled):
 
 
 def test_a_student_does_not_look_at_depths(dataset, schooled):
-    """Training poses turned inside out change neither weights nor signals: nothing but the error on themselves."""
+    """Training poses turned inside out change neither weights nor signals: nothing but the error on
+    themselves."""
     other = replace(dataset, train=replace(dataset.train, pose=mirror_depth(dataset.train.pose)))
     rows, others = epochs(dataset, 2, schooled), epochs(other, 2, schooled)
     assert all(one.pop(TRAIN_METRIC) != two.pop(TRAIN_METRIC) for one, two in zip(rows, others, strict=True))

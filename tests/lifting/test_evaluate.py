@@ -21,7 +21,8 @@ SMALL = Network(width=16, generator_blocks=1, generator_dropout=0.5)
 
 
 class Knowing(Lifter):
-    """Looks the depth up that belongs to the keypoints, 0 for what it never saw; `sign` -1 turns it inside out."""
+    """Looks the depth up that belongs to the keypoints, 0 for what it never saw; `sign` -1 turns it
+    inside out."""
 
     def __init__(self, dataset: Dataset, sign: float = 1.0) -> None:
         super().__init__(SOLO, SMALL, stream(0, "dropout"))
@@ -49,7 +50,7 @@ def test_a_perfect_lifter_scores_0(dataset):
     assert {name: row[name] for name in ERRORS} == pytest.approx(dict.fromkeys(ERRORS, 0.0), abs=0.01)
     assert row["depth_sign"] == 1.0
     assert row["part_sign_agreement"] == 1.0
-    assert row["right_way_out_legs"] > 0.95
+    assert row["correct_sign_share_legs"] > 0.95
     assert row["evaluate_seconds"] > 0
 
 
@@ -61,7 +62,7 @@ def test_an_inside_out_lifter_scores_0_once_its_sign_is_told(dataset):
     assert row["mpjpe_mm"] == pytest.approx(0.0, abs=0.01)
     assert row["p_mpjpe_mm"] > 20
     assert row["part_sign_agreement"] == 1.0
-    assert row["right_way_out_legs"] < 0.05
+    assert row["correct_sign_share_legs"] < 0.05
 
 
 def test_a_part_inside_out_is_not_repaired_by_one_sign(dataset):
@@ -136,7 +137,7 @@ def test_all_subjects_vote_on_the_depth_sign():
     mixed = replace(dataset, train=replace(dataset.train, pose=pose))
     row = evaluate(Knowing(mixed), mixed)
     assert row["depth_sign"] == 1.0
-    assert row["right_way_out_legs"] == pytest.approx(float((sign > 0).float().mean()), abs=0.02)
+    assert row["correct_sign_share_legs"] == pytest.approx(float((sign > 0).float().mean()), abs=0.02)
 
 
 def test_a_lifter_that_answers_nan_has_diverged(dataset):

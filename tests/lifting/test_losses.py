@@ -1,4 +1,5 @@
-"""The terms of the losses against sums written out, what leaves them unchanged, and how they are weighted."""
+"""The terms of the losses against sums written out, what leaves them unchanged, and how they are
+weighted."""
 
 import math
 
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 from tips_ray.config import Adversary, Network, Weights
 from tips_ray.lifting.losses import (
     GeneratorTerms,
-    fool,
-    ninety_degree,
+    discriminator_loss,
+    generator_adversarial_loss,
+    ninety_degree_loss,
     part_means,
     part_weights,
-    squared,
-    tell_apart,
+    reprojection_loss,
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
@@ -36,7 +37,8 @@ class InsideOut(Lifter):
 
 
 class Consistent(Lifter):
-    """z = A x with A = [[0, 1], [-1, 0]] on pairs of joints: right from every azimuth, though no joint tells its own depth."""
+    """z = A x with A = [[0, 1], [-1, 0]] on pairs of joints: right from every azimuth, though no
+    joint tells its own depth."""
 
     def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
         first, second = keypoints[:, 0::2, 0], keypoints[:, 1::2, 0]
@@ -70,13 +72,15 @@ def terms(lifter: Lifter, seen: torch.Tensor, view: View, adversary: Adversary) 
     turned = reproject(rotate(lift(seen, depth), view))
     again = rotate_back(lift(turned, lifter(turned)), view)
     return GeneratorTerms(
-        fool(make_discriminator()(turned), adversary), squared(reproject(again), seen), quarter_terms(lifter, seen, depth)
+        generator_adversarial_loss(make_discriminator()(turned), adversary),
+        reprojection_loss(reproject(again), seen),
+        quarter_terms(lifter, seen, depth),
     )
 
 
 def quarter_terms(lifter: Lifter, seen: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
     turns = quarter_turns(seen, depth)
-    return ninety_degree([lifter(turned) for turned, _ in turns], [known for _, known in turns])
+    return ninety_degree_loss([lifter(turned) for turned, _ in turns], [known for _, known in turns])
 
 
 @pytest.mark.parametrize("adversary", ADVERSARIES)
@@ -104,7 +108,7 @@ def test_reprojection_is_the_mean_over_poses_and_coordinates():
     looped = [
         sum((predicted[n, joint, c] - target[n, joint, c]) ** 2 for n in range(6) for c in range(2)) / 12 for joint in range(16)
     ]
-    torch.testing.assert_close(squared(predicted, target), torch.stack(looped))
+    torch.testing.assert_close(reprojection_loss(predicted, target), torch.stack(looped))
 
 
 def test_ninety_degree_is_the_sum_of_equations_3_to_5():
@@ -133,18 +137,20 @@ def squares(logits: torch.Tensor, label: float) -> float:
 def test_the_adversarial_terms_are_those_written_out(loss, score, real_label):
     adversary = Adversary(loss=loss, real_label=real_label)
     real, fake = keypoints(0, 1)[0].flatten() * 3, keypoints(1, 1)[0].flatten() * 3
-    assert float(tell_apart(real, fake, adversary)) == pytest.approx((score(real, real_label) + score(fake, 0.0)) / 2)
-    assert float(tell_apart(real, fake, adversary, torch.tensor(True))) == pytest.approx(
+    assert float(discriminator_loss(real, fake, adversary)) == pytest.approx((score(real, real_label) + score(fake, 0.0)) / 2)
+    assert float(discriminator_loss(real, fake, adversary, torch.tensor(True))) == pytest.approx(
         (score(real, 0.0) + score(fake, real_label)) / 2
     )
-    assert float(fool(fake, adversary)) == pytest.approx(score(fake, 1.0))  # smoothed on the discriminator's side only
+    assert float(generator_adversarial_loss(fake, adversary)) == pytest.approx(
+        score(fake, 1.0)
+    )  # smoothed on the discriminator's side only
 
 
 @pytest.mark.parametrize("adversary", ADVERSARIES)
 def test_logits_beyond_measure_give_finite_losses(adversary):
     logits = torch.tensor([-1e4, 1e4])
-    assert fool(logits, adversary).isfinite()
-    assert tell_apart(logits, logits, adversary).isfinite()
+    assert generator_adversarial_loss(logits, adversary).isfinite()
+    assert discriminator_loss(logits, logits, adversary).isfinite()
 
 
 def test_a_part_weighs_the_sum_of_its_joints_shares():
@@ -184,9 +190,9 @@ def test_one_backward_pass_gives_each_generator_its_own_weight(parts, renormalis
         return max_normalise(pose)[0] if renormalise else pose
 
     assert torch.equal(weigh_gradient(seen(), weight), seen())
-    together = fool(discriminator(shown(weigh_gradient(seen(), weight))), Adversary())
+    together = generator_adversarial_loss(discriminator(shown(weigh_gradient(seen(), weight))), Adversary())
     gradients = torch.autograd.grad(together, list(lifter.parameters()))
-    plain = torch.autograd.grad(fool(discriminator(shown(seen())), Adversary()), list(lifter.parameters()))
+    plain = torch.autograd.grad(generator_adversarial_loss(discriminator(shown(seen())), Adversary()), list(lifter.parameters()))
     own = {part.name: float(weight[part.indices[0]]) for part in parts}
     for (name, _), gradient, unweighted in zip(lifter.named_parameters(), gradients, plain, strict=True):
         part = name.split(".")[1]

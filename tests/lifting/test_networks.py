@@ -43,8 +43,8 @@ def test_each_part_s_generator_answers_for_its_joints_in_any_partition(labels):
     depth = lifter(seen)
     for part in parts:
         indices = list(part.indices)
-        alone = torch.tanh(lifter.generators[part.name](seen[:, indices].flatten(1)))
-        torch.testing.assert_close(depth[:, indices], alone)
+        campaign_lock = torch.tanh(lifter.generators[part.name](seen[:, indices].flatten(1)))
+        torch.testing.assert_close(depth[:, indices], campaign_lock)
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "affine", "none"])

@@ -1,4 +1,5 @@
-"""Signals of lifters against slow truths, what leaves them unchanged, and what they say of good and of bad lifters."""
+"""Signals of lifters against slow truths, what leaves them unchanged, and what they say of good and
+of bad lifters."""
 
 import math
 from dataclasses import replace
@@ -21,12 +22,12 @@ from tips_ray.lifting.networks import Lifter, initialise
 from tips_ray.lifting.signals import (
     anisotropy,
     asymmetry,
-    beyond_limits,
     bone_lengths,
+    flipped_vote_share,
     frechet,
+    joint_limit_violations,
     proportions,
     seen_elsewhere,
-    sign_dissent,
     signals,
     variation,
 )
@@ -43,21 +44,22 @@ factors = st.floats(0.1, 10.0)
 CHILDREN = [JOINTS[child] for _, child in BONES]
 
 
-def chance(seed: int) -> torch.Generator:
+def rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def random_poses(seed: int, count: int = 9) -> Tensor:
-    return 300 * torch.randn(count, 16, 3, generator=chance(seed), dtype=torch.float64)
+    return 300 * torch.randn(count, 16, 3, generator=rng(seed), dtype=torch.float64)
 
 
 def random_lengths(seed: int, count: int = 9) -> Tensor:
-    return 50 + 400 * torch.rand(count, len(BONES), generator=chance(seed), dtype=torch.float64)
+    return 50 + 400 * torch.rand(count, len(BONES), generator=rng(seed), dtype=torch.float64)
 
 
 def posed(lengths: Tensor, seed: int) -> Tensor:
-    """Poses (views, 16, 3) with bones of these lengths (views, bones), each of which points anywhere."""
-    direction = nn.functional.normalize(torch.randn(*lengths.shape, 3, generator=chance(seed), dtype=lengths.dtype), dim=-1)
+    """Poses (views, 16, 3) with bones of these lengths (views, bones), each of which points
+    anywhere."""
+    direction = nn.functional.normalize(torch.randn(*lengths.shape, 3, generator=rng(seed), dtype=lengths.dtype), dim=-1)
     joints = lengths.new_zeros(len(lengths), len(JOINTS), 3)
     for place, (parent, child) in enumerate(BONES):
         joints[:, child] = joints[:, parent] + lengths[:, place, None] * direction[:, place]
@@ -76,7 +78,8 @@ def views_of(pose: Tensor, clip: Tensor | None = None) -> Views:
 
 
 class Knowing(nn.Module):
-    """Knows the body (16, 3) in each view, and finds from where it sees it: right from everywhere, but for the body itself."""
+    """Knows the body (16, 3) in each view, and finds from where it sees it: right from everywhere,
+    but for the body itself."""
 
     def __init__(self, bodies: Tensor, sign: float = 1.0) -> None:
         super().__init__()
@@ -89,7 +92,8 @@ class Knowing(nn.Module):
 
 
 class Pairs(nn.Module):
-    """z = A x with A = [[0, 1], [-1, 0]] on pairs of joints: consistent for all azimuths, and for no elevation."""
+    """z = A x with A = [[0, 1], [-1, 0]] on pairs of joints: consistent for all azimuths, and for
+    no elevation."""
 
     def forward(self, keypoints: Tensor) -> Tensor:
         first, second = keypoints[:, 0::2, 0], keypoints[:, 1::2, 0]
@@ -134,8 +138,8 @@ def test_bone_lengths_are_what_a_pose_is_made_with_from_wherever_it_is_seen(seed
 @given(seed=seeds, factor=factors)
 @laws
 def test_signals_of_lengths_are_shares_and_do_not_depend_on_the_order_of_views(seed, factor):
-    lengths, clip = random_lengths(seed, 30), torch.randint(0, 9, (30,), generator=chance(seed))
-    order = torch.randperm(30, generator=chance(seed + 1))
+    lengths, clip = random_lengths(seed, 30), torch.randint(0, 9, (30,), generator=rng(seed))
+    order = torch.randperm(30, generator=rng(seed + 1))
     for found in (asymmetry, proportions, lambda some: variation(some, clip)):
         torch.testing.assert_close(found(factor * lengths), found(lengths))
     torch.testing.assert_close(asymmetry(lengths[order]), asymmetry(lengths))
@@ -147,7 +151,7 @@ def test_signals_of_lengths_are_shares_and_do_not_depend_on_the_order_of_views(s
 @laws
 def test_signals_of_the_sign_see_neither_azimuth_nor_scale(seed, factor, azimuth):
     pose = random_poses(seed)
-    for found in (sign_dissent, beyond_limits):
+    for found in (flipped_vote_share, joint_limit_violations):
         torch.testing.assert_close(found(about_y(factor * pose, azimuth)), found(pose))
 
 
@@ -188,7 +192,7 @@ def test_variation_is_the_pooled_standard_deviation_within_clips(clip, seed):
 @laws
 def test_rigid_bones_do_not_vary_whichever_camera_sees_them(seed):
     bodies, clip = random_lengths(seed, 4), torch.arange(4).repeat(5)
-    view = View(*(6 * torch.rand(2, 20, generator=chance(seed), dtype=torch.float64) - 3))
+    view = View(*(6 * torch.rand(2, 20, generator=rng(seed), dtype=torch.float64) - 3))
     seen = rotate(posed(bodies[clip], seed), view)
     assert float(variation(bone_lengths(seen), clip)) == pytest.approx(0.0, abs=1e-12)
     assert float(variation(bone_lengths(seen * torch.tensor([1.0, 1.0, 0.5])), clip)) > 0.01
@@ -217,8 +221,8 @@ def test_dissent_is_the_share_of_votes_against(seed):
     for part in LEGS_TORSO:
         votes = [float(sign_votes(one, part)) for one in pose]
         shares.append(-sum(vote for vote in votes if vote < 0) / sum(map(abs, votes)))
-    assert float(sign_dissent(pose)) == pytest.approx(np.mean(shares))
-    assert float(sign_dissent(pose) + sign_dissent(mirror_depth(pose))) == pytest.approx(1.0)
+    assert float(flipped_vote_share(pose)) == pytest.approx(np.mean(shares))
+    assert float(flipped_vote_share(pose) + flipped_vote_share(mirror_depth(pose))) == pytest.approx(1.0)
 
 
 def test_who_says_nothing_dissents_by_half():
@@ -226,15 +230,16 @@ def test_who_says_nothing_dissents_by_half():
     legs, torso = (list(part.indices) for part in LEGS_TORSO)
     silent = pose.clone()
     silent[:, legs] = 0.0
-    torso_alone = float(sign_dissent(silent))
+    torso_alone = float(flipped_vote_share(silent))
     silent[:, torso] = 0.0
-    assert float(sign_dissent(silent)) == 0.5
+    assert float(flipped_vote_share(silent)) == 0.5
     votes = sign_votes(pose, LEGS_TORSO[1])
     assert torso_alone == pytest.approx(0.25 + 0.5 * float(-votes[votes < 0].sum() / votes.abs().sum()))
 
 
 def bent(knees: tuple[float, float], elbows: tuple[float, float]) -> Tensor:
-    """A person (16, 3) who faces the viewer, with the left and the right limb flexed by these many degrees."""
+    """A person (16, 3) who faces the viewer, with the left and the right limb flexed by these many
+    degrees."""
     joints = {name: (0.0, height, 0.0) for name, height in {"spine": 200, "thorax": 450, "neck": 520, "head": 650}.items()}
     for side, across, knee, elbow in zip("lr", (1, -1), knees, elbows, strict=True):
         for (root, hinge, end), (x, y), flexion, size in (
@@ -256,7 +261,7 @@ def test_limits_count_knees_and_elbows_that_no_body_can_bend_so(limbs, azimuth):
     pose = about_y(torch.stack([bent(flexed[:2], flexed[2:]) for flexed in limbs]), azimuth)
     broken = sum(abs(flexion) > 155 for flexed in limbs for flexion in flexed)
     broken += sum(-155 < knee < -10 for flexed in limbs for knee in flexed[:2])
-    assert float(beyond_limits(pose)) == pytest.approx(broken / (4 * len(limbs)))
+    assert float(joint_limit_violations(pose)) == pytest.approx(broken / (4 * len(limbs)))
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,7 @@ def test_limits_count_knees_and_elbows_that_no_body_can_bend_so(limbs, azimuth):
     ],
 )
 def test_limits_of_some_postures(knees, elbows, share):
-    assert float(beyond_limits(bent(knees, elbows)[None])) == share
+    assert float(joint_limit_violations(bent(knees, elbows)[None])) == share
 
 
 @given(seed=seeds, factor=factors, cameras=st.integers(3, 12))
@@ -298,8 +303,8 @@ def test_anisotropy_compares_each_joint_s_depth_with_its_breadth(seed, factor):
 
 def random_keypoints(seed: int, count: int = 200) -> Tensor:
     """Correlated keypoints about a mean, normally distributed."""
-    mix, mean = torch.randn(2, 32, 32, generator=chance(seed), dtype=torch.float64) / 8
-    return (torch.randn(count, 32, generator=chance(seed + 1), dtype=torch.float64) @ mix + mean[0]).view(count, 16, 2)
+    mix, mean = torch.randn(2, 32, 32, generator=rng(seed), dtype=torch.float64) / 8
+    return (torch.randn(count, 32, generator=rng(seed + 1), dtype=torch.float64) @ mix + mean[0]).view(count, 16, 2)
 
 
 @given(seed=seeds)
@@ -322,7 +327,7 @@ def test_frechet_of_keypoints_and_the_same_ones_scaled_or_moved(seed, factor, co
     assert float(frechet(one, one)) == pytest.approx(0.0, abs=1e-5)  # the root of what rounding leaves
     size = float(one.mean(0).square().sum() + one.flatten(1).var(0).sum())
     assert float(frechet(one, factor * one)) == pytest.approx((1 - factor) ** 2 * size, rel=1e-5, abs=1e-5)
-    move = torch.randn(16, 2, generator=chance(seed), dtype=torch.float64)
+    move = torch.randn(16, 2, generator=rng(seed), dtype=torch.float64)
     assert float(frechet(one, one + move)) == pytest.approx(float(move.square().sum()), rel=1e-5, abs=1e-5)
 
 
@@ -376,8 +381,8 @@ INCONSISTENCY = {"view_inconsistency_mm"}
     ("depth", "noise", "unseen"),
     [
         (0.0, 0.0, set()),
-        (0.5, 0.0, INCONSISTENCY | {"sign_dissent", "joint_limits"}),
-        (1.5, 0.0, INCONSISTENCY | {"sign_dissent", "joint_limits"}),
+        (0.5, 0.0, INCONSISTENCY | {"flipped_vote_share", "joint_limits"}),
+        (1.5, 0.0, INCONSISTENCY | {"flipped_vote_share", "joint_limits"}),
         (1.0, 100.0, INCONSISTENCY),
     ],
     ids=["flat", "too flat", "too deep", "noisy"],
@@ -386,7 +391,7 @@ def test_the_truth_scores_lower_than_what_is_wrong(views, depth, noise, unseen):
     truth = signals(Knowing(views.pose), views, views.pose, 1.0)
     assert max(truth["bone_asymmetry"], truth["bone_variation"]) < 1e-4
     assert truth["view_inconsistency_mm"] < 0.1
-    chances = noise * torch.randn(views.pose.shape[:2], generator=chance(0))
+    chances = noise * torch.randn(views.pose.shape[:2], generator=rng(0))
     wrong = lift(reproject(views.pose), depth * views.pose[..., 2] + chances)
     found = signals(Knowing(wrong), views, wrong, 1.0)
     assert {name for name in truth if not truth[name] < found[name]} <= unseen
@@ -401,8 +406,8 @@ def test_signals_are_those_that_stop_rules_know_and_each_function_s_own(views):
         "bone_asymmetry": float(asymmetry(bone_lengths(pose))),
         "bone_variation": float(variation(bone_lengths(pose), views.clip)),
         "bone_proportions": float(proportions(bone_lengths(pose))),
-        "sign_dissent": float(sign_dissent(pose)),
-        "joint_limits": float(beyond_limits(pose)),
+        "flipped_vote_share": float(flipped_vote_share(pose)),
+        "joint_limits": float(joint_limit_violations(pose)),
         "depth_anisotropy": float(anisotropy(pose)),
         **{name: float(value) for name, value in seen_elsewhere(Waves(), views, pose, 1.0).items()},
     }

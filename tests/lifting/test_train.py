@@ -1,6 +1,8 @@
-"""Runs: the same seed twice, continued, side by side, diverged, with every option, and against recorded numbers.
+"""Runs: the same seed twice, continued, side by side, diverged, with every option, and against
+recorded numbers.
 
-A change that is meant to change numbers records them anew: TIPS_RAY_REMAKE_GOLDEN=1 pytest tests/lifting/test_train.py
+A change that is meant to change numbers records them anew: TIPS_RAY_REMAKE_GOLDEN=1 pytest
+tests/lifting/test_train.py
 """
 
 import io
@@ -26,7 +28,7 @@ from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.train import Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
-from tips_ray.stability.regrets import TRAIN_METRIC
+from tips_ray.stability.regret import TRAIN_METRIC
 from tips_ray.stability.stopping import DISAGREEMENTS, SIGNALS
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -41,7 +43,8 @@ TINY = override(
     },
 )
 NO_DROPOUT = {"network": {"generator_dropout": 0.0}}
-"""Which unit of which view is dropped depends on the order of the views in memory, which is no choice of the method."""
+"""Which unit of which view is dropped depends on the order of the views in memory, which is no
+choice of the method."""
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +114,10 @@ def test_a_continued_run_is_the_run_that_was_never_stopped(dataset, changes, sto
 
 def test_runs_side_by_side_do_not_disturb_each_other(dataset):
     others = [TINY, override(TINY, {"partition": "solo"}), override(TINY, {"data": {"new_views_each_epoch": True}})]
-    alone = [epochs(config, dataset, 3, seed) for seed, config in enumerate(others)]
+    campaign_lock = [epochs(config, dataset, 3, seed) for seed, config in enumerate(others)]
     runs = [fit(config, dataset, seed) for seed, config in enumerate(others)]
     together = [[kept(next(run)) for run in runs] for _ in range(3)]
-    assert [list(rows) for rows in zip(*together, strict=True)] == alone
+    assert [list(rows) for rows in zip(*together, strict=True)] == campaign_lock
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,8 @@ def test_a_diverged_run_ends_and_keeps_its_row(dataset):
 
 
 def test_weights_that_break_in_an_epoch_s_last_step_are_divergence(dataset):
-    """All losses of the epoch are finite: they were computed before its only step; what the lifter answers now is not."""
+    """All losses of the epoch are finite: they were computed before its only step; what the lifter
+    answers now is not."""
     changes = {"objective": "supervised", "optimiser": {"learning_rate": 1e30, "batch_size": 128}, "data": {"epoch_views": 128}}
     found = list(itertools.islice(fit(override(TINY, changes), dataset, 0), 2))
     assert len(found) == 1
@@ -255,7 +259,8 @@ print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(sy
 @pytest.mark.parametrize("norm", ["batch", "layer", "affine", "none"])
 @pytest.mark.parametrize("objective", ["adversarial", "supervised"])
 def test_gradients_lie_in_memory_as_their_parameters_do(dataset, norm, objective):
-    """Fused Adam on a CPU reads gradients as if they did, and would take a transposed one for another (PyTorch 2.13)."""
+    """Fused Adam on a CPU reads gradients as if they did, and would take a transposed one for
+    another (PyTorch 2.13)."""
     changes = {"objective": objective, "network": {"generator_norm": norm, "discriminator_norm": norm}}
     run = Run(override(TINY, changes), dataset, 0)
     run.step(dataset.train.keypoints[:64], dataset.train.pose[:64, :, 2])
@@ -265,7 +270,8 @@ def test_gradients_lie_in_memory_as_their_parameters_do(dataset, norm, objective
 
 
 class NoWaiting(TorchDispatchMode):
-    """Refuses every operation for which a host must wait for its device: reading a value, or a shape that depends on values."""
+    """Refuses every operation for which a host must wait for its device: reading a value, or a
+    shape that depends on values."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         assert func.overloadpacket not in WAITS, f"{func} makes the host wait"
@@ -305,7 +311,8 @@ def test_the_learning_rate_decays_by_epoch(dataset):
 
 
 def test_an_unsupervised_run_does_not_look_at_depths(dataset):
-    """Training poses turned inside out change neither weights nor signals: nothing but the error on themselves."""
+    """Training poses turned inside out change neither weights nor signals: nothing but the error on
+    themselves."""
     train = dataset.train
     other = replace(dataset, train=replace(train, pose=mirror_depth(train.pose)))
     rows, others = epochs(TINY, dataset, 2), epochs(TINY, other, 2)
@@ -317,7 +324,8 @@ def test_an_unsupervised_run_does_not_look_at_depths(dataset):
 
 
 def golden_rows(dataset: Dataset) -> dict[str, list[dict[str, float]]]:
-    """Losses, gradient norms and errors of some arms; shares of poses are left out, since one pose may move them by rounding."""
+    """Losses, gradient norms and errors of some arms; shares of poses are left out, since one pose
+    may move them by rounding."""
     arms = {
         "layer norm": {"network": {"generator_norm": "layer"}},
         "supervised, affine": {"objective": "supervised", "network": {"generator_norm": "affine"}},

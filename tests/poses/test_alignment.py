@@ -1,4 +1,5 @@
-"""The closed form against SVD in float64, pose by pose, where poses are easy and where they are nearly degenerate."""
+"""The closed form against SVD in float64, pose by pose, where poses are easy and where they are
+nearly degenerate."""
 
 import numpy as np
 import pytest

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips_ray.data.npz import read_npz
+from tips_ray.data.formats.npz import read_npz
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.data.synthetic import synthesise
-from tips_ray.poses.anatomy import LIMBS, bend, depth_sign, right_way_out, sign_votes
+from tips_ray.poses.anatomy import LIMBS, bend, correct_sign_share, depth_sign, sign_votes
 from tips_ray.poses.geometry import View, mirror_depth, rotate
 from tips_ray.poses.skeleton import FIVE, LEFT_RIGHT, LEGS_TORSO, LIFTED, SOLO, Part
 
@@ -23,7 +23,8 @@ CMU = Path(__file__).resolve().parents[3] / "shared/data/cmu17.npz"
 def standing(knees: float = 0.0, elbows: float = 0.0) -> torch.Tensor:
     """A person (16, 3) who faces the viewer, so has their left hand at the image's right; mm.
 
-    Knees stand out of the leg towards the viewer by `knees`, elbows out of the hanging arm away from the viewer by `elbows`.
+    Knees stand out of the leg towards the viewer by `knees`, elbows out of the hanging arm away
+    from the viewer by `elbows`.
     """
     midline = {"spine": 200.0, "thorax": 450.0, "neck": 520.0, "head": 650.0}
     joints = {name: (0.0, height, 0.0) for name, height in midline.items()}
@@ -69,9 +70,9 @@ def test_straight_limbs_do_not_vote():
     pose = standing()
     assert float(sign_votes(pose, LEGS)) == float(sign_votes(pose, TORSO)) == 0.0
     assert depth_sign(pose[None]) == 1.0
-    assert float(right_way_out(pose[None], LEGS)) == 0.0
+    assert float(correct_sign_share(pose[None], LEGS)) == 0.0
     one_of_three = torch.stack([pose, standing(knees=10.0), standing(knees=-10.0)])
-    assert float(right_way_out(one_of_three, LEGS)) == 0.5
+    assert float(correct_sign_share(one_of_three, LEGS)) == 0.5
 
 
 def test_joints_at_one_point_do_not_vote():
@@ -132,18 +133,18 @@ def lifted_joints(poses: PoseSet) -> torch.Tensor:
     return torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1))
 
 
-def test_synthetic_people_are_the_right_way_out():
+def test_synthetic_people_are_the_correct_sign_share():
     pose = lifted_joints(synthesise(num_poses=2000))
-    assert float(right_way_out(pose, LEGS)) > 0.95
-    assert float(right_way_out(pose, TORSO)) > 0.75
+    assert float(correct_sign_share(pose, LEGS)) > 0.95
+    assert float(correct_sign_share(pose, TORSO)) > 0.75
     assert depth_sign(pose) == 1.0
     assert depth_sign(mirror_depth(pose)) == -1.0
 
 
 @pytest.mark.skipif(not CMU.exists(), reason=f"no real poses at {CMU.name} beside the repository")
-def test_real_people_are_the_right_way_out():
+def test_real_people_are_the_correct_sign_share():
     pose = lifted_joints(read_npz(CMU))
-    assert float(right_way_out(pose, LEGS)) > 0.98
-    assert float(right_way_out(pose, TORSO)) > 0.75
+    assert float(correct_sign_share(pose, LEGS)) > 0.98
+    assert float(correct_sign_share(pose, TORSO)) > 0.75
     assert depth_sign(pose) == 1.0
     assert depth_sign(mirror_depth(pose)) == -1.0

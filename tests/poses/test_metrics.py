@@ -1,4 +1,5 @@
-"""Metrics against slow float64 references by other algorithms, their laws, and input that is degenerate or wrong."""
+"""Metrics against slow float64 references by other algorithms, their laws, and input that is
+degenerate or wrong."""
 
 import numpy as np
 import pytest
@@ -40,7 +41,8 @@ def reference_n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> float:
 
 
 def horn(moved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """The rotation that brings centred points nearest to others: the largest eigenvector of Horn's quaternion matrix (1987)."""
+    """The rotation that brings centred points nearest to others: the largest eigenvector of Horn's
+    quaternion matrix (1987)."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = moved.T @ goal
     matrix = [
         [xx + yy + zz, yz - zy, zx - xz, xy - yx],

@@ -29,7 +29,8 @@ def make_curves(
     diverged: dict[tuple[str, int], int] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Errors that fall towards an arm's level and then, for solo, rise again; `diverged` gives the last epoch by (arm, seed)."""
+    """Errors that fall towards an arm's level and then, for solo, rise again; `diverged` gives the
+    last epoch by (arm, seed)."""
     rng = np.random.default_rng(seed)
     frames = []
     for arm in arms:
@@ -177,8 +178,9 @@ def make_search(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trials and surface of a search whose sampler draws closer to the better weights as it goes.
 
-    The error has a valley in w1 and in w2, hardly knows w3 and w4, rises late in training where w1 is large, and is noisy. Of the
-    trials past the tenth a share `pruned` is stopped early, about 1 of 20 diverges, and the last but one is unfinished.
+    The error has a valley in w1 and in w2, hardly knows w3 and w4, rises late in training where w1
+    is large, and is noisy. Of the trials past the tenth a share `pruned` is stopped early, about 1
+    of 20 diverges, and the last but one is unfinished.
     """
     rng = np.random.default_rng(seed)
     number = np.arange(num_trials)
@@ -247,7 +249,8 @@ def make_search_summary(
     confirmed: tuple[float, float, float] | None = None,
     **changes,
 ) -> dict:
-    """The summary of `make_search`; `confirmed`: mean, low and high of the gain that the first choice has on fresh seeds."""
+    """The summary of `make_search`; `confirmed`: mean, low and high of the gain that the first
+    choice has on fresh seeds."""
     fields = [path for path in SPACE if path in trials]
     columns = OBJECTIVES[objective]
     complete = trials[trials["state"] == "complete"].sort_values(columns, kind="stable")

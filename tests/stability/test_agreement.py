@@ -1,4 +1,5 @@
-"""How far runs are from each other, against loops over joints; and the files that say what each run lifted."""
+"""How far runs are from each other, against loops over joints; and the files that say what each run
+lifted."""
 
 import io
 import json
@@ -25,9 +26,9 @@ from tips_ray.stability.agreement import (
     students_of,
     with_agreement,
 )
-from tips_ray.stability.curves import RUNS
 from tips_ray.stability.stopping import LABEL_FREE
-from tips_ray.storage import Storage
+from tips_ray.store.curves import RUNS
+from tips_ray.store.storage import Storage
 
 laws = settings(deadline=None, derandomize=True, max_examples=30)
 NUM_VIEWS = 3
@@ -79,7 +80,8 @@ def slow_disagreement(rows: list[dict], lifted: Lifted) -> list[float]:
     st.sampled_from([0.0, 0.1]),
 )
 def test_disagreement_is_that_of_a_loop(runs: dict[tuple[str, int], int], seed: int, lost: float) -> None:
-    """One arm or two, of one run or several, of unequal lengths, with files and depth signs that are missing, in any order."""
+    """One arm or two, of one run or several, of unequal lengths, with files and depth signs that
+    are missing, in any order."""
     rng = np.random.default_rng(seed)
     rows = rows_of(runs, rng)
     lifted = lifted_of(rows, rng)

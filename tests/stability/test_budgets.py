@@ -1,4 +1,5 @@
-"""Arms at several budgets, students against teachers, and the tables beside the curves: against loops and by hand."""
+"""Arms at several budgets, students against teachers, and the tables beside the curves: against
+loops and by hand."""
 
 import json
 import math
@@ -12,10 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.budgets import COMPARED, FACTOR, NUM_BUDGETS, SHORTEST, compare_budgets
+from tips_ray.stability.codependence import codependence_of
 from tips_ray.stability.distillation import compare_students, is_student, learns_from_oracle
-from tips_ray.stability.measured import (
+from tips_ray.stability.statistics import errors_of, interval, run_statistics
+from tips_ray.stability.stopping import Oracle
+from tips_ray.stability.summary import strict
+from tips_ray.store.measurements import (
     CARDS,
     CODEPENDENCE,
     KEYS,
@@ -23,14 +29,10 @@ from tips_ray.stability.measured import (
     TAUGHT,
     VALUES,
     WINDOWS,
-    codependence_of,
     read_all,
     read_measured,
 )
-from tips_ray.stability.statistics import HEADLINE_METRIC, errors_of, interval, run_statistics
-from tips_ray.stability.stopping import Oracle
-from tips_ray.stability.summary import strict
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 
@@ -145,7 +147,8 @@ def last_of(curves: pd.DataFrame, arm: str, seed: int, epoch: int) -> float:
 
 @pytest.mark.parametrize("draw", range(3))
 def test_differences_of_students_are_those_of_a_loop(draw: int) -> None:
-    """Three students, each with three seeds of which one or another is missing, or has trained for longer."""
+    """Three students, each with three seeds of which one or another is missing, or has trained for
+    longer."""
     rng = np.random.default_rng(draw)
     seeds = {"tips": [0, 1, 2], "control": [1, 2, 3], "again": [0, 2, 3]}
     shortest = {"tips": 4, "control": 6, "again": 5}

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.stability.correlations import signal_correlations, spearman
-from tips_ray.stability.statistics import HEADLINE_METRIC, interval
+from tips_ray.stability.statistics import interval
 from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve
 from tips_ray.stability.summary import strict
 
@@ -59,7 +60,7 @@ def test_planted_signals_are_found_within_runs_and_between_them() -> None:
                 "frechet_2d": 1 / errors * early,
                 "loss_adversarial": errors - 12 * seed,  # rises with the error within a run, and falls with it between runs
                 "bone_asymmetry": 0.5,
-                "sign_dissent": math.nan,
+                "flipped_vote_share": math.nan,
                 "joint_limits": np.where(np.arange(num_epochs) == num_epochs - 1, math.nan, errors),
                 "generator_gradient_norm": errors if arm == "a" else math.nan,
             }

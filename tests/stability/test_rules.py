@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.config import Teacher
-from tips_ray.stability.measured import TRAIN_METRIC
 from tips_ray.stability.rules import (
-    EARLY,
+    WARMUP_SHARE,
     Average,
     Band,
     Fixed,
@@ -26,7 +26,6 @@ from tips_ray.stability.rules import (
     standard_rules,
     trailing_mean,
 )
-from tips_ray.stability.statistics import METRICS
 from tips_ray.stability.stopping import DERIVED, LABEL_FREE, SIGNALS, Curve, Oracle, Rule, Window
 
 laws = settings(deadline=None, derandomize=True, max_examples=60)
@@ -40,7 +39,8 @@ VALUES = st.lists(st.one_of(EIGHTHS, st.just(math.nan)), min_size=1, max_size=40
 
 
 def rows_of(num_epochs: int, seed: int = 0, gaps: float = 0.0) -> pd.DataFrame:
-    """Random signals and errors; a share `gaps` of the signals' values is missing, and some are infinite."""
+    """Random signals and errors; a share `gaps` of the signals' values is missing, and some are
+    infinite."""
     rng = np.random.default_rng(seed)
     signals = rng.uniform(0, 1, (num_epochs, len(MEASURED))).round(rng.integers(1, 4))  # rounded to one digit, many are equal
     signals[rng.random(signals.shape) < gaps] = np.nan
@@ -94,7 +94,7 @@ def slow_ranks(values: Sequence[float]) -> list[float]:
 
 def slow_lowest(signals: Sequence[Sequence[float]], smooth: int) -> int:
     num_epochs = len(signals[0])
-    start = int(EARLY * num_epochs)
+    start = int(WARMUP_SHARE * num_epochs)
     smoothed = [slow_means(values, smooth)[start:] for values in signals]
     placed = [slow_ranks(values) for values in smoothed] if len(signals) > 1 else smoothed
     best, lowest = num_epochs, math.inf
@@ -168,7 +168,8 @@ def test_what_comes_later_changes_nothing_that_was_said(num_epochs: int, more: i
 @few
 @given(VALUES, st.integers(1, 4))
 def test_who_watches_epoch_by_epoch_stops_where_the_whole_curve_says(values: list[float], patience: int) -> None:
-    """A band or a plateau, asked after each epoch: all answers before the stop are the newest epoch, all after it the stop."""
+    """A band or a plateau, asked after each epoch: all answers before the stop are the newest
+    epoch, all after it the stop."""
     for rule in (Band("churn_mm", 2, 6, patience), Plateau("churn_mm", patience, 0.1, smooth=2)):
         answers = [rule(curve_of(churn_mm=values[:epoch])).last for epoch in range(1, len(values) + 1)]
         stop = answers[-1]
@@ -290,7 +291,7 @@ def test_the_lowest_epoch_is_the_loops(values: list[float], smooth: int, average
 @laws
 @given(st.lists(st.tuples(*[EIGHTHS | st.just(math.nan)] * 3), min_size=1, max_size=40), st.integers(1, 6))
 def test_the_lowest_mean_rank_is_the_loops(rows: list[tuple[float, ...]], smooth: int) -> None:
-    columns = dict(zip(("churn_mm", "frechet_2d", "sign_dissent"), map(list, zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(("churn_mm", "frechet_2d", "flipped_vote_share"), map(list, zip(*rows, strict=True)), strict=True))
     epoch = slow_lowest(list(columns.values()), smooth)
     assert Lowest(tuple(columns), smooth)(curve_of(**columns)) == Window(epoch, epoch)
 

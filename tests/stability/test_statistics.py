@@ -70,7 +70,8 @@ def test_interval_holds_the_mean_and_lies_within_the_values(values):
 @given(st.lists(millimetres, min_size=3, max_size=8, unique=True), st.floats(-50, 50))
 def test_interval_moves_with_the_values(values, shift):
     here, there = interval(values, resamples=500), interval([value + shift for value in values], resamples=500)
-    # BCa looks at how many resampled means lie below the mean: rounding moves those that equal it, and so the ends a little
+    # BCa looks at how many resampled means lie below the mean: rounding moves those that equal it,
+    # and so the ends a little
     slack = 0.15 * np.ptp(values) + 1e-6
     assert there["mean"] == pytest.approx(here["mean"] + shift)
     assert there["low"] == pytest.approx(here["low"] + shift, abs=slack)

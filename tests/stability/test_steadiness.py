@@ -1,4 +1,5 @@
-"""Steadiness over the moment of stopping: by hand, by laws, against slow loops, and on curves of which the truth is known."""
+"""Steadiness over the moment of stopping: by hand, by laws, against slow loops, and on curves of
+which the truth is known."""
 
 import json
 from typing import Any

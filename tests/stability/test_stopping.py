@@ -1,4 +1,5 @@
-"""What a stop rule sees of a run: label-free columns, of whole curves, and windows that are some."""
+"""What a stop rule sees of a run: label-free columns, of whole curves, and windows that are
+some."""
 
 import math
 import pickle
@@ -9,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.stability.measured import TRAIN_METRIC
+from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.stability.rules import Lowest
-from tips_ray.stability.statistics import METRICS
 from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, LabelledColumnError, Window
 
 LABELLED = (*METRICS, TRAIN_METRIC, "loss_supervised", "part_sign_agreement")

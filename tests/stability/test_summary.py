@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tips_ray.stability.statistics import METRICS
+from tips_ray.columns import METRICS
 from tips_ray.stability.summary import strict, summarise
 
 INTERVAL = {"mean", "std", "low", "high", "n"}

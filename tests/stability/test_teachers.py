@@ -1,4 +1,5 @@
-"""Teachers picked from made-up curves, what their cards say, agreement between runs, budgets, and students' differences."""
+"""Teachers picked from made-up curves, what their cards say, agreement between runs, budgets, and
+students' differences."""
 
 import json
 from collections.abc import Collection
@@ -13,20 +14,21 @@ from hypothesis import strategies as st
 from tips_ray.config import Teacher
 from tips_ray.stability.agreement import SEEDS, as_lifted, disagreement, lifted_name, read_lifted
 from tips_ray.stability.budgets import compare_budgets
-from tips_ray.stability.curves import RUNS
 from tips_ray.stability.distillation import compare_students
-from tips_ray.stability.measured import TAUGHT, WINDOWS, no_rows
-from tips_ray.stability.regrets import judge, rank_rules, stops
+from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
 from tips_ray.stability.stopping import Oracle, Window
 from tips_ray.stability.teachers import PICKED_BY, Lesson, TeacherCard, pick
-from tips_ray.storage import Storage
+from tips_ray.store.curves import RUNS
+from tips_ray.store.measurements import TAUGHT, WINDOWS, no_rows
+from tips_ray.store.storage import Storage
 
 ERROR = "p_mpjpe_signed_mm"
 
 
 def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = (), seed: int = 0) -> pd.DataFrame:
-    """Random curves by arm, of so many epochs for each seed; those `lost` diverge in their last epoch."""
+    """Random curves by arm, of so many epochs for each seed; those `lost` diverge in their last
+    epoch."""
     rng = np.random.default_rng(seed)
     frames = []
     for arm, lengths in arms.items():
@@ -77,7 +79,8 @@ def test_a_lesson_is_what_the_curve_says_at_its_last_epoch():
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(st.lists(st.integers(0, 99) | st.none(), min_size=1, max_size=6).filter(lambda found: found != [None]))
 def test_the_picked_run_has_the_lowest_signal_up_to_its_stop(found: list[int | None]):
-    """Elsewhere in the curves the order of the runs is another; a run of which the signal is not known is not picked."""
+    """Elsewhere in the curves the order of the runs is another; a run of which the signal is not
+    known is not picked."""
     curves = curves_of({"parts": [20] * len(found)})
     at_stop = curves["seed"].map(dict(enumerate(found))).astype(float)
     curves[PICKED_BY] = np.where(curves["epoch"].between(6, 10), at_stop, -at_stop.fillna(1000.0))
@@ -114,7 +117,7 @@ def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
     windows = pd.DataFrame(
         [{"arm": "parts", "seed": seed, "first": 37, "last": 40, "half_life": 0.0, ERROR: 30.0 + seed} for seed in (0, 2)]
     ).reindex(columns=no_rows(WINDOWS).columns)
-    ranked = rank_rules(judge(curves, stops(curves, ["parts"]), windows))
+    ranked = rank_rules(score_stops(curves, stops(curves, ["parts"]), windows))
     for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
         (entry,) = [entry for entry in ranked if entry["rule"] == rule]
         card = pick(curves, windows, "tips", Teacher(rule=rule), [0, 1, 2], 40, dict.fromkeys(curves["run"], range(1, 41)))

@@ -9,24 +9,24 @@ import ray
 import torch
 from rich.console import Console
 
-from tips_ray.campaign.execute import worker_resources
+from tips_ray.campaign.evaluate import kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign, Resources
-from tips_ray.campaign.saved import kept_epochs, load_window
 from tips_ray.campaign.seeds import seen_on, what_is_seen
-from tips_ray.campaign.teaching import teachers_of
+from tips_ray.campaign.teachers import teachers_of
+from tips_ray.campaign.tune import worker_resources
+from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.config import Config
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset
 from tips_ray.errors import sentence
+from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
-from tips_ray.lifting.probes import outside_share, sensitivity
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.curves import RUNS, read_curves, run_name
-from tips_ray.stability.measured import CODEPENDENCE, KEYS, TAUGHT, TRAIN_METRIC, WINDOWS, read_measured
-from tips_ray.stability.regrets import stops, whole_runs, windows_of
-from tips_ray.stability.statistics import METRICS
+from tips_ray.stability.regret import stops, whole_runs, windows_of
 from tips_ray.stability.stopping import Window
-from tips_ray.storage import Storage
+from tips_ray.store.curves import RUNS, read_curves, run_name
+from tips_ray.store.measurements import CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
+from tips_ray.store.storage import Storage
 
 NUM_PROBED = 10_000
 """Test views over which the codependence of joints is averaged."""
@@ -53,7 +53,8 @@ class Task:
 def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
     """Measure all that reports need of some arms and the folder lacks, on the Ray that is running.
 
-    What was measured stays on Ctrl-C. Returns why arms could not be measured, if some weights are damaged.
+    What was measured stays on Ctrl-C. Returns why arms could not be measured, if some weights are
+    damaged.
     """
     tasks, failures = unmeasured(campaign, arms), {}
     rows: dict[str, list[dict[str, Any]]] = {task.table: [] for task in tasks}
@@ -79,7 +80,8 @@ def is_unmeasured(campaign: Campaign) -> bool:
 
 
 def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
-    """What the tables of `tips_ray.stability.measured` lack of runs that have not diverged: a task a run and table."""
+    """What the tables of `tips_ray.store.measurements` lack of runs that have not diverged: a task
+    a run and table."""
     folder = campaign.folder
     curves = read_curves(folder, campaign.name, arms)  # no rule that averages looks at how runs agree
     known = {table: set(read_measured(folder, table)[KEYS[table]].itertuples(index=False, name=None)) for table in KEYS}
@@ -132,7 +134,8 @@ def scores(lifter: torch.nn.Module, dataset: Dataset) -> dict[str, float]:
 
 
 def _each(tasks: Sequence[Task], resources: Resources, poses: PoseSet) -> Iterator[tuple[Task, list[dict[str, Any]] | str]]:
-    """The rows of each task, or why there are none, as they come; as many at once as there are CPUs, which is all they use."""
+    """The rows of each task, or why there are none, as they come; as many at once as there are
+    CPUs, which is all they use."""
     cpus = worker_resources(resources)["CPU"]
     remote, shared = ray.remote(num_cpus=cpus)(_attempt), ray.put(poses)
     waiting = {remote.remote(task, [shared], max(1, int(cpus))): task for task in tasks}
@@ -142,7 +145,8 @@ def _each(tasks: Sequence[Task], resources: Resources, poses: PoseSet) -> Iterat
 
 
 def _attempt(task: Task, holder: list[Any], threads: int) -> list[dict[str, Any]] | str:
-    """The rows of a task, on a worker, or why it cannot be done, in a sentence; the poses come as a reference."""
+    """The rows of a task, on a worker, or why it cannot be done, in a sentence; the poses come as a
+    reference."""
     torch.set_num_threads(threads)
     try:
         return measure_rows(task, seen_on(holder[0], what_is_seen(task.config), "cpu"))

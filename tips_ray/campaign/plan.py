@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tips_ray.config import KEEPING, Config, Teacher, override
-from tips_ray.stability.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
-from tips_ray.stability.records import SEARCH
-from tips_ray.storage import Storage
+from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
+from tips_ray.store.records import SEARCH
+from tips_ray.store.storage import Storage
 
-VERSION = 3
-"""Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows, and there are two of them."""
+VERSION = 4
+"""Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows,
+and there are two of them. 4: columns and streams have other names."""
 SHARED = ("data", "evaluate_views")
 
 
@@ -19,7 +20,8 @@ class Resources:
     """Where the runs of one arm are trained."""
 
     num_workers: int = 0
-    """Ray Train workers of each arm, to which its seeds are dealt; 0 trains them in the trial itself, without Ray Train."""
+    """Ray Train workers of each arm, to which its seeds are dealt; 0 trains them in the trial
+    itself, without Ray Train."""
     cpus_per_worker: float = 1.0
     """CPUs of a worker (or of the trial, without workers); a fraction lets several share a core."""
     gpus_per_worker: float = 0.0
@@ -43,7 +45,8 @@ class Campaign:
     num_seeds: int
     num_epochs: int
     first_seed: int = 0
-    """Seeds count from it: the confirmation of a search takes seeds that the search has not seen."""
+    """Seeds count from it: the confirmation of a search takes seeds that the search has not
+    seen."""
 
     def __post_init__(self) -> None:
         if not self.arms:
@@ -65,7 +68,8 @@ class Campaign:
 
     @property
     def seeds(self) -> list[int]:
-        """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in pairs."""
+        """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in
+        pairs."""
         return list(range(self.first_seed, self.first_seed + self.num_seeds))
 
 
@@ -87,8 +91,9 @@ def unfinished(campaign: Campaign, arms: Collection[str] | None = None) -> list[
 def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
     """The record of a campaign with what is asked for now; nothing is written.
 
-    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises ValueError, saying what differs,
-    if the data, or the config of an arm that has runs, or what all arms share is another, or if the name is a search's.
+    A campaign of this name may be continued, and given more arms, seeds and epochs. Raises
+    ValueError, saying what differs, if the data, or the config of an arm that has runs, or what all
+    arms share is another, or if the name is a search's.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     if campaign.folder.exists(SEARCH):
@@ -123,14 +128,15 @@ def check_version(kind: str, folder: Storage, manifest: dict[str, Any]) -> None:
 
 
 def shared(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What all arms of a campaign have in common, so that they can be compared: what they see, and how they are measured."""
+    """What all arms of a campaign have in common, so that they can be compared: what they see, and
+    how they are measured."""
     first = next(iter(arms.values()))
     return {name: first[name] for name in SHARED}
 
 
 def as_recorded(config: dict[str, Any]) -> Config:
-    """A config as a campaign's record has it: fields that were added since have their defaults, and who learns from poses has no
-    teacher, as it may have had once.
+    """A config as a campaign's record has it: fields that were added since have their defaults, and
+    who learns from poses has no teacher, as it may have had once.
     """
     found = override(Config(), config)
     return found if found.objective == "distilled" else replace(found, teacher=Teacher())

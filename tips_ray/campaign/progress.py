@@ -45,7 +45,8 @@ class ProgressListener(tune.Callback):
             self.tasks = {arm: self.bars.add_task(arm, total=num_epochs, text="waiting") for arm in arms}
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its callbacks for an experiment to be restored, which is not done here; a terminal cannot be pickled.
+        # Tune pickles its callbacks for an experiment to be restored, which is not done here; a
+        # terminal cannot be pickled.
         return {}
 
     def __enter__(self) -> "ProgressListener":

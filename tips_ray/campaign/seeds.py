@@ -1,4 +1,5 @@
-"""The seeds of one arm, trained side by side by one process, or dealt to several that pool their rows after each epoch."""
+"""The seeds of one arm, trained side by side by one process, or dealt to several that pool their
+rows after each epoch."""
 
 import logging
 import statistics
@@ -10,22 +11,22 @@ from typing import Any
 import ray
 import torch
 
+from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.plan import Resources
-from tips_ray.campaign.runs import StoredRun
-from tips_ray.campaign.teaching import teachers_of
+from tips_ray.campaign.teachers import teachers_of
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Config, Optimiser, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import sentence
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.stability.objectives import CONSISTENCY
-from tips_ray.stability.statistics import HEADLINE_METRIC
-from tips_ray.storage import Storage
+from tips_ray.store.storage import Storage
 
-MENDED = "mended"
+REPAIRED = "mended"
 """In a result: sentences on files that were damaged."""
 FAILURE = "failure"
-"""In a result: why the arm ends for good. Whatever is no crash would fail again, so it is said and not tried again."""
+"""In a result: why the arm ends for good. Whatever is no crash would fail again, so it is said and
+not tried again."""
 log = logging.getLogger(__name__)
 
 
@@ -47,18 +48,19 @@ def train_seeds(
     pool: Callable[[Any], list[Any]],
     report: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Advance this process's runs an epoch at a time; pool the rows of all processes and report their means."""
+    """Advance this process's runs an epoch at a time; pool the rows of all processes and report
+    their means."""
     training: Training = told["training"]
     arm = told["arm"]["name"]
     torch.set_num_threads(max(1, int(training.resources.cpus_per_worker)))
     keep_freed_memory()
     runs, failure = attempt(stored_runs, told, seeds, device)
     behind = min((run.num_epochs for run in runs if not run.diverged), default=training.num_epochs)
-    mended = [said for run in runs for said in run.mended]
-    shares = pool((behind, mended, failure))
+    repaired = [said for run in runs for said in run.repaired]
+    shares = pool((behind, repaired, failure))
     done = min(behind for behind, _, _ in shares)
-    if any(mended for _, mended, _ in shares):
-        report({**means(arm, done, []), MENDED: [said for _, mended, _ in shares for said in mended]})
+    if any(repaired for _, repaired, _ in shares):
+        report({**means(arm, done, []), REPAIRED: [said for _, repaired, _ in shares for said in repaired]})
     failures = [failure for _, _, failure in shares if failure]
     while done < training.num_epochs and not failures:
         rows, failure = attempt(advance, runs, done + 1)
@@ -89,7 +91,8 @@ def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
 
 
 def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
-    """What an action returns, or why it cannot be done, in a sentence; what no user can mend (a crash) passes through."""
+    """What an action returns, or why it cannot be done, in a sentence; what no user can mend (a
+    crash) passes through."""
     try:
         return action(*arguments), None
     except (ValueError, OSError) as error:
@@ -98,7 +101,8 @@ def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any
 
 
 def means(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is none."""
+    """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is
+    none."""
     whole = [row for row in rows if row["status"] != "diverged"]
     errors = [row[HEADLINE_METRIC] for row in whole]
     consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in whole]
@@ -114,8 +118,9 @@ def means(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def is_epoch(result: dict[str, Any]) -> bool:
-    """Whether a result tells of an epoch, and not of files that were mended or of an arm's failure."""
-    return MENDED not in result and FAILURE not in result
+    """Whether a result tells of an epoch, and not of files that were mended or of an arm's
+    failure."""
+    return REPAIRED not in result and FAILURE not in result
 
 
 def what_is_seen(config: Config) -> Config:

@@ -5,18 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tips_ray.data.npz import read_npz
+from tips_ray.data.formats.npz import read_npz
 from tips_ray.data.poseset import PoseSet
 
 ACCEPTED = "'synthetic', the path of an .npz file of poses, or a folder of CMU's .asf and .amc files"
 MIN_DISPLACEMENT_MM = 15.0
-"""How far joints move on average between frames kept of a motion capture clip; at 120 a second, most frames show nothing new."""
+"""How far joints move on average between frames kept of a motion capture clip; at 120 a second,
+most frames show nothing new."""
 
 
 def load_poses(spec: str, seed: int = 0) -> PoseSet:
-    """The poses that `spec` names: "synthetic", an .npz file (`read_npz`), or a folder of CMU's files (`read_cmu`, thinned).
+    """The poses that `spec` names: "synthetic", an .npz file (`read_npz`), or a folder of CMU's
+    files (`read_cmu`, thinned).
 
-    `seed` draws the synthetic poses; poses that were measured do not depend on it. Raises ValueError for anything else.
+    `seed` draws the synthetic poses; poses that were measured do not depend on it. Raises
+    ValueError for anything else.
     """
     if spec == "synthetic":
         from tips_ray.data.synthetic import synthesise
@@ -26,7 +29,7 @@ def load_poses(spec: str, seed: int = 0) -> PoseSet:
     if path.suffix == ".npz":
         return read_npz(path)
     if path.is_dir():
-        from tips_ray.data.cmu import read_cmu
+        from tips_ray.data.formats.cmu import read_cmu
 
         return read_cmu(path, min_displacement_mm=MIN_DISPLACEMENT_MM)
     fault = "is a file of another kind" if path.is_file() else "does not exist"
@@ -39,7 +42,8 @@ def last_quarter(subjects: list[str]) -> tuple[str, ...]:
 
 
 def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
-    """The poses of all other subjects; raises ValueError for an unknown one, and where none would be left."""
+    """The poses of all other subjects; raises ValueError for an unknown one, and where none would
+    be left."""
     check_known(poses, subjects, "leave out")
     kept = ~np.isin(poses.subject, subjects)
     if not kept.any():
@@ -57,8 +61,8 @@ def check_known(poses: PoseSet, subjects: tuple[str, ...], purpose: str) -> None
 def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tuple[PoseSet, PoseSet]:
     """Poses to train on and poses to test on, with no subject in both.
 
-    `test_subjects` empty holds out the last quarter of `poses.subjects`, rounded up. Raises ValueError for an unknown subject
-    and where no subject would be left to train on.
+    `test_subjects` empty holds out the last quarter of `poses.subjects`, rounded up. Raises
+    ValueError for an unknown subject and where no subject would be left to train on.
     """
     known = poses.subjects
     if len(known) < 2:

@@ -9,7 +9,8 @@ import numpy as np
 from tips_ray.poses.skeleton import JOINTS, ROOT
 
 PLAUSIBLE_SIZE_MM = (300.0, 4000.0)
-"""Range for the median extent of a pose (the diagonal of its box): an adult's is 1 to 2.5 m; one in metres is not in it."""
+"""Range for the median extent of a pose (the diagonal of its box): an adult's is 1 to 2.5 m; one in
+metres is not in it."""
 
 UP_AXES = {"y": (0, 1, 2), "z": (1, 2, 0)}
 """For each accepted up axis, the stored axes that become x, y (up) and z."""
@@ -51,7 +52,8 @@ class PoseSet:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the poses and their labels: equal only for equal data, whatever file it was read from."""
+        """Hash of the poses and their labels: equal only for equal data, whatever file it was read
+        from."""
         digest = hashlib.sha256(np.ascontiguousarray(self.positions, dtype="<f4").tobytes())
         for labels in (self.subject, self.action, self.clip):
             digest.update("\n".join(labels.tolist()).encode() + b"\0")
@@ -72,10 +74,11 @@ def make_poseset(
     up: str = "y",
     synthetic: bool = False,
 ) -> PoseSet:
-    """Build a `PoseSet` from arrays in any joint order, with y or z up; labels left out become "all".
+    """Build a `PoseSet` from arrays in any joint order, with y or z up; labels left out become
+    "all".
 
-    Raises ValueError, saying what was given and what is accepted, for a wrong shape, unknown or missing joints,
-    non-finite values, or sizes that are not millimetres.
+    Raises ValueError, saying what was given and what is accepted, for a wrong shape, unknown or
+    missing joints, non-finite values, or sizes that are not millimetres.
     """
     positions = np.asarray(positions)
     if positions.dtype.kind not in "fiu":
@@ -102,7 +105,8 @@ def make_poseset(
 
 
 def joint_order(joint_names: Sequence[str], where: str) -> list[int]:
-    """Indices that bring joints so named into storage order; raises ValueError for unknown, repeated or missing names."""
+    """Indices that bring joints so named into storage order; raises ValueError for unknown,
+    repeated or missing names."""
     names = [str(joint) for joint in joint_names]
     unknown = [joint for joint in names if joint not in JOINTS]
     missing = [joint for joint in JOINTS if names.count(joint) != 1]
@@ -122,7 +126,8 @@ def check_labels(num_poses: int, **labels: np.ndarray) -> None:
 
 
 def check_positions(positions: np.ndarray) -> int:
-    """Raise ValueError unless `positions` holds finite poses of human size in mm; returns their number."""
+    """Raise ValueError unless `positions` holds finite poses of human size in mm; returns their
+    number."""
     shape = positions.shape
     if len(shape) != 3 or shape[1:] != (len(JOINTS), 3) or shape[0] == 0:
         raise ValueError(f"'positions' has shape {shape}; give (frames, {len(JOINTS)}, 3) with at least one frame.")

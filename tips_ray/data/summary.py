@@ -1,4 +1,5 @@
-"""What is in a set of poses, as tables: for the terminal and for the page of `tips-ray data info`."""
+"""What is in a set of poses, as tables: for the terminal and for the page of `tips-ray data
+info`."""
 
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ LIMBS = {"thigh": "knee", "shin": "ankle", "upper arm": "elbow", "forearm": "wri
 
 @dataclass(frozen=True)
 class Summary:
-    """`overview` maps what is counted to its value as text; `subjects` and `actions` have one row each."""
+    """`overview` maps what is counted to its value as text; `subjects` and `actions` have one row
+    each."""
 
     name: str
     synthetic: bool
@@ -27,7 +29,8 @@ class Summary:
 def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
     """Count and measure a set of poses, and show how it is split.
 
-    Raises ValueError for test subjects that do not fit the poses. Poses of one subject can be summarised, but not split.
+    Raises ValueError for test subjects that do not fit the poses. Poses of one subject can be
+    summarised, but not split.
     """
     if len(poses.subjects) == 1 and not test_subjects:
         split, held_out = "none: one subject; the error needs at least one more, not trained on", set()
@@ -53,9 +56,11 @@ def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
 
 
 def subject_table(poses: PoseSet, held_out: set[str]) -> pd.DataFrame:
-    """One row a subject: counts, split, mean limb lengths in mm, and the largest spread of a bone's length in %.
+    """One row a subject: counts, split, mean limb lengths in mm, and the largest spread of a bone's
+    length in %.
 
-    A rigid skeleton has a spread of 0; one measured without a skeleton (markers, depth cameras) has a few percent.
+    A rigid skeleton has a spread of 0; one measured without a skeleton (markers, depth cameras) has
+    a few percent.
     """
     parents, children = map(list, zip(*BONES, strict=True))
     lengths = np.linalg.norm(poses.positions[:, children] - poses.positions[:, parents], axis=-1)

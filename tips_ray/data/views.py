@@ -1,4 +1,5 @@
-"""What cameras see of a set of poses: the 2D training input, and the 3D truth used to measure errors."""
+"""What cameras see of a set of poses: the 2D training input, and the 3D truth used to measure
+errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,12 +18,14 @@ from tips_ray.seeding import derived_seed, stream
 
 @dataclass(frozen=True)
 class Views:
-    """Poses in camera frames, without the root: 2D keypoints as the networks see them, and what they were made of."""
+    """Poses in camera frames, without the root: 2D keypoints as the networks see them, and what
+    they were made of."""
 
     keypoints: Float[Tensor, "views 16 2"]
     """Max-normalised: the largest coordinate of each pose is 1."""
     pose: Float[Tensor, "views 16 3"]
-    """Camera frame, mm, relative to the root. For measuring errors and for supervised training, never for unsupervised."""
+    """Camera frame, mm, relative to the root. For measuring errors and for supervised training,
+    never for unsupervised."""
     scale: Float[Tensor, " views"]
     """mm per unit of the keypoints."""
     action: Int[Tensor, " views"]
@@ -39,7 +42,8 @@ class Views:
         return self._each(lambda values: values.to(device))
 
     def spread(self, count: int) -> "Views":
-        """`count` views evenly spaced over all of them, so over subjects, clips and cameras; all views if there are fewer."""
+        """`count` views evenly spaced over all of them, so over subjects, clips and cameras; all
+        views if there are fewer."""
         count = min(count, len(self))
         chosen = torch.arange(count, device=self.keypoints.device) * len(self) // count
         return self._each(lambda values: values[chosen])
@@ -69,12 +73,13 @@ class Scene:
         """The same on another device."""
         return Scene(self.joints.to(device), self.clip.to(device), self.action.to(device), self.clips, self.actions)
 
-    def seen_by(self, num_views: int, seed: int, occasion: object = "once") -> Views:
+    def render(self, num_views: int, seed: int, occasion: object = "once") -> Views:
         """Let `num_views` cameras look at every pose, orthographically, on the scene's device.
 
-        A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole clip; both depend only on the
-        seed, the clip's name, the camera's number and the occasion, so that adding a clip moves no other camera.
-        Views come camera by camera, each in the order of the poses.
+        A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole
+        clip; both depend only on the seed, the clip's name, the camera's number and the occasion,
+        so that adding a clip moves no other camera. Views come camera by camera, each in the order
+        of the poses.
         """
         angles = [[_camera_angles(seed, clip, camera, occasion) for clip in self.clips] for camera in range(num_views)]
         azimuth, elevation = self.joints.new_tensor(angles)[:, self.clip].unbind(-1)
@@ -93,9 +98,9 @@ def scene(poses: PoseSet) -> Scene:
     return Scene(joints, torch.from_numpy(clip_of), torch.from_numpy(action_of), clips.tolist(), actions.tolist())
 
 
-def see(poses: PoseSet, num_views: int, seed: int) -> Views:
+def render_views(poses: PoseSet, num_views: int, seed: int) -> Views:
     """Let `num_views` cameras look at every pose of a set, as `Scene.seen_by` does."""
-    return scene(poses).seen_by(num_views, seed)
+    return scene(poses).render(num_views, seed)
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,12 @@ class Dataset:
     def training_views(self, config: Data, epoch: int) -> Views:
         """What is trained on in an epoch, counted from 0.
 
-        With `new_views_each_epoch` (the weakly supervised variant of appendix A.3) the training poses are seen from cameras that
-        only this epoch uses, on the device, and those views are forgotten after it.
+        With `new_views_each_epoch` (the weakly supervised variant of appendix A.3) the training
+        poses are seen from cameras that only this epoch uses, on the device, and those views are
+        forgotten after it.
         """
         if config.new_views_each_epoch:
-            return self.train_scene.seen_by(config.num_views, config.seed, occasion=epoch)
+            return self.train_scene.render(config.num_views, config.seed, occasion=epoch)
         return self.train
 
     def to(self, device: str | torch.device) -> "Dataset":
@@ -139,8 +145,8 @@ def prepare(poses: PoseSet, config: Config) -> Dataset:
     check_batch_size(config, len(train))
     train_scene = scene(train)
     return Dataset(
-        train_scene.seen_by(data.num_views, derived_seed(data.seed, "train")),
-        see(test, config.evaluate_views, derived_seed(data.seed, "test")),
+        train_scene.render(data.num_views, derived_seed(data.seed, "train")),
+        render_views(test, config.evaluate_views, derived_seed(data.seed, "test")),
         train,
         test,
         train_scene,
@@ -163,6 +169,6 @@ def check_batch_size(config: Config, num_train_poses: int) -> None:
 
 
 def _camera_angles(seed: int, clip: str, camera: int, occasion: object) -> tuple[float, float]:
-    chance = np.random.default_rng(derived_seed(seed, "camera", clip, camera, occasion))
+    rng = np.random.default_rng(derived_seed(seed, "camera", clip, camera, occasion))
     limit = np.deg2rad(ELEVATION_DEGREES)
-    return chance.uniform(-np.pi, np.pi), chance.uniform(-limit, limit)
+    return rng.uniform(-np.pi, np.pi), rng.uniform(-limit, limit)

@@ -10,13 +10,15 @@ from tips_ray.poses.types import Depth, Keypoints
 
 
 class Teachers(nn.Module):
-    """One trained lifter, or several whose depths are averaged once each has the sign that anatomy voted for."""
+    """One trained lifter, or several whose depths are averaged once each has the sign that anatomy
+    voted for."""
 
     def __init__(self, lifters: Sequence[Lifter], signs: Sequence[float], identity: str) -> None:
-        """`identity` tells these teachers from others: a student that was started with them is continued with them alone.
+        """`identity` tells these teachers from others: a student that was started with them is
+        continued with them alone.
 
-        Raises ValueError for no lifter, and for lifters of different partitions or networks: such depths are no errors about one
-        mean, and an average over them would belong to no arm.
+        Raises ValueError for no lifter, and for lifters of different partitions or networks: such
+        depths are no errors about one mean, and an average over them would belong to no arm.
         """
         if not lifters or len(lifters) != len(signs):
             raise ValueError(f"{len(lifters)} teachers and {len(signs)} depth signs; give at least one, and a sign for each.")
@@ -31,6 +33,7 @@ class Teachers(nn.Module):
 
     @torch.no_grad()
     def forward(self, keypoints: Keypoints) -> Depth:
-        """The mean of the teachers' depths (poses, 16) of max-normalised keypoints (poses, 16, 2); without gradients."""
+        """The mean of the teachers' depths (poses, 16) of max-normalised keypoints (poses, 16, 2);
+        without gradients."""
         lifted = [sign * lifter(keypoints) for lifter, sign in zip(self.lifters, self.signs, strict=True)]
         return torch.stack(lifted).mean(0)

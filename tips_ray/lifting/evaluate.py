@@ -7,16 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tips_ray.columns import TRAIN_METRIC
 from tips_ray.data.views import Dataset, Views
 from tips_ray.lifting.signals import signals
-from tips_ray.poses.anatomy import depth_sign, right_way_out
+from tips_ray.poses.anatomy import correct_sign_share, depth_sign
 from tips_ray.poses.geometry import lift, mirror_depth
 from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe, p_mpjpe_by_sign
 from tips_ray.poses.skeleton import LEGS_TORSO
 
-HEADLINE = "p_mpjpe_signed_mm"
 NUM_VOTERS = 2048
-"""Training views, of all subjects, that vote on the depth sign: enough for a clear vote, few enough to cost nothing."""
+"""Training views, of all subjects, that vote on the depth sign: enough for a clear vote, few enough
+to cost nothing."""
 NUM_WITNESSES = 256
 """Training views of which every run keeps what it makes of them, epoch by epoch."""
 LIFT_AT_ONCE = 16384
@@ -24,19 +25,22 @@ LIFT_AT_ONCE = 16384
 
 @torch.no_grad()
 def lift_views(lifter: nn.Module, views: Views) -> Tensor:
-    """Lift all views and undo their normalisation: poses (views, 16, 3) in mm, camera frame, relative to the root."""
+    """Lift all views and undo their normalisation: poses (views, 16, 3) in mm, camera frame,
+    relative to the root."""
     lifter.eval()
     depth = torch.cat([lifter(keypoints) for keypoints in views.keypoints.split(LIFT_AT_ONCE)])
     return lift(views.keypoints, depth) * views.scale[:, None, None]
 
 
 def voters(dataset: Dataset) -> Views:
-    """The training views on which all that needs no labels is measured: the depth sign and the signals."""
+    """The training views on which all that needs no labels is measured: the depth sign and the
+    signals."""
     return dataset.train.spread(NUM_VOTERS)
 
 
 def witnessed(lifter: nn.Module, dataset: Dataset) -> np.ndarray:
-    """Depths in mm (views, 16), as lifted, of a few training views: the same ones for every run on the same data."""
+    """Depths in mm (views, 16), as lifted, of a few training views: the same ones for every run on
+    the same data."""
     return lift_views(lifter, dataset.train.spread(NUM_WITNESSES))[..., 2].cpu().numpy()
 
 
@@ -44,10 +48,12 @@ def witnessed(lifter: nn.Module, dataset: Dataset) -> np.ndarray:
 def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) -> dict[str, Any]:
     """Errors on the test views in mm, label-free signals, and diagnostics of the depth sign.
 
-    The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views: neither labels nor test poses are
-    used for it, nor for the signals. `train_p_mpjpe_signed_mm` is the error on those same training views. `part_sign_agreement`
-    and all errors do use the 3D truth. `before` is what the lifter made of the voters an epoch ago, for `churn_mm`: how far their
-    joints moved since. A lifter that answers with NaN or infinity has no errors; all that is said of it is `status` "diverged".
+    The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views:
+    neither labels nor test poses are used for it, nor for the signals. `train_p_mpjpe_signed_mm` is
+    the error on those same training views. `part_sign_agreement` and all errors do use the 3D
+    truth. `before` is what the lifter made of the voters an epoch ago, for `churn_mm`: how far
+    their joints moved since. A lifter that answers with NaN or infinity has no errors; all that is
+    said of it is `status` "diverged".
     """
     started = time.perf_counter()
     seen = voters(dataset)
@@ -59,10 +65,10 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
     upright = lifted if sign > 0 else mirror_depth(lifted)
     row = {
         "depth_sign": sign,
-        **{f"right_way_out_{part.name}": float(right_way_out(lifted, part)) for part in LEGS_TORSO},
+        **{f"correct_sign_share_{part.name}": float(correct_sign_share(lifted, part)) for part in LEGS_TORSO},
         **signals(lifter, seen, upright, sign),
         **({} if before is None else {"churn_mm": float(torch.linalg.vector_norm(lifted - before, dim=-1).mean())}),
-        f"train_{HEADLINE}": float(p_mpjpe(upright, seen.pose).mean()),
+        TRAIN_METRIC: float(p_mpjpe(upright, seen.pose).mean()),
         **errors(predicted, dataset.test, sign),
     }
     return row | {"evaluate_seconds": time.perf_counter() - started}
@@ -90,7 +96,8 @@ def errors(predicted: Tensor, views: Views, sign: float) -> dict[str, float]:
 
 
 def sign_agreement(predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """For each pose, whether the depths of the legs, of the torso, and of both have the sign that fits the truth best."""
+    """For each pose, whether the depths of the legs, of the torso, and of both have the sign that
+    fits the truth best."""
     product = predicted[..., 2] * target[..., 2]
     fits = {part.name: product[:, list(part.indices)].sum(-1) >= 0 for part in LEGS_TORSO}
     both = torch.stack(list(fits.values())).all(0)

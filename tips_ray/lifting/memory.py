@@ -8,11 +8,13 @@ MOST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let tensors use freed memory again, instead of giving it back to the system and asking for it anew, page by page.
+    """Let tensors use freed memory again, instead of giving it back to the system and asking for it
+    anew, page by page.
 
-    A training step allocates the same large tensors again and again; without this, page faults take up to a quarter of its time
-    on a CPU (`benchmarks/gemm.py --return-memory`). The process keeps the most that it ever needed. glibc alone can do it, for
-    tensors of any size in the main thread and of less than 64 MB in others; returns whether it does.
+    A training step allocates the same large tensors again and again; without this, page faults take
+    up to a quarter of its time on a CPU (`benchmarks/gemm.py --return-memory`). The process keeps
+    the most that it ever needed. glibc alone can do it, for tensors of any size in the main thread
+    and of less than 64 MB in others; returns whether it does.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,5 @@
-"""The lifter, one generator a part, and the discriminator: residual networks after Martinez et al. (ICCV 2017)."""
+"""The lifter, one generator a part, and the discriminator: residual networks after Martinez et al.
+(ICCV 2017)."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from tips_ray.poses.types import Depth, Keypoints, PerPose
 
 
 class Affine(nn.Module):
-    """A learnt scale and shift without statistics: what batch norm is when it always runs in inference mode."""
+    """A learnt scale and shift without statistics: what batch norm is when it always runs in
+    inference mode."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -22,7 +24,8 @@ class Affine(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch norm of (poses, *views, width), each view by statistics of its own; in training gives back (poses, views * width).
+    """Batch norm of (poses, *views, width), each view by statistics of its own; in training gives
+    back (poses, views * width).
 
     Several views in one call train as that many calls, one after another, would.
     """
@@ -43,7 +46,8 @@ class BatchNorm(nn.Module):
             statistics = self.running_mean, self.running_var
             return functional.batch_norm(x.flatten(0, -2), *statistics, self.weight, self.bias, eps=self.eps).view(x.shape)
         views = x[0].numel() // x.shape[-1]
-        # Each view's features are features of their own; momentum 1 leaves the statistics of this batch in `mean` and `var`.
+        # Each view's features are features of their own; momentum 1 leaves the statistics of this
+        # batch in `mean` and `var`.
         mean, var = self.running_mean.new_zeros(2, views * x.shape[-1])
         weight, bias = (self.weight, self.bias) if views == 1 else (self.weight.repeat(views), self.bias.repeat(views))
         y = functional.batch_norm(x.flatten(1), mean, var, weight, bias, training=True, momentum=1.0, eps=self.eps)
@@ -58,29 +62,30 @@ NORMS = {"batch": BatchNorm, "layer": nn.LayerNorm, "affine": Affine, "none": la
 
 
 class Dropout(nn.Module):
-    """Dropout whose random stream belongs to the run, so that runs in one process do not disturb each other."""
+    """Dropout whose random stream belongs to the run, so that runs in one process do not disturb
+    each other."""
 
-    def __init__(self, probability: float, chance: torch.Generator) -> None:
+    def __init__(self, probability: float, rng: torch.Generator) -> None:
         super().__init__()
         self.keep = 1.0 - probability
-        self.chance = chance
+        self.rng = rng
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.keep == 1.0:
             return x
-        kept = torch.rand(x.shape, generator=self.chance, device=x.device).lt_(self.keep)
+        kept = torch.rand(x.shape, generator=self.rng, device=x.device).lt_(self.keep)
         return x * kept.mul_(1.0 / self.keep).to(x.dtype)
 
 
 class Layer(nn.Module):
     """Linear, normalisation, leaky ReLU, dropout of (poses, *views, inputs)."""
 
-    def __init__(self, inputs: int, width: int, norm: str, dropout: float, slope: float, chance: torch.Generator) -> None:
+    def __init__(self, inputs: int, width: int, norm: str, dropout: float, slope: float, rng: torch.Generator) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, width, bias=norm != "batch")  # batch norm would take any bias away again
         self.norm = NORMS[norm](width)
         self.activation = nn.LeakyReLU(slope, inplace=norm != "affine")
-        self.dropout = Dropout(dropout, chance)
+        self.dropout = Dropout(dropout, rng)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.linear(x)
@@ -99,23 +104,25 @@ class Residual(nn.Module):
 
 
 def residual_network(
-    inputs: int, outputs: int, blocks: int, network: Network, norm: str, dropout: float, chance: torch.Generator
+    inputs: int, outputs: int, blocks: int, network: Network, norm: str, dropout: float, rng: torch.Generator
 ) -> nn.Sequential:
-    """One layer, `blocks` residual blocks of two, and a linear output (figure 4 of the paper, before its tanh)."""
+    """One layer, `blocks` residual blocks of two, and a linear output (figure 4 of the paper,
+    before its tanh)."""
 
     def layer(width_in: int) -> Layer:
-        return Layer(width_in, network.width, norm, dropout, network.negative_slope, chance)
+        return Layer(width_in, network.width, norm, dropout, network.negative_slope, rng)
 
     body = [Residual(layer(network.width), layer(network.width)) for _ in range(blocks)]
     return nn.Sequential(layer(inputs), *body, nn.Linear(network.width, outputs))
 
 
 class Lifter(nn.Module):
-    """Predicts the depth of each of the 16 joints; each part's generator sees that part's keypoints only (equation 1)."""
+    """Predicts the depth of each of the 16 joints; each part's generator sees that part's keypoints
+    only (equation 1)."""
 
     order: Tensor
 
-    def __init__(self, parts: tuple[Part, ...], network: Network, chance: torch.Generator) -> None:
+    def __init__(self, parts: tuple[Part, ...], network: Network, rng: torch.Generator) -> None:
         super().__init__()
         self.parts = parts
         self.generators = nn.ModuleDict(
@@ -127,7 +134,7 @@ class Lifter(nn.Module):
                     network,
                     network.generator_norm,
                     network.generator_dropout,
-                    chance,
+                    rng,
                 )
                 for part in parts
             }
@@ -138,7 +145,8 @@ class Lifter(nn.Module):
             self.register_buffer(f"{part.name}_joints", torch.tensor(part.indices), persistent=False)
 
     def forward(self, keypoints: Keypoints) -> Depth:
-        """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2), or (poses, views, 16, 2) of several views at once."""
+        """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2), or (poses, views, 16, 2) of
+        several views at once."""
         depths = [
             self.generators[part.name](keypoints.index_select(-2, self.get_buffer(f"{part.name}_joints")).flatten(-2))
             for part in self.parts
@@ -149,7 +157,7 @@ class Lifter(nn.Module):
 class Discriminator(nn.Module):
     """Tells 2D poses that were observed from reprojected ones; answers with one logit."""
 
-    def __init__(self, network: Network, chance: torch.Generator) -> None:
+    def __init__(self, network: Network, rng: torch.Generator) -> None:
         super().__init__()
         self.network = residual_network(
             2 * len(LIFTED),
@@ -158,7 +166,7 @@ class Discriminator(nn.Module):
             network,
             network.discriminator_norm,
             network.discriminator_dropout,
-            chance,
+            rng,
         )
 
     def forward(self, keypoints: Keypoints) -> PerPose:
@@ -166,12 +174,14 @@ class Discriminator(nn.Module):
         return self.network(keypoints.flatten(-2)).squeeze(-1).to(keypoints.dtype)
 
 
-def initialise(module: nn.Module, chance: torch.Generator) -> None:
-    """Draw every linear layer uniformly within 1 / sqrt(inputs), as PyTorch does, but from `chance`."""
+def initialise(module: nn.Module, rng: torch.Generator) -> None:
+    """Draw every linear layer uniformly within 1 / sqrt(inputs), as PyTorch does, but from
+    `chance`."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             limit = layer.in_features**-0.5
-            nn.init.uniform_(layer.weight, -limit, limit, generator=chance)
-            # Drawn even where batch norm makes a bias pointless, so that a norm changes no other layer's draw.
+            nn.init.uniform_(layer.weight, -limit, limit, generator=rng)
+            # Drawn even where batch norm makes a bias pointless, so that a norm changes no other
+            # layer's draw.
             bias = layer.weight.new_empty(layer.out_features) if layer.bias is None else layer.bias
-            nn.init.uniform_(bias, -limit, limit, generator=chance)
+            nn.init.uniform_(bias, -limit, limit, generator=rng)

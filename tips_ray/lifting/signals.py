@@ -1,6 +1,8 @@
-"""What can be told of a lifter without labels: signals that may say how good it is, measured on views it trained on.
+"""What can be told of a lifter without labels: signals that may say how good it is, measured on
+views it trained on.
 
-Each is lower for what a good lifter would answer. None sees a true depth, a true pose, or another camera's view of the same pose.
+Each is lower for what a good lifter would answer. None sees a true depth, a true pose, or another
+camera's view of the same pose.
 """
 
 import math
@@ -19,9 +21,11 @@ from tips_ray.seeding import stream
 
 SIDED = tuple((JOINTS[child], place) for place, (_, child) in enumerate(BONES) if JOINTS[child].startswith("l_"))
 PROPORTIONS = {"thigh": ("knee", 0.245), "shin": ("ankle", 0.246), "upper arm": ("elbow", 0.186), "forearm": ("wrist", 0.146)}
-"""The joint at the end of each limb segment, and the segment's share of stature: Drillis & Contini (1966), see Winter (2009)."""
+"""The joint at the end of each limb segment, and the segment's share of stature: Drillis & Contini
+(1966), see Winter (2009)."""
 SHARPEST_DEGREES = 25.0
-"""Knees and elbows do not close further than to this angle between the segments (about 155 degrees of flexion)."""
+"""Knees and elbows do not close further than to this angle between the segments (about 155 degrees
+of flexion)."""
 HYPEREXTENSION_DEGREES = 10.0
 """Knees do not bend the wrong way by more than this."""
 
@@ -30,16 +34,16 @@ Lengths = Float[Tensor, "views bones"]
 
 @torch.no_grad()
 def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, float]:
-    """All signals of a lifter in eval mode, by name, given what it makes of some views: poses (views, 16, 3) in mm, whose depths
-    were multiplied by the `sign` that anatomy voted for.
+    """All signals of a lifter in eval mode, by name, given what it makes of some views: poses
+    (views, 16, 3) in mm, whose depths were multiplied by the `sign` that anatomy voted for.
     """
     lengths = bone_lengths(pose)
     found = {
         "bone_asymmetry": asymmetry(lengths),
         "bone_variation": variation(lengths, views.clip),
         "bone_proportions": proportions(lengths),
-        "sign_dissent": sign_dissent(pose),
-        "joint_limits": beyond_limits(pose),
+        "flipped_vote_share": flipped_vote_share(pose),
+        "joint_limits": joint_limit_violations(pose),
         "depth_anisotropy": anisotropy(pose),
         **seen_elsewhere(lifter, views, pose, sign),
     }
@@ -54,17 +58,19 @@ def bone_lengths(pose: Pose) -> Lengths:
 
 
 def asymmetry(lengths: Lengths) -> Tensor:
-    """Difference between the left and the right bone of a pose as a share of their mean length; mean over poses and pairs."""
+    """Difference between the left and the right bone of a pose as a share of their mean length;
+    mean over poses and pairs."""
     left = torch.stack([lengths[:, place] for _, place in SIDED])
     right = torch.stack([lengths[:, _bone("r_" + name[2:])] for name, _ in SIDED])
     return ((left - right).abs().mean(1) / (left + right).mean(1).div(2).clamp(min=1e-9)).mean()
 
 
 def variation(lengths: Lengths, clip: Tensor) -> Tensor:
-    """How much a bone's length changes within a clip, as a share of its mean length; mean over bones.
+    """How much a bone's length changes within a clip, as a share of its mean length; mean over
+    bones.
 
-    The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two views; NaN without any. A body
-    keeps its bones.
+    The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two
+    views; NaN without any. A body keeps its bones.
     """
     _, group = clip.unique(return_inverse=True)
     count = torch.bincount(group).to(lengths.dtype)
@@ -75,7 +81,8 @@ def variation(lengths: Lengths, clip: Tensor) -> Tensor:
 
 
 def proportions(lengths: Lengths) -> Tensor:
-    """How far the mean limb segments are from the proportions of adults: deviation of the logarithms, root mean square.
+    """How far the mean limb segments are from the proportions of adults: deviation of the
+    logarithms, root mean square.
 
     Of thigh, shin, upper arm and forearm, as shares of their sum.
     """
@@ -85,8 +92,9 @@ def proportions(lengths: Lengths) -> Tensor:
     return (own / own.sum()).log().sub((adult / adult.sum()).log()).square().mean().sqrt()
 
 
-def sign_dissent(pose: Pose) -> Tensor:
-    """Share of the votes of knees and elbows (see `tips_ray.poses.anatomy`) that say inside out; mean over legs and torso.
+def flipped_vote_share(pose: Pose) -> Tensor:
+    """Share of the votes of knees and elbows (see `tips_ray.poses.anatomy`) that say inside out;
+    mean over legs and torso.
 
     0.5 for a part that is as often inside out as not, or that says nothing.
     """
@@ -95,8 +103,9 @@ def sign_dissent(pose: Pose) -> Tensor:
     return torch.where(all_votes > 0, against / all_votes.clamp(min=1e-9), 0.5).mean()
 
 
-def beyond_limits(pose: Pose) -> Tensor:
-    """Share of knees and elbows that are closed further than a joint can, and of knees that bend the wrong way."""
+def joint_limit_violations(pose: Pose) -> Tensor:
+    """Share of knees and elbows that are closed further than a joint can, and of knees that bend
+    the wrong way."""
     broken = []
     for limb, sides, direction in LIMBS:
         angle, forwards = bend(pose, limb, sides)
@@ -108,7 +117,8 @@ def beyond_limits(pose: Pose) -> Tensor:
 
 
 def anisotropy(pose: Pose) -> Tensor:
-    """How far the spread of depths is from that of x, which cameras all around see alike: |log ratio|, mean over joints."""
+    """How far the spread of depths is from that of x, which cameras all around see alike: |log
+    ratio|, mean over joints."""
     spread = pose.square().mean(0).clamp(min=1e-9)
     return (0.5 * (spread[:, 2] / spread[:, 0]).log()).abs().mean()
 
@@ -116,11 +126,12 @@ def anisotropy(pose: Pose) -> Tensor:
 def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, Tensor]:
     """How the lifted poses look from one random camera each: the same cameras at every epoch.
 
-    `view_inconsistency_mm`: mean distance of the joints between a pose and what the lifter makes of it from there, both in that
-    camera's frame. `frechet_2d`: distance of the reprojected keypoints from the observed ones (`frechet`).
+    `view_inconsistency_mm`: mean distance of the joints between a pose and what the lifter makes of
+    it from there, both in that camera's frame. `frechet_2d`: distance of the reprojected keypoints
+    from the observed ones (`frechet`).
     """
-    chance = stream(0, "signals")
-    turn, nod = (2 * torch.rand(2, len(views), generator=chance) - 1).to(pose)
+    rng = stream(0, "signals")
+    turn, nod = (2 * torch.rand(2, len(views), generator=rng) - 1).to(pose)
     view = View(turn * math.pi, nod * math.radians(ELEVATION_DEGREES))
     turned = rotate(pose / views.scale[:, None, None], view)
     seen = reproject(turned)
@@ -130,9 +141,11 @@ def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> 
 
 
 def frechet(observed: Keypoints, made: Keypoints) -> Tensor:
-    """Fréchet distance between normal distributions of keypoints (views, 16, 2): |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)).
+    """Fréchet distance between normal distributions of keypoints (views, 16, 2): |m - m'|^2 + tr(C
+    + C' - 2 (C C')^(1/2)).
 
-    What FID (Heusel et al., NeurIPS 2017) measures on features of images, here on max-normalised keypoints themselves.
+    What FID (Heusel et al., NeurIPS 2017) measures on features of images, here on max-normalised
+    keypoints themselves.
     """
     one, other = observed.flatten(1).double(), made.flatten(1).double()
     spread, other_spread = (torch.cov(each.T, correction=min(1, len(each) - 1)) for each in (one, other))  # of one view: 0

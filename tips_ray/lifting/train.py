@@ -17,12 +17,12 @@ from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import evaluate, lift_views, voters
 from tips_ray.lifting.losses import (
     GeneratorTerms,
-    fool,
-    ninety_degree,
+    discriminator_loss,
+    generator_adversarial_loss,
+    ninety_degree_loss,
     part_means,
     part_weights,
-    squared,
-    tell_apart,
+    reprojection_loss,
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
@@ -35,7 +35,8 @@ ELEVATION = math.radians(ELEVATION_DEGREES)
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch left: its number (from 1), its row of measurements, and the run as it stands after it."""
+    """What one epoch left: its number (from 1), its row of measurements, and the run as it stands
+    after it."""
 
     number: int
     row: dict[str, Any]
@@ -50,12 +51,12 @@ class Epoch:
 def fit(
     config: Config, dataset: Dataset, seed: int, state: dict[str, Any] | None = None, teachers: Teachers | None = None
 ) -> Iterator[Epoch]:
-    """Train one run and yield its epochs for as long as the listener asks; ends by itself only when training diverges: when a
-    loss, a gradient norm or a prediction is NaN or infinite.
+    """Train one run and yield its epochs for as long as the listener asks; ends by itself only when
+    training diverges: when a loss, a gradient norm or a prediction is NaN or infinite.
 
     With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
-    Raises ValueError, when its first epoch is asked for, for a state of another config, seed or teacher, and for a distilled run
-    without teachers.
+    Raises ValueError, when its first epoch is asked for, for a state of another config, seed or
+    teacher, and for a distilled run without teachers.
     """
     run = Run(config, dataset, seed, teachers)
     if state is not None:
@@ -84,7 +85,8 @@ def deterministic() -> Iterator[None]:
 
 
 class Run:
-    """One config and one seed: networks, optimisers and random streams, on the device of the dataset."""
+    """One config and one seed: networks, optimisers and random streams, on the device of the
+    dataset."""
 
     def __init__(self, config: Config, dataset: Dataset, seed: int, teachers: Teachers | None = None) -> None:
         if (config.objective == "distilled") != (teachers is not None):
@@ -92,10 +94,10 @@ class Run:
         self.config, self.dataset, self.epoch, self.teachers = config, dataset, 0, teachers
         self.identity = f"config {fingerprint(config)}, seed {seed}" + (f", teachers {teachers.identity}" if teachers else "")
         device = dataset.train.keypoints.device
-        self.chance = {name: stream(seed, name, device=device) for name in STREAMS}
+        self.rng = {name: stream(seed, name, device=device) for name in STREAMS}
         parts = parts_of(config)
-        self.lifter = Lifter(parts, config.network, self.chance["dropout"])
-        self.discriminator = Discriminator(config.network, self.chance["dropout"])
+        self.lifter = Lifter(parts, config.network, self.rng["dropout"])
+        self.discriminator = Discriminator(config.network, self.rng["dropout"])
         initialise(self.lifter, stream(seed, "initialise", "lifter"))
         initialise(self.discriminator, stream(seed, "initialise", "discriminator"))
         self.lifter.to(device)
@@ -113,12 +115,13 @@ class Run:
             self.discriminator.compile()
 
     def train_epoch(self) -> dict[str, Any]:
-        """One pass over the training views; returns the epoch's mean losses, accuracies and gradient norms."""
+        """One pass over the training views; returns the epoch's mean losses, accuracies and
+        gradient norms."""
         started = time.perf_counter()
         data = self.config.data
         views = self.dataset.training_views(data, self.epoch)
         batch = self.config.optimiser.batch_size
-        order = torch.randperm(len(views), generator=self.chance["shuffle"], device=views.keypoints.device)
+        order = torch.randperm(len(views), generator=self.rng["shuffle"], device=views.keypoints.device)
         self.lifter.train()
         num_steps = min(data.epoch_views or len(views), len(views)) // batch
         totals: dict[str, Tensor] = {}
@@ -140,21 +143,21 @@ class Run:
         depth = self.lift(keypoints)
         pose = lift(keypoints, depth)
         seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
-        judged = self._discriminator_step(keypoints, self._shown(seen).detach())
+        discriminator_terms = self._discriminator_step(keypoints, self._shown(seen).detach())
         turns = quarter_turns(keypoints, depth)
         lifted, *answers = self.lift(torch.stack([seen, *(turned for turned, _ in turns)], dim=1)).unbind(1)
         again = rotate_back(lift(seen, lifted), view)
-        score = self.judge(self._shown(weigh_gradient(seen, self.adversarial_weight)))
+        score = self.discriminate(self._shown(weigh_gradient(seen, self.adversarial_weight)))
         terms = GeneratorTerms(
-            adversarial=fool(score, self.config.adversary),  # eq 6
-            reprojection=squared(reproject(again), keypoints),  # eq 2
-            ninety_degree=ninety_degree(answers, [known for _, known in turns]),  # eqs 3-5
+            adversarial=generator_adversarial_loss(score, self.config.adversary),  # eq 6
+            reprojection=reprojection_loss(reproject(again), keypoints),  # eq 2
+            ninety_degree=ninety_degree_loss(answers, [known for _, known in turns]),  # eqs 3-5
         )
         weights = self.config.weights
         consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
         loss = terms.adversarial + (consistency * self.part_means).sum()  # eqs 8, 9
         norm = self._descend(self.lifter, self.lifter_optimiser, loss)
-        return judged | {
+        return discriminator_terms | {
             "loss_adversarial": terms.adversarial,
             "loss_reprojection": terms.reprojection.mean(),
             "loss_ninety_degree": terms.ninety_degree.mean(),
@@ -179,29 +182,31 @@ class Run:
         with self._precision():
             return self.lifter(keypoints)
 
-    def judge(self, keypoints: Tensor) -> Tensor:
+    def discriminate(self, keypoints: Tensor) -> Tensor:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
             return self.discriminator(keypoints)
 
     def random_view(self, count: int) -> View:
-        """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the whole batch."""
+        """Azimuth within half a turn and elevation within 10 degrees, for each pose or for the
+        whole batch."""
         size = count if self.config.adversary.rotation == "pose" else 1
 
         def uniform(name: str, limit: float) -> Tensor:
-            chance = self.chance[name]
-            return (2 * torch.rand(size, generator=chance, device=chance.device) - 1) * limit
+            rng = self.rng[name]
+            return (2 * torch.rand(size, generator=rng, device=rng.device) - 1) * limit
 
         return View(uniform("azimuth", math.pi), uniform("elevation", ELEVATION))
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
         modules = {name: getattr(self, name).state_dict() for name in self._stateful}
-        chance = {name: stream.get_state() for name, stream in self.chance.items()}
-        return {"identity": self.identity, "epoch": self.epoch, **modules, "chance": chance}
+        rng = {name: stream.get_state() for name, stream in self.rng.items()}
+        return {"identity": self.identity, "epoch": self.epoch, **modules, "rng": rng}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned; raises ValueError for a state of another config or seed."""
+        """Continue from what `state` returned; raises ValueError for a state of another config or
+        seed."""
         own = fingerprint(self.config)
         before = self.identity.replace(own, fingerprint(self.config, without=()))  # as long as KEEPING belonged to it
         if state.get("identity") not in (self.identity, before):
@@ -212,8 +217,8 @@ class Run:
         try:
             for name in self._stateful:
                 getattr(self, name).load_state_dict(state[name])
-            for name, chance in self.chance.items():
-                chance.set_state(state["chance"][name].cpu())
+            for name, rng in self.rng.items():
+                rng.set_state(state["rng"][name].cpu())
             self.epoch = state["epoch"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"The state of this run ({self.identity}) is damaged: {error}; start the run anew.") from error
@@ -224,10 +229,10 @@ class Run:
         adversary = self.config.adversary
         swapped = None
         if adversary.swap_labels:
-            swapped = torch.rand((), generator=self.chance["swap"], device=real.device) < adversary.swap_labels
-        scores = self.judge(torch.cat([real, fake]))
+            swapped = torch.rand((), generator=self.rng["swap"], device=real.device) < adversary.swap_labels
+        scores = self.discriminate(torch.cat([real, fake]))
         real_score, fake_score = scores.split(len(real))
-        loss = tell_apart(real_score, fake_score, adversary, swapped)
+        loss = discriminator_loss(real_score, fake_score, adversary, swapped)
         norm = self._descend(self.discriminator, self.discriminator_optimiser, loss)
         middle = 0.5 * adversary.real_label if adversary.loss == "least_squares" else 0.0
         return {
@@ -241,7 +246,8 @@ class Run:
         return torch.autocast(self.part_means.device.type, torch.bfloat16, enabled=self.config.numerics.bf16)
 
     def _shown(self, seen: Tensor) -> Tensor:
-        """What the discriminator is shown of a reprojected pose; in observed poses the largest coordinate is 1."""
+        """What the discriminator is shown of a reprojected pose; in observed poses the largest
+        coordinate is 1."""
         return max_normalise(seen)[0] if self.config.adversary.renormalise else seen
 
     def _start_optimisers(self) -> None:
@@ -256,7 +262,8 @@ class Run:
 
     @staticmethod
     def _descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Tensor) -> Tensor:
-        """One optimiser step on the parameters of `module` alone; returns the norm of their gradient."""
+        """One optimiser step on the parameters of `module` alone; returns the norm of their
+        gradient."""
         parameters = list(module.parameters())
         gradients = torch.autograd.grad(loss, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):

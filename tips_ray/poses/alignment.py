@@ -1,8 +1,9 @@
 """P-MPJPE in closed form: the least-squares similarities of many poses at once, without LAPACK.
 
-The singular values s1 >= s2 >= s3 of the covariance M of two poses follow from a cubic equation, and the best rotation is a
-rational function of them and M (Markley, "Attitude determination using vector observations: a fast optimal matrix algorithm",
-J. Astronautical Sciences 1993). The best reflection differs by the sign of s3 alone, so that one decomposition gives both.
+The singular values s1 >= s2 >= s3 of the covariance M of two poses follow from a cubic equation,
+and the best rotation is a rational function of them and M (Markley, "Attitude determination using
+vector observations: a fast optimal matrix algorithm", J. Astronautical Sciences 1993). The best
+reflection differs by the sign of s3 alone, so that one decomposition gives both.
 """
 
 import math
@@ -16,14 +17,16 @@ Block = Float[Tensor, "3 joints poses"]
 PerSign = Float[Tensor, "signs poses"]
 
 FREE = 3e-3
-"""Least firmness, relative to the trace, that the closed form can tell; a pose with less is almost free to turn about some axis.
-There, rounding moves the P-MPJPE of poses as large as a person by less than 1e-3 mm (float32) or 1e-6 mm (float64)."""
+"""Least firmness, relative to the trace, that the closed form can tell; a pose with less is almost
+free to turn about some axis. There, rounding moves the P-MPJPE of poses as large as a person by
+less than 1e-3 mm (float32) or 1e-6 mm (float64)."""
 SAFE = (1e-20, 1e20)
 """Sums of products of coordinates whose sixth powers neither over- nor underflow."""
 
 
 class Rotations(NamedTuple):
-    """The orthogonal matrices R of each sign, determinant +1 or -1, for which trace(R^T M) is largest."""
+    """The orthogonal matrices R of each sign, determinant +1 or -1, for which trace(R^T M) is
+    largest."""
 
     matrix: Float[Tensor, "3 3 signs poses"]
     trace: PerSign
@@ -33,10 +36,12 @@ class Rotations(NamedTuple):
 
 
 def similarity_errors(predicted: Block, target: Block, signs: tuple[int, ...]) -> tuple[PerSign, PerSign]:
-    """Mean distance of the joints after the least-squares translation, scale and rotation (+1) or reflection (-1), and the trace
-    of each: the sign with the larger trace has the smaller squared error. Overwrites its input.
+    """Mean distance of the joints after the least-squares translation, scale and rotation (+1) or
+    reflection (-1), and the trace of each: the sign with the larger trace has the smaller squared
+    error. Overwrites its input.
 
-    NaN for poses that this closed form cannot tell: degenerate ones, and sizes of which it would over- or underflow.
+    NaN for poses that this closed form cannot tell: degenerate ones, and sizes of which it would
+    over- or underflow.
     """
     moved, goal = (pose.sub_(pose.mean(1, keepdim=True)) for pose in (predicted, target))
     size = torch.stack([axis.square().sum(0) for axis in moved]).sum(0).double()
@@ -58,9 +63,11 @@ def similarity_errors(predicted: Block, target: Block, signs: tuple[int, ...]) -
 
 
 def closed_form(covariance: Float[Tensor, "3 3 poses"], signs: tuple[int, ...]) -> Rotations:
-    """Markley's rotations of covariances M in float64, uncertain by rounding over firmness; NaN for a multiple of a rotation.
+    """Markley's rotations of covariances M in float64, uncertain by rounding over firmness; NaN for
+    a multiple of a rotation.
 
-    R = ((s1 s2 + s2 s3 + s3 s1 + |M|^2) M + det(R) (s1 + s2 + s3) cof(M) - M M^T M) / ((s1 + s2) (s2 + s3) (s3 + s1))
+    R = ((s1 s2 + s2 s3 + s3 s1 + |M|^2) M + det(R) (s1 + s2 + s3) cof(M) - M M^T M) / ((s1 + s2)
+    (s2 + s3) (s3 + s1))
     """
     rows = torch.cat([covariance, covariance[:2]])
     periodic = torch.cat([rows, rows[:, :2]], dim=1)
@@ -68,7 +75,8 @@ def closed_form(covariance: Float[Tensor, "3 3 poses"], signs: tuple[int, ...]) 
     determinant = (covariance[0] * cofactors[0]).sum(0)
     square, cofactor_square = covariance.square().sum((0, 1)), cofactors.square().sum((0, 1))
 
-    # These are the invariants of M^T M; its eigenvalues are on a circle, at a third of an angle (Smith, Comm. ACM 1961).
+    # These are the invariants of M^T M; its eigenvalues are on a circle, at a third of an angle
+    # (Smith, Comm. ACM 1961).
     centre = square / 3
     radius_square = centre.square() - cofactor_square / 3
     radius = radius_square.sqrt()

@@ -1,7 +1,8 @@
 """Whether a lifted pose is inside out, told from anatomy alone.
 
-No loss of an unsupervised lifter changes when all its depths change sign. A body is not as symmetric: knees bend forwards and
-elbows backwards of the way the body faces. A depth mirror swaps forwards and backwards, so bent limbs vote on the sign.
+No loss of an unsupervised lifter changes when all its depths change sign. A body is not as
+symmetric: knees bend forwards and elbows backwards of the way the body faces. A depth mirror swaps
+forwards and backwards, so bent limbs vote on the sign.
 """
 
 import torch
@@ -15,35 +16,40 @@ LIMBS = tuple(
     for root, hinge, end, direction in (("hip", "knee", "ankle", 1.0), ("shoulder", "elbow", "wrist", -1.0))
     for side in ("l", "r")
 )
-"""((root, hinge, end), (left, right) joints that tell the facing, +1 if the hinge bends forwards or -1 backwards)."""
+"""((root, hinge, end), (left, right) joints that tell the facing, +1 if the hinge bends forwards or
+-1 backwards)."""
 
 
 def sign_votes(pose: Pose, part: Part) -> PerPose:
-    """How clearly the part's limbs say that the pose (..., 16, 3) is the right way out (> 0) or inside out (< 0).
+    """How clearly the part's limbs say that the pose (..., 16, 3) is the right way out (> 0) or
+    inside out (< 0).
 
-    Each limb (knee or elbow) votes with the hinge's distance from the line between its neighbours along the facing direction,
-    in the pose's unit; exactly odd under a depth mirror. Zero where all limbs are straight, or the part has no limb.
-    Facing is (left - right) x up, from hips for legs and shoulders for arms, so that a limb votes by its own end of the body.
+    Each limb (knee or elbow) votes with the hinge's distance from the line between its neighbours
+    along the facing direction, in the pose's unit; exactly odd under a depth mirror. Zero where all
+    limbs are straight, or the part has no limb. Facing is (left - right) x up, from hips for legs
+    and shoulders for arms, so that a limb votes by its own end of the body.
     """
     votes = [_limb_vote(pose, limb, sides, sign) for limb, sides, sign in LIMBS if set(limb) <= set(part.joints)]
     return torch.stack(votes).sum(0) if votes else torch.zeros_like(pose[..., 0, 0])
 
 
 def depth_sign(pose: Pose, parts: tuple[Part, ...] = LEGS_TORSO) -> float:
-    """One sign for all poses (N, 16, 3): -1.0 if the votes of all parts together say that they are inside out, else 1.0."""
+    """One sign for all poses (N, 16, 3): -1.0 if the votes of all parts together say that they are
+    inside out, else 1.0."""
     total = sum(sign_votes(pose, part).sum() for part in parts)
     return -1.0 if float(total) < 0 else 1.0
 
 
-def right_way_out(pose: Pose, part: Part) -> Tensor:
-    """Share of the poses (N, 16, 3) whose part votes for the sign they have, among those that vote at all; a scalar tensor."""
+def correct_sign_share(pose: Pose, part: Part) -> Tensor:
+    """Share of the poses (N, 16, 3) whose part votes for the sign they have, among those that vote
+    at all; a scalar tensor."""
     votes = sign_votes(pose, part)
     return (votes > 0).sum() / (votes != 0).sum().clamp(min=1)
 
 
 def bend(pose: Pose, limb: tuple[str, str, str], sides: tuple[str, str]) -> tuple[PerPose, PerPose]:
-    """The angle at a limb's hinge, between its segments, in radians (pi if straight), and how far the hinge is forwards of the
-    line between its neighbours, in the pose's unit.
+    """The angle at a limb's hinge, between its segments, in radians (pi if straight), and how far
+    the hinge is forwards of the line between its neighbours, in the pose's unit.
     """
     root, hinge, end = (pose[..., LIFTED.index(joint), :] for joint in limb)
     upper, lower = root - hinge, end - hinge

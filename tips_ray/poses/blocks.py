@@ -1,4 +1,5 @@
-"""Applies a metric to any number of pairs of poses, block by block: memory beyond the answer does not grow with their number."""
+"""Applies a metric to any number of pairs of poses, block by block: memory beyond the answer does
+not grow with their number."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,19 +8,22 @@ import torch
 from torch import Tensor
 
 VALUES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
-"""Coordinates a block: few enough to stay in a CPU's cache with all that is made of them, enough to keep a GPU busy."""
+"""Coordinates a block: few enough to stay in a CPU's cache with all that is made of them, enough to
+keep a GPU busy."""
 
 Pair = tuple[Tensor, Tensor]
 Metric = Callable[[Tensor, Tensor], Tensor]
 
 
 def by_blocks(metric: Metric, predicted: Tensor, target: Tensor, otherwise: Metric | None = None) -> Tensor:
-    """What `metric` says of pairs of poses (..., joints, 3): a tensor (*rows, ...) with its `rows` for each pair; no gradients.
+    """What `metric` says of pairs of poses (..., joints, 3): a tensor (*rows, ...) with its `rows`
+    for each pair; no gradients.
 
-    `metric` takes two blocks (3, joints, poses), so that it computes with few long vectors instead of many short ones, may
-    overwrite them, and returns a new (*rows, poses), of at most one row dimension. Pairs of which it says NaN are given to
-    `otherwise`, as two tensors (poses, joints, 3). On a CPU, `torch.get_num_threads()` threads share the blocks.
-    Raises ValueError for poses that differ in shape or type, or are not finite.
+    `metric` takes two blocks (3, joints, poses), so that it computes with few long vectors instead
+    of many short ones, may overwrite them, and returns a new (*rows, poses), of at most one row
+    dimension. Pairs of which it says NaN are given to `otherwise`, as two tensors (poses, joints,
+    3). On a CPU, `torch.get_num_threads()` threads share the blocks. Raises ValueError for poses
+    that differ in shape or type, or are not finite.
     """
     check_alike(predicted, target)
     *leading, joints, _ = predicted.shape
@@ -33,7 +37,8 @@ def by_blocks(metric: Metric, predicted: Tensor, target: Tensor, otherwise: Metr
 
 @torch.no_grad()
 def _walk(metric: Metric, pairs: list[Pair], otherwise: Metric | None) -> Tensor:
-    # One pair of buffers for all blocks: fresh memory for each would cost more than the computation.
+    # One pair of buffers for all blocks: fresh memory for each would cost more than the
+    # computation.
     first, _ = pairs[0]
     buffers = first.new_empty((2, *first.shape[::-1]))
     values = []
@@ -52,7 +57,8 @@ def _walk(metric: Metric, pairs: list[Pair], otherwise: Metric | None) -> Tensor
 
 
 def _in_threads(work: Callable[[list[Pair]], Tensor], shares: list[list[Pair]]) -> list[Tensor]:
-    """One thread a share, since operations on blocks are too short to be worth dividing among threads one by one."""
+    """One thread a share, since operations on blocks are too short to be worth dividing among
+    threads one by one."""
     if len(shares) == 1:
         return [work(shares[0])]
     threads = torch.get_num_threads()
@@ -64,7 +70,8 @@ def _in_threads(work: Callable[[list[Pair]], Tensor], shares: list[list[Pair]]) 
 
 
 def check_alike(predicted: Tensor, target: Tensor) -> None:
-    """Raises ValueError unless both are poses of one shape (..., joints, 3) and one floating point type."""
+    """Raises ValueError unless both are poses of one shape (..., joints, 3) and one floating point
+    type."""
     if predicted.shape != target.shape or predicted.ndim < 2 or predicted.shape[-1] != 3 or predicted.shape[-2] == 0:
         raise ValueError(
             f"The poses have shapes {tuple(predicted.shape)} and {tuple(target.shape)};"
@@ -75,7 +82,9 @@ def check_alike(predicted: Tensor, target: Tensor) -> None:
 
 
 def check_finite(poses: Tensor, name: str) -> None:
-    """Raises ValueError, which calls the poses by their name, if any coordinate is NaN or infinite."""
-    # The sum of finite values may overflow, but any other sum is not finite either: it spares most poses the slow check.
+    """Raises ValueError, which calls the poses by their name, if any coordinate is NaN or
+    infinite."""
+    # The sum of finite values may overflow, but any other sum is not finite either: it spares most
+    # poses the slow check.
     if not poses.sum().isfinite() and not poses.isfinite().all():
         raise ValueError(f"The {name} poses hold NaN or infinity; an error is defined for finite poses only.")

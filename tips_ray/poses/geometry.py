@@ -1,6 +1,7 @@
 """Lift, rotate and reproject poses under an orthographic camera.
 
-Camera frame: x to the image's right, y up, z towards the viewer (right-handed), root at the origin. Angles are in radians.
+Camera frame: x to the image's right, y up, z towards the viewer (right-handed), root at the origin.
+Angles are in radians.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from tips_ray.poses.types import Depth, Keypoints, PerPose, Pose
 
 
 class View(NamedTuple):
-    """Where a pose is seen from: first turned about y by `azimuth`, then about x by `elevation`; shapes broadcast over poses."""
+    """Where a pose is seen from: first turned about y by `azimuth`, then about x by `elevation`;
+    shapes broadcast over poses."""
 
     azimuth: PerPose
     elevation: PerPose
@@ -29,7 +31,8 @@ def reproject(pose: Pose) -> Keypoints:
 
 
 def rotate(pose: Pose, view: View) -> Pose:
-    """Turn a pose into the frame of a new camera (equation 11 for the azimuth, then the elevation)."""
+    """Turn a pose into the frame of a new camera (equation 11 for the azimuth, then the
+    elevation)."""
     x, y, z = pose.unbind(-1)
     x, z = _turn(x, z, view.azimuth)
     y, z = _turn(y, z, view.elevation)
@@ -45,7 +48,8 @@ def rotate_back(pose: Pose, view: View) -> Pose:
 
 
 def quarter_turns(keypoints: Keypoints, depth: Depth) -> list[tuple[Keypoints, Depth]]:
-    """What a consistent lifter sees and should answer after turns by -90, 90 and 180 degrees about y (equations 3 to 5)."""
+    """What a consistent lifter sees and should answer after turns by -90, 90 and 180 degrees about
+    y (equations 3 to 5)."""
     x, y = keypoints.unbind(-1)
     turned = [(depth, -x), (-depth, x), (-x, -depth)]
     return [(torch.stack([seen, y], dim=-1), answer) for seen, answer in turned]
@@ -54,7 +58,8 @@ def quarter_turns(keypoints: Keypoints, depth: Depth) -> list[tuple[Keypoints, D
 def max_normalise(keypoints: Keypoints) -> tuple[Keypoints, PerPose]:
     """Scale each pose by one number so that its largest coordinate is 1; returns also the scales.
 
-    A pose whose joints all coincide with the root keeps scale 1, so that nothing is divided by zero.
+    A pose whose joints all coincide with the root keeps scale 1, so that nothing is divided by
+    zero.
     """
     scale = keypoints.abs().amax(dim=(-2, -1))
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))

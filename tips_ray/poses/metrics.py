@@ -1,9 +1,11 @@
 """Errors of 3D poses: one value a pose, in the unit of the input; the caller averages.
 
-Inputs have any leading dimensions, float32 or float64. All functions raise ValueError for non-finite input, so that a NaN never
-passes for an error, and for poses that differ in shape or type. Degenerate poses (collinear, coincident, all zero) give finite
-values: where no scale is defined it is 0, and where several rotations fit equally well one of them is taken, since they give the
-same squared error. The errors have no gradients, and need little memory beyond themselves for any number of poses.
+Inputs have any leading dimensions, float32 or float64. All functions raise ValueError for
+non-finite input, so that a NaN never passes for an error, and for poses that differ in shape or
+type. Degenerate poses (collinear, coincident, all zero) give finite values: where no scale is
+defined it is 0, and where several rotations fit equally well one of them is taken, since they give
+the same squared error. The errors have no gradients, and need little memory beyond themselves for
+any number of poses.
 """
 
 from typing import NamedTuple
@@ -39,18 +41,22 @@ class PMpjpe(NamedTuple):
     proper: PerPose
     """Rotation only: `p_mpjpe(predicted, target)`."""
     mirrored: PerPose
-    """Rotation only, of the prediction turned inside out: `p_mpjpe(mirror_depth(predicted), target)`."""
+    """Rotation only, of the prediction turned inside out: `p_mpjpe(mirror_depth(predicted),
+    target)`."""
     reflected: PerPose
-    """Of the two, the one with the smaller squared error: `p_mpjpe(predicted, target, reflection=True)`."""
+    """Of the two, the one with the smaller squared error: `p_mpjpe(predicted, target,
+    reflection=True)`."""
 
 
 def mpjpe(predicted: Pose, target: Pose) -> PerPose:
-    """Mean distance of the joints (Human3.6M protocol I); both poses are taken as they are, root-centred by convention."""
+    """Mean distance of the joints (Human3.6M protocol I); both poses are taken as they are,
+    root-centred by convention."""
     return by_blocks(lambda guess, truth: _distances(guess, truth).mean(0), predicted, target)
 
 
 def n_mpjpe(predicted: Pose, target: Pose) -> PerPose:
-    """MPJPE after the least-squares scale (Rhodin et al., CVPR 2018), negative for a prediction that points the other way."""
+    """MPJPE after the least-squares scale (Rhodin et al., CVPR 2018), negative for a prediction
+    that points the other way."""
 
     def scaled(guess: Tensor, truth: Tensor) -> Tensor:
         guess = unit(guess, dim=(0, 1))
@@ -61,10 +67,11 @@ def n_mpjpe(predicted: Pose, target: Pose) -> PerPose:
 
 
 def p_mpjpe(predicted: Pose, target: Pose, reflection: bool = False) -> PerPose:
-    """MPJPE after the least-squares similarity (Human3.6M protocol II): translation, scale and rotation.
+    """MPJPE after the least-squares similarity (Human3.6M protocol II): translation, scale and
+    rotation.
 
-    With `reflection` the alignment may also mirror the pose. That hides a wrong depth sign, and numbers with and without it
-    are not comparable.
+    With `reflection` the alignment may also mirror the pose. That hides a wrong depth sign, and
+    numbers with and without it are not comparable.
     """
     if reflection:
         return p_mpjpe_by_sign(predicted, target).reflected
@@ -72,7 +79,8 @@ def p_mpjpe(predicted: Pose, target: Pose, reflection: bool = False) -> PerPose:
 
 
 def p_mpjpe_by_sign(predicted: Pose, target: Pose) -> PMpjpe:
-    """P-MPJPE of the predictions, of their mirror images, and of whichever fits better, from one decomposition."""
+    """P-MPJPE of the predictions, of their mirror images, and of whichever fits better, from one
+    decomposition."""
 
     def aligned(guess: Tensor, truth: Tensor) -> Tensor:
         (proper, mirrored), trace = similarity_errors(guess, truth, (1, -1))
@@ -86,7 +94,8 @@ def p_mpjpe_by_sign(predicted: Pose, target: Pose) -> PMpjpe:
 
 
 def pck(predicted: Pose, target: Pose, threshold: float = 150.0) -> PerPose:
-    """Share of joints nearer than `threshold` (strictly, as MPI-INF-3DHP's evaluation), in the unit of the poses."""
+    """Share of joints nearer than `threshold` (strictly, as MPI-INF-3DHP's evaluation), in the unit
+    of the poses."""
     return auc(predicted, target, (threshold,))
 
 

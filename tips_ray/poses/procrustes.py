@@ -1,4 +1,5 @@
-"""Least-squares similarities between poses by singular value decomposition: right for poses of any kind, one LAPACK call each."""
+"""Least-squares similarities between poses by singular value decomposition: right for poses of any
+kind, one LAPACK call each."""
 
 import torch
 from jaxtyping import Float
@@ -9,10 +10,11 @@ from tips_ray.poses.types import Pose
 
 
 def procrustes(predicted: Pose, target: Pose, reflection: bool = False) -> Pose:
-    """`predicted` moved onto `target` by the least-squares similarity (Umeyama, PAMI 1991); any leading dimensions.
+    """`predicted` moved onto `target` by the least-squares similarity (Umeyama, PAMI 1991); any
+    leading dimensions.
 
-    Where no scale is defined, as for joints at one point, it is 0. Raises ValueError for poses that differ in shape or type, or
-    are not finite.
+    Where no scale is defined, as for joints at one point, it is 0. Raises ValueError for poses that
+    differ in shape or type, or are not finite.
     """
     check_alike(predicted, target)
     check_finite(predicted, "predicted")
@@ -24,7 +26,8 @@ def procrustes(predicted: Pose, target: Pose, reflection: bool = False) -> Pose:
 
 
 def best_rotation(moved: Pose, goal: Pose, reflection: bool = False) -> Float[Tensor, "*poses 3 3"]:
-    """The orthogonal matrix R for which `moved @ R` is nearest to `goal`; without `reflection` its determinant is +1.
+    """The orthogonal matrix R for which `moved @ R` is nearest to `goal`; without `reflection` its
+    determinant is +1.
 
     Where a pose is flat or collinear and leaves R open, R is one of those that fit equally well.
     """
@@ -40,12 +43,14 @@ def centred(pose: Tensor) -> Tensor:
 
 
 def unit(pose: Tensor, dim: tuple[int, int] = (-2, -1)) -> Tensor:
-    """The pose scaled to a largest coordinate of 1, so that no square of it over- or underflows; a zero pose stays zero."""
+    """The pose scaled to a largest coordinate of 1, so that no square of it over- or underflows; a
+    zero pose stays zero."""
     largest = pose.abs().amax(dim, keepdim=True)
     return pose / torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
 def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """The quotient, and 0 where the denominator is 0: a pose that is a single point has no scale."""
+    """The quotient, and 0 where the denominator is 0: a pose that is a single point has no
+    scale."""
     defined = denominator > 0
     return torch.where(defined, numerator / torch.where(defined, denominator, torch.ones_like(denominator)), 0.0)

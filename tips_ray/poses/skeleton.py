@@ -1,4 +1,5 @@
-"""The 17-joint Human3.6M skeleton, its bones and symmetry, and how a lifter splits it into parts."""
+"""The 17-joint Human3.6M skeleton, its bones and symmetry, and how a lifter splits it into
+parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ PARTITIONS = {"solo": SOLO, "legs_torso": LEGS_TORSO, "left_right": LEFT_RIGHT, 
 def partition(joints_of: dict[str, Sequence[str]]) -> tuple[Part, ...]:
     """Build a partition from part names and their joints, e.g. `{"upper": [...], "lower": [...]}`.
 
-    Raises ValueError unless every lifted joint is in exactly one part, every part has a joint, and its name is an identifier.
+    Raises ValueError unless every lifted joint is in exactly one part, every part has a joint, and
+    its name is an identifier.
     """
     parts = tuple(Part(name, tuple(joints)) for name, joints in joints_of.items())
     unnamed = [part.name for part in parts if not part.name.isidentifier()]
@@ -101,7 +103,8 @@ def partition(joints_of: dict[str, Sequence[str]]) -> tuple[Part, ...]:
 
 
 def check_joints(names: Iterable[str]) -> None:
-    """Raise ValueError for a name that is not one of the 16 lifted joints, and name those that are."""
+    """Raise ValueError for a name that is not one of the 16 lifted joints, and name those that
+    are."""
     unknown = [name for name in names if name not in LIFTED]
     if unknown:
         raise ValueError(f"Unknown joint {unknown[0]!r}; a part is made of {', '.join(LIFTED)} (the pelvis is the origin).")

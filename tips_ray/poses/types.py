@@ -1,6 +1,7 @@
 """Names for the shapes that travel through the package.
 
-`poses` is any number of leading dimensions; `joints` is 16 inside the networks (the root is excluded) and 17 in data files.
+`poses` is any number of leading dimensions; `joints` is 16 inside the networks (the root is
+excluded) and 17 in data files.
 """
 
 from jaxtyping import Float

@@ -7,24 +7,26 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tips_ray.report.headline import finding, headline_rows
-from tips_ray.report.page import STATISTIC_LABELS, render
-from tips_ray.report.search_page import render_search, search_finding
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.report.search.page import render_search, search_finding
+from tips_ray.report.study.headline import finding, headline_rows
+from tips_ray.report.study.page import STATISTIC_LABELS, render
+from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
 from tips_ray.stability.agreement import with_agreement
-from tips_ray.stability.curves import read_curves, read_manifest
-from tips_ray.stability.measured import read_all
-from tips_ray.stability.records import SEARCH
-from tips_ray.stability.statistics import HEADLINE_METRIC, STATISTICS
+from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import origin, summarise
-from tips_ray.stability.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
-from tips_ray.storage import Storage
+from tips_ray.store.curves import read_curves, read_manifest
+from tips_ray.store.measurements import read_all
+from tips_ray.store.records import SEARCH
+from tips_ray.store.storage import Storage
 
 
 def publish(folder: Storage) -> dict[str, Any]:
-    """Write `summary.json`, `curves.parquet` and `report.html` of the campaign in a folder; returns the summary.
+    """Write `summary.json`, `curves.parquet` and `report.html` of the campaign in a folder; returns
+    the summary.
 
-    Needs nothing but what the runs stored, so that it can be done at any time, also while they train. Raises ValueError if there
-    is no campaign in the folder.
+    Needs nothing but what the runs stored, so that it can be done at any time, also while they
+    train. Raises ValueError if there is no campaign in the folder.
     """
     manifest = read_manifest(folder)
     curves = with_agreement(read_curves(folder, manifest["name"]), folder)
@@ -41,8 +43,9 @@ def publish(folder: Storage) -> dict[str, Any]:
 
 
 def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
-    """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in a folder, and the report of
-    its confirmation; returns its tables and its summary. Raises ValueError if there is no search in the folder.
+    """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in
+    a folder, and the report of its confirmation; returns its tables and its summary. Raises
+    ValueError if there is no search in the folder.
     """
     tables = read_tables(folder)
     summary = summarise_search(tables, folder)
@@ -56,9 +59,11 @@ def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
 
 
 def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[str, Any]:
-    """Write one report of several searches to `out/name`, without their confirmations; returns its summary.
+    """Write one report of several searches to `out/name`, without their confirmations; returns its
+    summary.
 
-    Raises ValueError for searches that differ in objective, budget or data, whose trials cannot be compared.
+    Raises ValueError for searches that differ in objective, budget or data, whose trials cannot be
+    compared.
     """
     merged = merge([read_tables(folder) for folder in folders])
     summary = summarise_search(merged)

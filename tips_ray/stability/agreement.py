@@ -1,4 +1,5 @@
-"""How far runs are from those of other seeds, and from their students: what each made, epoch by epoch, of the same few views."""
+"""How far runs are from those of other seeds, and from their students: what each made, epoch by
+epoch, of the same few views."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.curves import PARALLEL_READS, RUNS, run_name
-from tips_ray.stability.measured import read_cards
 from tips_ray.stability.stopping import DISAGREEMENTS
-from tips_ray.storage import Storage
+from tips_ray.store.curves import PARALLEL_READS, RUNS, run_name
+from tips_ray.store.measurements import read_cards
+from tips_ray.store.storage import Storage
 
 SEEDS, STUDENT = DISAGREEMENTS
 
@@ -24,7 +25,8 @@ def lifted_name(epoch: int) -> str:
 
 
 def as_lifted(depths: np.ndarray) -> bytes:
-    """Depths (views, 16) in mm as a file's bytes, to a quarter of a millimetre within a metre of the root."""
+    """Depths (views, 16) in mm as a file's bytes, to a quarter of a millimetre within a metre of
+    the root."""
     sink, farthest = io.BytesIO(), float(np.finfo(np.float16).max)
     np.save(sink, depths.clip(-farthest, farthest).astype(np.float16))
     return sink.getvalue()
@@ -53,7 +55,8 @@ def read_lifted(folder: Storage, run: str, newest: int | None = None) -> dict[in
 
 
 def with_agreement(curves: pd.DataFrame, folder: Storage) -> pd.DataFrame:
-    """The curves of a campaign with `seed_disagreement_mm` (`disagreement`) and `student_disagreement_mm` (`from_students`)."""
+    """The curves of a campaign with `seed_disagreement_mm` (`disagreement`) and
+    `student_disagreement_mm` (`from_students`)."""
     students = students_of(read_cards(folder))
     ends = {student: last_upright(curves, folder, student) for taught in students.values() for student in taught}
     columns = {name: np.full(len(curves), np.nan) for name in (SEEDS, STUDENT)}
@@ -67,9 +70,11 @@ def with_agreement(curves: pd.DataFrame, folder: Storage) -> pd.DataFrame:
 
 
 def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]]) -> np.ndarray:
-    """For each row: mean distance in mm of the run's lifted joints from the mean of the other runs of its arm, at that epoch.
+    """For each row: mean distance in mm of the run's lifted joints from the mean of the other runs
+    of its arm, at that epoch.
 
-    Each run has the depth sign that anatomy voted for. NaN where there is no other run, or one of them lacks the epoch.
+    Each run has the depth sign that anatomy voted for. NaN where there is no other run, or one of
+    them lacks the epoch.
     """
     found = np.full(len(curves), np.nan)
     rows = curves.reset_index(drop=True)
@@ -89,11 +94,13 @@ def disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndar
 def from_students(
     curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np.ndarray]], learnt: Mapping[str, Sequence[np.ndarray]]
 ) -> np.ndarray:
-    """For each row: mean distance in mm of the run's lifted joints from what its students made of them in the end.
+    """For each row: mean distance in mm of the run's lifted joints from what its students made of
+    them in the end.
 
-    `learnt` has those students' depths by run (`last_upright`); of several students, the mean distance. A student is trained
-    after its teacher: this tells of the teacher's epochs in hindsight, without labels. An epoch near those that were taught is
-    near the student too. NaN where a run has no student, or an epoch was not lifted.
+    `learnt` has those students' depths by run (`last_upright`); of several students, the mean
+    distance. A student is trained after its teacher: this tells of the teacher's epochs in
+    hindsight, without labels. An epoch near those that were taught is near the student too. NaN
+    where a run has no student, or an epoch was not lifted.
     """
     found = np.full(len(curves), np.nan)
     rows = curves.reindex(columns=["run", "epoch", "depth_sign"]).itertuples(index=False)
@@ -105,14 +112,16 @@ def from_students(
 
 
 def last_upright(curves: pd.DataFrame, folder: Storage, run: str) -> list[np.ndarray]:
-    """Depths (views, 16) in mm of a run's newest epoch, with the depth sign that anatomy voted for; none where it has none."""
+    """Depths (views, 16) in mm of a run's newest epoch, with the depth sign that anatomy voted for;
+    none where it has none."""
     rows = curves[curves["run"] == run].reindex(columns=["epoch", "depth_sign"]).dropna()
     signs = dict(rows.itertuples(index=False, name=None))
     return [depths * signs[epoch] for epoch, depths in read_lifted(folder, run, 1).items() if epoch in signs]
 
 
 def students_of(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The runs that learnt from each run alone, by the teacher cards of their arms; without students of an oracle's epochs."""
+    """The runs that learnt from each run alone, by the teacher cards of their arms; without
+    students of an oracle's epochs."""
     found: dict[str, list[str]] = {}
     for arm, card in cards.items():
         if card["teacher"]["runs"] == "own" and not card["oracle"]:

@@ -1,4 +1,5 @@
-"""Does an arm help, or only learn faster? Arms compared at training budgets a factor of three apart, read off the same curves."""
+"""Does an arm help, or only learn faster? Arms compared at training budgets a factor of three
+apart, read off the same curves."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -13,14 +14,17 @@ NUM_BUDGETS = 3
 SHORTEST = 4
 """Epochs of the smallest budget that is worth a comparison: of fewer, half are no window."""
 COMPARED = ("last_half", "last", "spread")
-"""Error over the last half of the budget, error at its end, and the standard deviation over the epochs of that half."""
+"""Error over the last half of the budget, error at its end, and the standard deviation over the
+epochs of that half."""
 
 
 def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any] | None:
-    """Budgets (epochs), the arms' statistics at each, and paired differences; None if the curves are too short.
+    """Budgets (epochs), the arms' statistics at each, and paired differences; None if the curves
+    are too short.
 
-    {budgets, arms: [{epochs, arm, last_half, last, spread}], paired: [{epochs, a, b, statistic, difference, low, high, n}]}: a
-    budget's statistics are of the curve cut there, as if training had ended. Differences are a − b, paired by seed.
+    {budgets, arms: [{epochs, arm, last_half, last, spread}], paired: [{epochs, a, b, statistic,
+    difference, low, high, n}]}: a budget's statistics are of the curve cut there, as if training
+    had ended. Differences are a − b, paired by seed.
     """
     errors = {arm: errors_of(curves, arm) for arm in arms}
     errors = {arm: table for arm, table in errors.items() if len(table)}

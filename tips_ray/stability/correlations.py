@@ -6,18 +6,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tips_ray.stability.regrets import RESAMPLES, whole_runs
-from tips_ray.stability.statistics import HEADLINE_METRIC, MIN_RANKED, interval, rank_correlation
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.stability.regret import RESAMPLES, whole_runs
+from tips_ray.stability.statistics import MIN_RANKED, interval, rank_correlation
 from tips_ray.stability.stopping import LABEL_FREE, Curve
 
 
 def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """How each label-free column goes with the error: {signal, within: {arm: interval}, between, between_seeds}.
+    """How each label-free column goes with the error: {signal, within: {arm: interval}, between,
+    between_seeds}.
 
-    `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs of an arm. `between`: that of
-    the means over the last half, over the runs of all arms but `students`, which are not independent of their teachers:
-    {rank_correlation, low, high, n}. It may tell arms apart alone; `between_seeds` is that of the ranks within each arm. The last
-    half, since everything falls while a lifter learns.
+    `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs
+    of an arm. `between`: that of the means over the last half, over the runs of all arms but
+    `students`, which are not independent of their teachers: {rank_correlation, low, high, n}. It
+    may tell arms apart alone; `between_seeds` is that of the ranks within each arm. The last half,
+    since everything falls while a lifter learns.
     """
     seen = []
     for arm in arms:
@@ -50,7 +53,8 @@ def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Seq
 
 
 def spearman(values: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of each row of `values` with `other`, over the places at which both are numbers.
+    """Spearman's rank correlation of each row of `values` with `other`, over the places at which
+    both are numbers.
 
     NaN for a row with fewer than MIN_RANKED such places, or with one value alone.
     """

@@ -1,4 +1,5 @@
-"""What distillation gains: students against their teachers, against each other, and the control with a solo teacher."""
+"""What distillation gains: students against their teachers, against each other, and the control
+with a solo teacher."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -6,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from tips_ray.stability.statistics import HEADLINE_METRIC, difference, errors_of
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.stability.statistics import difference, errors_of
 from tips_ray.stability.stopping import Oracle
 
 
@@ -23,12 +25,15 @@ def learns_from_oracle(config: Mapping[str, Any]) -> bool:
 def compare_students(
     curves: pd.DataFrame, taught: pd.DataFrame, configs: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Paired differences of the headline error in mm, over seeds: {kind, a, b, difference, low, high, n, epochs}.
+    """Paired differences of the headline error in mm, over seeds: {kind, a, b, difference, low,
+    high, n, epochs}.
 
-    Errors are those at the last epoch of an arm, of two students at the last that both have: `epochs` has a's, and b's (its
-    teachers' are on their card: null). `teacher`: a student minus its own teachers, on the same seed. `arm`: a student minus an
-    arm that learns from poses. `student`: a student minus another. `gain`: the difference that distillation makes to one arm
-    (student minus teachers) minus that which it makes to another. Below zero, a errs less, or gains more.
+    Errors are those at the last epoch of an arm, of two students at the last that both have:
+    `epochs` has a's, and b's (its teachers' are on their card: null). `teacher`: a student minus
+    its own teachers, on the same seed. `arm`: a student minus an arm that learns from poses.
+    `student`: a student minus another. `gain`: the difference that distillation makes to one arm
+    (student minus teachers) minus that which it makes to another. Below zero, a errs less, or gains
+    more.
     """
     errors = {arm: errors_of(curves, arm) for arm in configs if configs[arm]["objective"] != "supervised"}
     errors = {arm: table for arm, table in errors.items() if len(table)}

@@ -1,7 +1,8 @@
-"""The stop rules: last and fixed epochs, averages of weights, bands, plateaus, and the lowest of label-free signals.
+"""The stop rules: last and fixed epochs, averages of weights, bands, plateaus, and the lowest of
+label-free signals.
 
-What a rule answers may depend on nothing that is not there yet. Its windows are shares of a training in `standard_rules`, which
-are those that reports compare.
+What a rule answers may depend on nothing that is not there yet. Its windows are shares of a
+training in `standard_rules`, which are those that reports compare.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ import numpy as np
 
 from tips_ray.stability.stopping import LOSSES, SIGNALS, Curve, Rule, Window
 
-EARLY = 0.1
-"""The share of epochs at the start at which no signal is believed: a lifter that has learnt nothing can look consistent."""
+WARMUP_SHARE = 0.1
+"""The share of epochs at the start at which no signal is believed: a lifter that has learnt nothing
+can look consistent."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Average:
-    """The weights averaged over the last `length` epochs (Izmailov et al., UAI 2018), or an exponential moving average.
+    """The weights averaged over the last `length` epochs (Izmailov et al., UAI 2018), or an
+    exponential moving average.
 
     The moving average's `half_life` is in epochs. Raises ValueError for a curve that is shorter.
     """
@@ -72,10 +75,11 @@ class Average:
 
 @dataclass(frozen=True)
 class Band:
-    """Stop before a signal has left a band for `patience` epochs: the discriminator has become too strong, or too weak.
+    """Stop before a signal has left a band for `patience` epochs: the discriminator has become too
+    strong, or too weak.
 
-    The last epoch inside, once it has been there; the last of all if it never leaves, or never enters. Section 4.3 of the paper
-    names this rule, and doubts it.
+    The last epoch inside, once it has been there; the last of all if it never leaves, or never
+    enters. Section 4.3 of the paper names this rule, and doubts it.
     """
 
     column: str
@@ -106,9 +110,11 @@ class Band:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Stop when the lowest smoothed value has not fallen by more than a share of itself, `tolerance`, for `patience` epochs.
+    """Stop when the lowest smoothed value has not fallen by more than a share of itself,
+    `tolerance`, for `patience` epochs.
 
-    Early stopping as in Prechelt (1998), on a signal instead of a validation error; the last epoch if that never happens.
+    Early stopping as in Prechelt (1998), on a signal instead of a validation error; the last epoch
+    if that never happens.
     """
 
     column: str
@@ -137,10 +143,12 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Lowest:
-    """The epoch at which a signal is lowest, or the mean of several signals' ranks among the run's epochs.
+    """The epoch at which a signal is lowest, or the mean of several signals' ranks among the run's
+    epochs.
 
-    Signals are smoothed by the mean of the last `smooth` epochs, and the first tenth of the epochs is left out. With `average`
-    above 1, the average of the weights over so many epochs up to that one. The last epoch if no signal has a value.
+    Signals are smoothed by the mean of the last `smooth` epochs, and the first tenth of the epochs
+    is left out. With `average` above 1, the average of the weights over so many epochs up to that
+    one. The last epoch if no signal has a value.
     """
 
     signals: tuple[str, ...]
@@ -160,7 +168,7 @@ class Lowest:
 
     def __call__(self, curve: Curve) -> Window:
         """The epoch, or the window that ends there."""
-        start = int(EARLY * len(curve))
+        start = int(WARMUP_SHARE * len(curve))
         values = trailing_mean(np.stack([curve[column] for column in self.signals]), self.smooth)[:, start:]
         score = values[0] if len(values) == 1 else ranks(values).mean(0)
         known = np.isfinite(values).any(0)
@@ -169,13 +177,14 @@ class Lowest:
 
 
 def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
-    """The rules that reports compare, with windows that are shares of a training of `num_epochs` epochs."""
+    """The rules that reports compare, with windows that are shares of a training of `num_epochs`
+    epochs."""
 
     def share(percent: int) -> int:
         return max(1, num_epochs * percent // 100)
 
     smooth = share(5)
-    plausible = ("bone_asymmetry", "bone_variation", "sign_dissent")
+    plausible = ("bone_asymmetry", "bone_variation", "flipped_vote_share")
     likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
     timely = (signal for signal in SIGNALS if signal != "student_disagreement_mm")  # which is known in hindsight alone
     return (
@@ -199,7 +208,8 @@ def said(column: str) -> str:
 
 
 def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values of a row, or of as many as there are; of those that are numbers."""
+    """Mean of the last `length` values of a row, or of as many as there are; of those that are
+    numbers."""
     known = np.isfinite(values)
     total, number = np.where(known, values, 0.0).cumsum(-1), known.cumsum(-1)
     for sums in (total, number):
@@ -208,7 +218,8 @@ def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Rank of each value within its row, from 1; equal ones share the mean of their ranks, NaN last."""
+    """Rank of each value within its row, from 1; equal ones share the mean of their ranks, NaN
+    last."""
     from scipy.stats import rankdata  # here, as who only opens a report need not wait for it
 
     return rankdata(np.where(np.isnan(values), np.inf, values), axis=1)

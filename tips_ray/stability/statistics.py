@@ -1,7 +1,8 @@
 """Statistics of error curves over seeds.
 
-The seed is the unit of replication: the epochs of one run follow from each other, so their spread says how much luck there is in
-the moment of stopping, not how well a mean is known. Curves are the tidy table with one row a run and epoch.
+The seed is the unit of replication: the epochs of one run follow from each other, so their spread
+says how much luck there is in the moment of stopping, not how well a mean is known. Curves are the
+tidy table with one row a run and epoch.
 """
 
 import warnings
@@ -11,10 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-METRICS = ("p_mpjpe_signed_mm", "p_mpjpe_reflected_mm", "p_mpjpe_mm", "n_mpjpe_mm", "mpjpe_mm")
-"""Error columns, the headline metric first."""
-
-HEADLINE_METRIC = METRICS[0]
+from tips_ray.columns import HEADLINE_METRIC
 
 STATISTICS = ("best", "last_half", "last")
 """What one run's curve is summed up to. `best` is an oracle: its epoch is chosen with 3D labels."""
@@ -26,7 +24,8 @@ MIN_RANKED = 8
 """Rows of which a rank correlation says something."""
 
 Interval = dict[str, float | int | None]
-"""`{mean, std, low, high, n}`: n seeds, their mean and standard deviation, and a bootstrap interval of the mean."""
+"""`{mean, std, low, high, n}`: n seeds, their mean and standard deviation, and a bootstrap interval
+of the mean."""
 
 
 def interval(
@@ -34,8 +33,9 @@ def interval(
 ) -> Interval:
     """Mean, standard deviation (n - 1) and bootstrap interval of the mean of `values`, one a seed.
 
-    The interval is BCa (Efron 1987), or percentile where BCa is undefined, as for equal values. Values that are not finite are
-    left out of n. One value has no spread and no interval, none has no mean either: None.
+    The interval is BCa (Efron 1987), or percentile where BCa is undefined, as for equal values.
+    Values that are not finite are left out of n. One value has no spread and no interval, none has
+    no mean either: None.
     """
     given = np.asarray(list(values), dtype=float)
     given = given[np.isfinite(given)]
@@ -63,9 +63,11 @@ def _bootstrap(values: np.ndarray, seed: int, confidence: float, resamples: int)
 
 
 def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples: int = 2000) -> dict[str, float | int | None]:
-    """Spearman's rank correlation of two columns, with its 95% bootstrap interval over rows: {rank_correlation, low, high, n}.
+    """Spearman's rank correlation of two columns, with its 95% bootstrap interval over rows:
+    {rank_correlation, low, high, n}.
 
-    Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where a column has one value alone, None.
+    Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where a column has
+    one value alone, None.
     """
     from scipy.stats import bootstrap, rankdata
 
@@ -93,7 +95,8 @@ def arms_of(curves: pd.DataFrame) -> list[str]:
 
 
 def runs_of(curves: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """One row a run of `arm`, by seed: run, epochs (the last one with a row), status (`ok` or `diverged`)."""
+    """One row a run of `arm`, by seed: run, epochs (the last one with a row), status (`ok` or
+    `diverged`)."""
     if curves.empty:
         return pd.DataFrame(columns=["run", "epochs", "status"])
     rows = curves.loc[curves["arm"] == arm, ["run", "seed", "epoch", "status"]].sort_values("epoch", kind="stable")
@@ -104,8 +107,9 @@ def runs_of(curves: pd.DataFrame, arm: str) -> pd.DataFrame:
 def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
     """`metric` by epoch (rows, 1 to the last that every run has reached) and seed (columns).
 
-    Cut to equal length, since a longer run would bias every mean over seeds; without diverged runs, which have no last epoch to
-    compare (`divergences` lists them). Where an epoch stands twice, as after a restart, the later row holds.
+    Cut to equal length, since a longer run would bias every mean over seeds; without diverged runs,
+    which have no last epoch to compare (`divergences` lists them). Where an epoch stands twice, as
+    after a restart, the later row holds.
     """
     runs = runs_of(curves, arm)
     whole = runs[runs["status"] != "diverged"]
@@ -117,7 +121,8 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
 
 
 def divergences(curves: pd.DataFrame) -> list[dict[str, str | int]]:
-    """Runs that ended with a non-finite loss: arm, run, seed, and the epoch in which it happened."""
+    """Runs that ended with a non-finite loss: arm, run, seed, and the epoch in which it
+    happened."""
     found = []
     for arm in arms_of(curves):
         lost = runs_of(curves, arm).query("status == 'diverged'").reset_index()
@@ -129,20 +134,24 @@ def divergences(curves: pd.DataFrame) -> list[dict[str, str | int]]:
 
 
 def last_half(errors: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the last half of training: of epochs 1 to E, those after E // 2 (the paper's 400 to 800)."""
+    """The rows of the last half of training: of epochs 1 to E, those after E // 2 (the paper's 400
+    to 800)."""
     return errors.loc[errors.index > len(errors) // 2]
 
 
 def regret(errors: pd.DataFrame) -> pd.DataFrame:
-    """What stopping at each epoch costs: the error there minus the run's lowest, by epoch and seed."""
+    """What stopping at each epoch costs: the error there minus the run's lowest, by epoch and
+    seed."""
     return errors - errors.min()
 
 
 def run_statistics(errors: pd.DataFrame) -> pd.DataFrame:
-    """One row a seed: best_epoch, best, last, last_half (mean of the window), spread, regret, epochs_within_2mm.
+    """One row a seed: best_epoch, best, last, last_half (mean of the window), spread, regret,
+    epochs_within_2mm.
 
-    `spread` is the standard deviation over the epochs of the last half; `regret` that of stopping at the last epoch;
-    `epochs_within_2mm` counts the epochs that are at most 2 mm worse than the run's best.
+    `spread` is the standard deviation over the epochs of the last half; `regret` that of stopping
+    at the last epoch; `epochs_within_2mm` counts the epochs that are at most 2 mm worse than the
+    run's best.
     """
     errors = errors.dropna(axis="columns", how="all")
     if errors.empty:
@@ -166,8 +175,8 @@ def run_statistics(errors: pd.DataFrame) -> pd.DataFrame:
 def over_seeds(errors: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:
     """Intervals over seeds of best, last, last_half, regret and epochs_within_2mm.
 
-    The std of `last_half` is the mean over seeds of the spread over its epochs, as the paper's "45.4 ± 1.1"; all others' is the
-    standard deviation over seeds.
+    The std of `last_half` is the mean over seeds of the spread over its epochs, as the paper's
+    "45.4 ± 1.1"; all others' is the standard deviation over seeds.
     """
     runs = run_statistics(errors)
     found = {name: interval(runs[name], seed) for name in (*STATISTICS, "regret", "epochs_within_2mm")}
@@ -177,7 +186,8 @@ def over_seeds(errors: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:
 
 
 def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dict[int, Interval]:
-    """Interval over seeds of the error at each given epoch; n = 0 for one that was not reached by all."""
+    """Interval over seeds of the error at each given epoch; n = 0 for one that was not reached by
+    all."""
     return {epoch: interval(errors.loc[epoch].to_numpy() if epoch in errors.index else (), seed) for epoch in epochs}
 
 
@@ -188,10 +198,12 @@ def difference(values: Sequence[float] | np.ndarray | pd.Series, seed: int = 0) 
 
 
 def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[dict]:
-    """Differences a - b over the seeds that both arms finished, at the same number of epochs; one entry for each statistic.
+    """Differences a - b over the seeds that both arms finished, at the same number of epochs; one
+    entry for each statistic.
 
-    Entries are {a, b, metric, statistic, difference, low, high, n, epochs}: the bootstrap interval is that of the mean of the
-    per-seed differences, since runs of one seed share their data, views and starting weights' stream.
+    Entries are {a, b, metric, statistic, difference, low, high, n, epochs}: the bootstrap interval
+    is that of the mean of the per-seed differences, since runs of one seed share their data, views
+    and starting weights' stream.
     """
     left, right = errors_of(curves, a, metric), errors_of(curves, b, metric)
     shared, epochs = (left.columns.intersection(right.columns), min(len(left), len(right)))

@@ -1,7 +1,9 @@
-"""How steady error curves are over the moment of stopping: distance to the best, drift, jumps, and whether arms change places.
+"""How steady error curves are over the moment of stopping: distance to the best, drift, jumps, and
+whether arms change places.
 
-`errors` is the table that `errors_of` returns: one row an epoch, one column a seed, in mm. The window is its last half. A value
-that is not finite counts as missing and is left out, and so is a seed without any.
+`errors` is the table that `errors_of` returns: one row an epoch, one column a seed, in mm. The
+window is its last half. A value that is not finite counts as missing and is left out, and so is a
+seed without any.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tips_ray.stability.statistics import HEADLINE_METRIC, MARGIN_MM, errors_of, interval, last_half, regret, runs_of
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.stability.statistics import MARGIN_MM, errors_of, interval, last_half, regret, runs_of
 
 MARGINS_MM = (1, 2, 5)
 """Distances to a run's best within which epochs are counted."""
@@ -26,10 +29,12 @@ MEASURES = (
 """What `steadiness` measures of each run."""
 
 MIN_LEVEL = 10
-"""Epochs that a level holds at least; what is shorter is an outlier. A curve of less than two levels can't show a change."""
+"""Epochs that a level holds at least; what is shorter is an outlier. A curve of less than two
+levels can't show a change."""
 
 PENALTY = 3.0
-"""Price of a change point in units of noise variance · log(epochs): the main term of the modified BIC (Zhang & Siegmund 2007)."""
+"""Price of a change point in units of noise variance · log(epochs): the main term of the modified
+BIC (Zhang & Siegmund 2007)."""
 
 NOISE_FLOOR_MM = 0.01
 """Noise is taken to be at least this, so that rounding in a flat curve is no change."""
@@ -41,11 +46,13 @@ MAX_CORRELATION = 0.9
 def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
     """One row a seed, the columns MEASURES.
 
-    `gap_to_best_mm`: error minus the lowest one up to that epoch, averaged over the window: what stopping blindly costs there.
-    `within_{1,2,5}mm`: share of the window's epochs that close to the run's best, an oracle.
-    `longest_stretch`: the most consecutive epochs that are all within MARGIN_MM of the run's best; a missing one interrupts it.
-    `drift_mm_per_100_epochs`: median slope between the window's epochs (Theil 1950, Sen 1968); above 0, the error rises.
-    `change_points`, `late_change_points`: how many in the curve and in its window; NaN where it is too short for any.
+    `gap_to_best_mm`: error minus the lowest one up to that epoch, averaged over the window: what
+    stopping blindly costs there. `within_{1,2,5}mm`: share of the window's epochs that close to the
+    run's best, an oracle. `longest_stretch`: the most consecutive epochs that are all within
+    MARGIN_MM of the run's best; a missing one interrupts it. `drift_mm_per_100_epochs`: median
+    slope between the window's epochs (Theil 1950, Sen 1968); above 0, the error rises.
+    `change_points`, `late_change_points`: how many in the curve and in its window; NaN where it is
+    too short for any.
     """
     errors = _finite(errors)
     if errors.empty:
@@ -65,12 +72,14 @@ def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
-    """Epochs at which each seed's curve takes another level, the first of the new one; without seeds whose curve is too short.
+    """Epochs at which each seed's curve takes another level, the first of the new one; without
+    seeds whose curve is too short.
 
-    The levels minimise the squared distance plus a price for each change (PELT: Killick, Fearnhead & Eckley 2012; in C, of
-    `ruptures`: Truong, Oudre & Vayatis 2020), at any epoch; the price is PENALTY · log(epochs) · the square of `_noise`. A slope,
-    as the fall at the start, shows as a stair of change points. PELT is exact but for MIN_LEVEL: in rare short curves that makes
-    it miss the cheapest levels by less than the price of one.
+    The levels minimise the squared distance plus a price for each change (PELT: Killick, Fearnhead
+    & Eckley 2012; in C, of `ruptures`: Truong, Oudre & Vayatis 2020), at any epoch; the price is
+    PENALTY · log(epochs) · the square of `_noise`. A slope, as the fall at the start, shows as a
+    stair of change points. PELT is exact but for MIN_LEVEL: in rare short curves that makes it miss
+    the cheapest levels by less than the price of one.
     """
     from ruptures import KernelCPD  # here, as it loads scipy, which who only opens a report need not wait for
 
@@ -85,7 +94,8 @@ def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
 
 
 def divergence_rate(curves: pd.DataFrame, arm: str) -> dict[str, float | int | None]:
-    """Share of an arm's runs that diverged, with Wilson's (1927) 95% interval: {rate, low, high, n}; None without runs."""
+    """Share of an arm's runs that diverged, with Wilson's (1927) 95% interval: {rate, low, high,
+    n}; None without runs."""
     from scipy.stats import binomtest
 
     diverged = runs_of(curves, arm)["status"] == "diverged"
@@ -97,12 +107,14 @@ def divergence_rate(curves: pd.DataFrame, arm: str) -> dict[str, float | int | N
 
 
 def variance_split(errors: pd.DataFrame) -> dict[str, float | int | None]:
-    """Variance in the window within runs and between seeds: {within_mm2, between_mm2, between_share, n}, n seeds.
+    """Variance in the window within runs and between seeds: {within_mm2, between_mm2,
+    between_share, n}, n seeds.
 
-    Within is the mean over seeds of the variance over epochs; between is the variance of the seeds' means less what `within`
-    alone would make of it, at least 0: the ANOVA estimator of a random effect (Searle, Casella & McCulloch 1992, ch. 3). It takes
-    epochs for independent: what wanders over many epochs within a run counts partly as between seeds. None where there is too
-    little, as of one seed.
+    Within is the mean over seeds of the variance over epochs; between is the variance of the seeds'
+    means less what `within` alone would make of it, at least 0: the ANOVA estimator of a random
+    effect (Searle, Casella & McCulloch 1992, ch. 3). It takes epochs for independent: what wanders
+    over many epochs within a run counts partly as between seeds. None where there is too little, as
+    of one seed.
     """
     window = last_half(_finite(errors))
     n, variances = int(window.notna().any().sum()), window.var()
@@ -114,11 +126,13 @@ def variance_split(errors: pd.DataFrame) -> dict[str, float | int | None]:
 
 
 def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
-    """Whether arms change places, by their mean error over seeds, at the epochs that all have; None for fewer than two arms.
+    """Whether arms change places, by their mean error over seeds, at the epochs that all have; None
+    for fewer than two arms.
 
-    {n, epochs, tau, mean_tau, same_share, settled_epoch}. `n`: seeds of each arm; `tau`: Kendall's (1945) tau-b of the order of
-    arms at each of `epochs` with that at the last one, None where all arms are equal, and `mean_tau` its mean over the window;
-    `same_share`: share of the window's epochs with the last one's order; `settled_epoch`: the first since which it is that order.
+    {n, epochs, tau, mean_tau, same_share, settled_epoch}. `n`: seeds of each arm; `tau`: Kendall's
+    (1945) tau-b of the order of arms at each of `epochs` with that at the last one, None where all
+    arms are equal, and `mean_tau` its mean over the window; `same_share`: share of the window's
+    epochs with the last one's order; `settled_epoch`: the first since which it is that order.
     """
     given = {arm: _finite(table) for arm, table in errors.items()}
     means = {arm: table.mean(axis="columns") for arm, table in given.items() if not table.empty}
@@ -144,10 +158,11 @@ def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
 def summarise_steadiness(
     curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC, students: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Steadiness of each arm, as intervals over its seeds, and of their ranking, in plain types; `curves` is the tidy table.
+    """Steadiness of each arm, as intervals over its seeds, and of their ranking, in plain types;
+    `curves` is the tidy table.
 
-    An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the ranking, which `students` do
-    not have either: their epochs are others.
+    An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the
+    ranking, which `students` do not have either: their epochs are others.
     """
     errors = {arm: errors_of(curves, arm, metric) for arm in arms}
     return {
@@ -190,11 +205,13 @@ def _slope(curve: pd.Series) -> float:
 
 
 def _noise(values: np.ndarray) -> float:
-    """Standard deviation that a mean over m of `values` has, times √m: what a level must be told from.
+    """Standard deviation that a mean over m of `values` has, times √m: what a level must be told
+    from.
 
-    Differences of neighbours hold almost no level, and their median absolute deviation minds no jump. Where noise carries over
-    from one epoch to the next, epochs two apart differ more: that gives its correlation as an AR(1) (Chakar et al. 2017), and so
-    how much more a mean varies (Lavielle & Moulines 2000). Without this, a slow wander would show as many changes.
+    Differences of neighbours hold almost no level, and their median absolute deviation minds no
+    jump. Where noise carries over from one epoch to the next, epochs two apart differ more: that
+    gives its correlation as an AR(1) (Chakar et al. 2017), and so how much more a mean varies
+    (Lavielle & Moulines 2000). Without this, a slow wander would show as many changes.
     """
 
     def variance(differences: np.ndarray) -> float:

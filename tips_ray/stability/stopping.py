@@ -1,7 +1,9 @@
-"""What a stop rule sees, and what it answers: label-free columns of one run's curve, and a window of its epochs.
+"""What a stop rule sees, and what it answers: label-free columns of one run's curve, and a window
+of its epochs.
 
-A rule says when to stop, and what to take: one epoch's weights, or the average of a window's. It sees the curve up to now through
-`Curve`, which hands out no column that needs labels. `tips_ray.stability.rules` has the rules, and `regrets` says what they cost.
+A rule says when to stop, and what to take: one epoch's weights, or the average of a window's. It
+sees the curve up to now through `Curve`, which hands out no column that needs labels.
+`tips_ray.stability.rules` has the rules, and `regrets` says what they cost.
 """
 
 from collections.abc import Iterable
@@ -11,16 +13,15 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from tips_ray.stability.objectives import CONSISTENCY
-from tips_ray.stability.statistics import HEADLINE_METRIC
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 
 LOSSES = ("loss_adversarial", "loss_reprojection", "loss_ninety_degree", "loss_discriminator", "loss_distillation")
 ADVERSARY = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
-ANATOMY = ("bone_asymmetry", "bone_variation", "bone_proportions", "sign_dissent", "joint_limits")
+ANATOMY = ("bone_asymmetry", "bone_variation", "bone_proportions", "flipped_vote_share", "joint_limits")
 DISAGREEMENTS = ("seed_disagreement_mm", "student_disagreement_mm")
 SIGNALS = (*ANATOMY, "depth_anisotropy", "view_inconsistency_mm", "frechet_2d", "churn_mm", *DISAGREEMENTS)
-"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far a run is from those of other seeds
-and from its student (`tips_ray.stability.agreement`)."""
+"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far a
+run is from those of other seeds and from its student (`tips_ray.stability.agreement`)."""
 DERIVED = {
     "consistency": (CONSISTENCY, 1.0),
     "discriminator_accuracy": (("real_accuracy", "fake_accuracy"), 0.5),
@@ -35,7 +36,8 @@ class LabelledColumnError(ValueError):
 
 
 def check_label_free(columns: Iterable[str]) -> None:
-    """Raise LabelledColumnError for a column that a stop rule may not see, naming those that it may."""
+    """Raise LabelledColumnError for a column that a stop rule may not see, naming those that it
+    may."""
     for column in columns:
         if column not in LABEL_FREE:
             raise LabelledColumnError(
@@ -46,9 +48,11 @@ def check_label_free(columns: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """What a rule names: the weights after epoch `last`, or an average of those after the epochs `first` to `last`.
+    """What a rule names: the weights after epoch `last`, or an average of those after the epochs
+    `first` to `last`.
 
-    With a `half_life` the newest weighs most, and those so many epochs older half as much; without one all weigh the same.
+    With a `half_life` the newest weighs most, and those so many epochs older half as much; without
+    one all weigh the same.
     """
 
     first: int
@@ -72,10 +76,12 @@ class Window:
 
 
 class Curve:
-    """One run's curve up to now, as a stop rule sees it: label-free columns alone, one value an epoch."""
+    """One run's curve up to now, as a stop rule sees it: label-free columns alone, one value an
+    epoch."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves; raises ValueError for other epochs."""
+        """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves; raises
+        ValueError for other epochs."""
         self.epochs = rows["epoch"].to_numpy(int)
         if len(rows) == 0 or (self.epochs != np.arange(1, len(rows) + 1)).any():
             raise ValueError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
@@ -91,7 +97,8 @@ class Curve:
         return name in self._columns and bool(np.isfinite(self._columns[name]).any())
 
     def __getitem__(self, column: str) -> np.ndarray:
-        """Values of a column by epoch; raises LabelledColumnError for one that is not label-free, KeyError for one it lacks."""
+        """Values of a column by epoch; raises LabelledColumnError for one that is not label-free,
+        KeyError for one it lacks."""
         check_label_free([column])
         names, factor = DERIVED.get(column, ((column,), 1.0))
         missing = [name for name in names if name not in self._columns]
@@ -110,7 +117,8 @@ class Curve:
 
 @runtime_checkable
 class Rule(Protocol):
-    """A stop rule: what it is called, the columns it needs, and the window that it names of a curve."""
+    """A stop rule: what it is called, the columns it needs, and the window that it names of a
+    curve."""
 
     @property
     def name(self) -> str:
@@ -129,7 +137,8 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Oracle:
-    """The epoch with the lowest error, which needs 3D labels: no rule, but the yardstick (what the paper's Table 1 did)."""
+    """The epoch with the lowest error, which needs 3D labels: no rule, but the yardstick (what the
+    paper's Table 1 did)."""
 
     name: str = "best epoch (oracle)"
     columns: tuple[str, ...] = (HEADLINE_METRIC,)

@@ -1,7 +1,9 @@
-"""Pick the teachers of a distilled arm from the curves of the runs that may teach, and say why in a teacher card.
+"""Pick the teachers of a distilled arm from the curves of the runs that may teach, and say why in a
+teacher card.
 
-No label is looked at, unless the rule is the oracle, and then the card says so. What a card says of the regret to expect was
-measured with labels on the campaign's own subjects: it is there to judge the choice by, and had no part in it.
+No label is looked at, unless the rule is the oracle, and then the card says so. What a card says of
+the regret to expect was measured with labels on the campaign's own subjects: it is there to judge
+the choice by, and had no part in it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,15 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Teacher
-from tips_ray.stability.regrets import best_epoch, judge, median_interval, rules_for, whole_runs
+from tips_ray.stability.regret import best_epoch, median_interval, rules_for, score_stops, whole_runs
 from tips_ray.stability.rules import rule_named, standard_rules
-from tips_ray.stability.statistics import HEADLINE_METRIC, runs_of
+from tips_ray.stability.statistics import runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
 
 PICKED_BY = "bone_variation"
-"""The signal that is lowest, late in its training, for the run that is picked. Its rank correlation with the error between seeds
-of an arm is 0.70 (0.44 to 0.86; 30 runs of `reports/gallery/cmu-tips`), among the highest. Labels of those runs chose it."""
+"""The signal that is lowest, late in its training, for the run that is picked. Its rank correlation
+with the error between seeds of an arm is 0.70 (0.44 to 0.86; 30 runs of
+`reports/gallery/cmu-tips`), among the highest. Labels of those runs chose it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class TeacherCard:
     """Epochs that all runs of the teaching arm had when they were picked."""
     lessons: tuple[Lesson, ...]
     expected_regret_mm: dict[str, Any]
-    """Median regret of the rule over the runs that may teach, its interval, p95 and n: measured with labels, not used."""
+    """Median regret of the rule over the runs that may teach, its interval, p95 and n: measured
+    with labels, not used."""
     reason: str = ""
     """Why these teachers, in a sentence."""
 
@@ -88,10 +93,12 @@ def pick(
     num_epochs: int,
     kept: Mapping[str, Collection[int]],
 ) -> TeacherCard:
-    """The card of a distilled arm, without checkpoints' hashes; `kept` has the epochs of each run whose weights were kept.
+    """The card of a distilled arm, without checkpoints' hashes; `kept` has the epochs of each run
+    whose weights were kept.
 
-    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its own student needs it, or has
-    fewer epochs than `num_epochs`, and for a rule that needs columns that the curves do not have, as does a pick of one run.
+    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its
+    own student needs it, or has fewer epochs than `num_epochs`, and for a rule that needs columns
+    that the curves do not have, as does a pick of one run.
     """
     own = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
     runs, ended = whole_runs(own, teacher.arm), runs_of(own, teacher.arm)
@@ -124,7 +131,8 @@ def pick(
 
 
 def most_plausible(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> int:
-    """The seed whose run has the lowest PICKED_BY, on average over the last half of the epochs up to its stop.
+    """The seed whose run has the lowest PICKED_BY, on average over the last half of the epochs up
+    to its stop.
 
     Raises ValueError if that is known of none.
     """
@@ -155,10 +163,11 @@ def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:
 
 
 def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
-    """The window that a rule, or the oracle, names of a run, ending at the newest epoch up to there whose weights were kept.
+    """The window that a rule, or the oracle, names of a run, ending at the newest epoch up to there
+    whose weights were kept.
 
-    The oracle looks at kept epochs alone. Raises ValueError for a rule that is unknown, or lacks columns, and if no weights were
-    kept up to its epoch.
+    The oracle looks at kept epochs alone. Raises ValueError for a rule that is unknown, or lacks
+    columns, and if no weights were kept up to its epoch.
     """
     name = str(run["run"].iloc[0])
     if rule == Oracle().name:
@@ -199,13 +208,14 @@ def lesson(run: pd.DataFrame, window: Window) -> Lesson:
 
 
 def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, found: Mapping[int, Window]) -> dict[str, Any]:
-    """What the teacher's rule costs on the runs that may teach, by seed: {median, p95, worst, low, high, n}.
+    """What the teacher's rule costs on the runs that may teach, by seed: {median, p95, worst, low,
+    high, n}.
 
     n is 0 if its windows were not measured.
     """
     rows = [(teacher.arm, seed, teacher.rule, window) for seed, window in found.items()]
-    judged = judge(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), windows)
-    regret = judged[judged["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
+    scored_stops = score_stops(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), windows)
+    regret = scored_stops[scored_stops["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
     if len(regret) == 0:
         return {"median": None, "p95": None, "worst": None, "low": None, "high": None, "n": 0}
     return {**median_interval(regret), "n": len(regret)}

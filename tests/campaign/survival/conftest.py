@@ -1,4 +1,5 @@
-"""What the tests of survival share: the processes of a Ray, known by the folder in which it keeps its files."""
+"""What the tests of survival share: the processes of a Ray, known by the folder in which it keeps
+its files."""
 
 import os
 import tempfile
@@ -29,7 +30,8 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def processes_of() -> Callable[[Path], dict[int, str]]:
-    """A function that returns the processes of the Ray of a folder, by their ids: they name it, or hold a file in it open."""
+    """A function that returns the processes of the Ray of a folder, by their ids: they name it, or
+    hold a file in it open."""
 
     def find(folder: Path) -> dict[int, str]:
         found = {}
@@ -48,10 +50,11 @@ def processes_of() -> Callable[[Path], dict[int, str]]:
 
 @pytest.fixture(scope="session")
 def gone(processes_of: Callable[[Path], dict[int, str]]) -> Callable[..., float]:
-    """A function that waits until the Ray of a folder has left no process, and returns the seconds that this took.
+    """A function that waits until the Ray of a folder has left no process, and returns the seconds
+    that this took.
 
-    When Ray's processes were killed, its agents, which do nothing else by then, try for a minute to reach those that are dead;
-    they may be spared.
+    When Ray's processes were killed, its agents, which do nothing else by then, try for a minute to
+    reach those that are dead; they may be spared.
     """
 
     def wait(folder: Path, spare: str = "nothing", patience: float = 120.0) -> float:

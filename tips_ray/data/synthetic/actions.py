@@ -60,16 +60,16 @@ def floor_sitting(clip: Clip) -> None:
     """Sit on the floor, propped on a hand or with the hands on the knees."""
     on_floor(clip)
     for side in "lr":
-        clip.blend(PROPPED_BEHIND if clip.chance(0.4) else arm(45, 5, -10, 30), side)
+        clip.blend(PROPPED_BEHIND if clip.happens(0.4) else arm(45, 5, -10, 30), side)
 
 
 def kneeling(clip: Clip) -> None:
     """On one or both knees."""
     arms_hang(clip)
-    for side, up in ((clip.hand, clip.chance(0.6)), (clip.other, False)):
+    for side, up in ((clip.hand, clip.happens(0.6)), (clip.other, False)):
         clip.blend({"hip_flexion": 94 if up else 4, "knee_flexion": 97 if up else 96, "hip_abduction": 8.0}, side, spread=5)
     bow(clip, clip.pick(0, 30) + clip.wander(8))
-    clip.blend(BEFORE_CHEST if clip.chance(0.5) else ON_THIGH, clip.hand, clip.repeat(4.0), spread=18)
+    clip.blend(BEFORE_CHEST if clip.happens(0.5) else ON_THIGH, clip.hand, clip.repeat(4.0), spread=18)
     idle_arm(clip, clip.other)
 
 
@@ -91,13 +91,14 @@ def stooping(clip: Clip) -> None:
     bend = clip.pick(55, 105)
     bow(clip, bend * down)
     clip.blend(arm(bend + 10, 5, -10, 15), clip.hand, down)
-    clip.blend(arm(bend, 5, -10, 15) if clip.chance(0.6) else ON_HIP, clip.other, down)
+    clip.blend(arm(bend, 5, -10, 15) if clip.happens(0.6) else ON_HIP, clip.other, down)
     clip.add(spine_twist=clip.pick(-20, 20) * down, neck_flexion=-15 * down)
 
 
 def reaching(clip: Clip) -> None:
-    """Reach out to somewhere within or just beyond arm's length, high, low or across, and come back."""
-    stand(clip) if clip.chance(0.75) else sit(clip)
+    """Reach out to somewhere within or just beyond arm's length, high, low or across, and come
+    back."""
+    stand(clip) if clip.happens(0.75) else sit(clip)
     out = clip.repeat(3.0)
     target = arm(clip.pick(35, 140), clip.pick(-25, 60), clip.pick(-30, 20), clip.pick(8, 45))
     clip.blend(target, clip.hand, out, spread=12)
@@ -105,7 +106,7 @@ def reaching(clip: Clip) -> None:
     clip.add(spine_twist=across * out, spine_bend=0.5 * across * out)
     clip.add(clip.hand, girdle_protraction=18 * out)
     bow(clip, clip.pick(-5, 45) * out)
-    if clip.chance(0.35):
+    if clip.happens(0.35):
         clip.blend(target, clip.other, out, spread=12)
     else:
         idle_arm(clip, clip.other)
@@ -115,7 +116,7 @@ def waving(clip: Clip) -> None:
     """Greet: a raised hand swings from side to side, or a whole arm overhead."""
     stand_walk_or_sit(clip)
     up = np.maximum(clip.repeat(5.0, hold=0.5), 0.15)
-    clip.blend(RAISED_HAND if clip.chance(0.7) else OVERHEAD, clip.hand, up)
+    clip.blend(RAISED_HAND if clip.happens(0.7) else OVERHEAD, clip.hand, up)
     swing = up * clip.wave(0.9) * clip.vigour()
     clip.add(clip.hand, shoulder_rotation=22 * swing, shoulder_abduction=12 * swing)
     idle_arm(clip, clip.other)
@@ -126,7 +127,7 @@ def phoning(clip: Clip) -> None:
     stand_walk_or_sit(clip)
     clip.blend(TO_EAR, clip.hand)
     clip.add(neck_bend=clip.pick(0, 18) * (1 if clip.hand == "l" else -1), neck_twist=clip.wander(15))
-    gesture(clip, clip.other) if clip.chance(0.4) else idle_arm(clip, clip.other)
+    gesture(clip, clip.other) if clip.happens(0.4) else idle_arm(clip, clip.other)
 
 
 def discussing(clip: Clip) -> None:
@@ -139,11 +140,11 @@ def discussing(clip: Clip) -> None:
 
 def eating(clip: Clip) -> None:
     """Bring food from a table to the mouth; the other hand lies on the table or holds something."""
-    sit(clip) if clip.chance(0.6) else stand(clip)
+    sit(clip) if clip.happens(0.6) else stand(clip)
     clip.blend(BEFORE_CHEST, clip.hand)
     bite = clip.repeat(3.2)
     clip.blend(TO_MOUTH, clip.hand, bite, spread=6)
-    clip.blend(BEFORE_CHEST if clip.chance(0.6) else ON_THIGH, clip.other)
+    clip.blend(BEFORE_CHEST if clip.happens(0.6) else ON_THIGH, clip.other)
     clip.add(neck_flexion=clip.pick(5, 20) - 8 * bite)
 
 
@@ -215,7 +216,7 @@ def turning(clip: Clip) -> None:
 def climbing(clip: Clip) -> None:
     """Climb a ladder: hands and feet reach up in turn."""
     arms_hang(clip)
-    step, together = clip.phase(2.2), clip.chance(0.5)
+    step, together = clip.phase(2.2), clip.happens(0.5)
     bow(clip, clip.pick(0, 15))
     for side, shift in (("l", 0.0), ("r", 0.5)):
         up = 0.5 + 0.5 * np.sin(2 * np.pi * (step + shift))
@@ -229,14 +230,14 @@ def climbing(clip: Clip) -> None:
 def jumping(clip: Clip) -> None:
     """Jump: jumping jacks, or squat jumps with the arms thrown up."""
     stand(clip)
-    if clip.chance(0.5):
+    if clip.happens(0.5):
         phase = 2 * np.pi * clip.phase(1.3)
         arms, out = arm(20, 145, 10, 20), 0.5 - 0.5 * np.cos(phase)
         clip.add(hip_abduction=22 * out)
         clip.lift += 90 * np.sin(phase) ** 2
     else:
         phase = 2 * np.pi * clip.phase(1.8)
-        arms, out = OVERHEAD if clip.chance(0.5) else FORWARD, 0.5 + 0.5 * np.sin(phase + 0.4)
+        arms, out = OVERHEAD if clip.happens(0.5) else FORWARD, 0.5 + 0.5 * np.sin(phase + 0.4)
         squat(clip, 0.7 * np.maximum(-np.sin(phase), 0) ** 1.5)
         clip.lift += 280 * np.maximum(np.sin(phase), 0) ** 2
     for side in "lr":

@@ -8,7 +8,8 @@ from tips_ray.data.synthetic.kinematics import LIMITS
 from tips_ray.poses.skeleton import JOINTS
 
 STATURES_MM = ((1618.0, 63.0), (1759.0, 67.0))
-"""Mean and standard deviation of adult stature: women, men; from the percentiles in Huston (2009), Principles of Biomechanics."""
+"""Mean and standard deviation of adult stature: women, men; from the percentiles in Huston (2009),
+Principles of Biomechanics."""
 
 ANKLE_HEIGHT = 0.039
 """Height of the ankle over the ground as a fraction of stature, Drillis & Contini (1966)."""
@@ -25,11 +26,13 @@ SEGMENTS: dict[str, tuple[float, float, float]] = {
     "elbow": (0.0, -0.186, 0.0),
     "wrist": (0.0, -0.146, 0.0),
 }
-"""Bone to each joint (left side) of an upright body with hanging arms, as fractions of stature: x left, y up, z forward.
+"""Bone to each joint (left side) of an upright body with hanging arms, as fractions of stature: x
+left, y up, z forward.
 
-Limbs, and the 0.288 between hips and shoulders: Drillis & Contini (1966), Body Segment Parameters, see Winter (2009), fig. 4.1.
-Their breadths (0.191 and 0.259) are outer ones: hip joint centres lie 14 % of the distance between the iliac spines further in
-(Bell et al. 1990), those of the shoulders some 5 cm inside the acromia. The head ends in the middle of the skull.
+Limbs, and the 0.288 between hips and shoulders: Drillis & Contini (1966), Body Segment Parameters,
+see Winter (2009), fig. 4.1. Their breadths (0.191 and 0.259) are outer ones: hip joint centres lie
+14 % of the distance between the iliac spines further in (Bell et al. 1990), those of the shoulders
+some 5 cm inside the acromia. The head ends in the middle of the skull.
 """
 
 PROPORTION_SD = 0.03
@@ -42,8 +45,9 @@ POSTURE_SD_DEGREES = 3.0
 class Subject:
     """A synthetic person.
 
-    offsets: (17, 3) mm, the bone from each joint's parent to the joint at rest; the pelvis is the origin.
-    stature: mm. posture: habitual offset of each joint angle, degrees. pace, vigour: factors on tempo and size of movements.
+    offsets: (17, 3) mm, the bone from each joint's parent to the joint at rest; the pelvis is the
+    origin. stature: mm. posture: habitual offset of each joint angle, degrees. pace, vigour:
+    factors on tempo and size of movements.
     """
 
     offsets: np.ndarray

@@ -17,11 +17,13 @@ STILLNESS = {"hip_flexion": 0.5, "hip_abduction": 0.5, "knee_flexion": 0.5, "pel
 
 OFFSET_DEGREES = 4.0
 NOISE_DEGREES = 6.0
-"""Standard deviations of each joint angle from clip to clip, and within a clip, beside what the action itself varies."""
+"""Standard deviations of each joint angle from clip to clip, and within a clip, beside what the
+action itself varies."""
 
 
 class Clip:
-    """One action of one subject: actions fill `angles` (degrees), `speed` (mm/s), `turning` (degrees) and `lift` (mm).
+    """One action of one subject: actions fill `angles` (degrees), `speed` (mm/s), `turning`
+    (degrees) and `lift` (mm).
 
     Legs are posed against the upright: a pelvis that is tilted afterwards does not take them along.
     """
@@ -45,17 +47,19 @@ class Clip:
         """A factor on the size of a movement: the subject's and the clip's."""
         return self.subject.vigour * self.pick(low, high)
 
-    def chance(self, probability: float) -> bool:
+    def happens(self, probability: float) -> bool:
         """True in this share of clips."""
         return bool(self.rng.random() < probability)
 
     def wander(self, sd: float, period: float = 3.0) -> np.ndarray:
-        """Smooth noise about zero: a few sines no faster than two a `period` (seconds), of random size and phase."""
+        """Smooth noise about zero: a few sines no faster than two a `period` (seconds), of random
+        size and phase."""
         turns = self.rng.uniform(0.3, 2.0, NUM_WAVES) / period * self.time[:, None] + self.rng.random(NUM_WAVES)
         return np.sin(2 * np.pi * turns) @ self.rng.normal(0.0, sd * np.sqrt(2 / NUM_WAVES), NUM_WAVES)
 
     def phase(self, period: float) -> np.ndarray:
-        """Turns completed by a cycle of about this many seconds, from a random start and with an uneven tempo."""
+        """Turns completed by a cycle of about this many seconds, from a random start and with an
+        uneven tempo."""
         return self.rng.random() + self.subject.pace / period * self.time + self.wander(0.03, 2 * period)
 
     def wave(self, period: float) -> np.ndarray:
@@ -63,13 +67,15 @@ class Clip:
         return np.sin(2 * np.pi * self.phase(period))
 
     def repeat(self, period: float, hold: float = 0.3) -> np.ndarray:
-        """A movement made and undone, over and over: 0 to 1 and back, at rest at both ends for the share `hold` of the time."""
+        """A movement made and undone, over and over: 0 to 1 and back, at rest at both ends for the
+        share `hold` of the time."""
         triangle = 1 - np.abs(2 * (self.phase(period) % 1) - 1)
         rise = np.clip((triangle - hold / 2) / (1 - hold), 0, 1)
         return rise * rise * (3 - 2 * rise)
 
     def add(self, side: str = "", /, **degrees: np.ndarray | float) -> None:
-        """Add to angles of the left ("l") or right ("r") side; without a side to those of the trunk, or of both sides alike."""
+        """Add to angles of the left ("l") or right ("r") side; without a side to those of the
+        trunk, or of both sides alike."""
         for name, value in degrees.items():
             both = (name,) if name in LIMITS else (f"l_{name}", f"r_{name}")
             for full in (f"{side}_{name}",) if side else both:
@@ -86,7 +92,8 @@ class Clip:
             self.angles[full] = (1 - weight) * self.angles[full] + weight * goal
 
     def settle(self) -> dict[str, np.ndarray]:
-        """The final angles: noise and the subject's posture added, the legs held against the upright, all within limits."""
+        """The final angles: noise and the subject's posture added, the legs held against the
+        upright, all within limits."""
         angles = {}
         for name, values in self.angles.items():
             still = next((factor for part, factor in STILLNESS.items() if part in name), 1.0)

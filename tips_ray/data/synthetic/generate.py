@@ -15,17 +15,21 @@ CLIP_FRAMES = 150
 """A clip has at most this many frames: 6 seconds."""
 
 CLEARANCE = {"knee": 0.030, "ankle": ANKLE_HEIGHT, "pelvis": 0.055, "wrist": 0.010}
-"""Least height of a joint over the ground, as a fraction of stature: what flesh and feet are beneath it."""
+"""Least height of a joint over the ground, as a fraction of stature: what flesh and feet are
+beneath it."""
 
 
 def synthesise(num_poses: int = 30_000, num_subjects: int = 8, seed: int = 0) -> PoseSet:
-    """Generate `num_poses` poses (mm, world frame, y up, 25 frames a second) of subjects S1, S2, ... in all `ACTIONS`.
+    """Generate `num_poses` poses (mm, world frame, y up, 25 frames a second) of subjects S1, S2,
+    ... in all `ACTIONS`.
 
-    No human was measured: joint angles follow published gait curves, postures and smooth noise within anatomical limits, bones
-    published anthropometry. Equal arguments give equal poses. Each subject, action and clip has its own random stream, so another
-    subject or action changes no other's motion, only how many frames each gets.
+    No human was measured: joint angles follow published gait curves, postures and smooth noise
+    within anatomical limits, bones published anthropometry. Equal arguments give equal poses. Each
+    subject, action and clip has its own random stream, so another subject or action changes no
+    other's motion, only how many frames each gets.
 
-    Raises ValueError for a negative seed, fewer than two subjects, or fewer poses than one for each subject and action.
+    Raises ValueError for a negative seed, fewer than two subjects, or fewer poses than one for each
+    subject and action.
     """
     least = num_subjects * len(ACTIONS)
     if num_subjects < 2:
@@ -66,7 +70,8 @@ def _perform(action: str, subject: Subject, num_frames: int, rng: np.random.Gene
 
 
 def _place(body: np.ndarray, heading: np.ndarray, speed: np.ndarray, lift: np.ndarray, stature: float) -> np.ndarray:
-    """Turn poses to their heading, move them along it, and keep what is lowest `lift` above the ground (y = 0)."""
+    """Turn poses to their heading, move them along it, and keep what is lowest `lift` above the
+    ground (y = 0)."""
     sin, cos = np.sin(heading), np.cos(heading)
     world = body.copy()
     world[..., 0] = cos[:, None] * body[..., 0] + sin[:, None] * body[..., 2]

@@ -1,9 +1,12 @@
-"""From joint angles to joint positions: anatomical limits and forward kinematics of the 17-joint skeleton.
+"""From joint angles to joint positions: anatomical limits and forward kinematics of the 17-joint
+skeleton.
 
-Body frame: x to the person's left, y up, z forward; angles in degrees, all zero when standing upright with hanging arms.
-Ball joints move by swing and twist: `flexion` (to the front) and `abduction` or `bend` (outwards; of the trunk and head: to the
-left) are the two components of one rotation vector, so that no posture short of 180 degrees is singular; `rotation` or `twist`
-(outwards; of the trunk and head: to the left) turns about the bone first. Knees and elbows are hinges.
+Body frame: x to the person's left, y up, z forward; angles in degrees, all zero when standing
+upright with hanging arms. Ball joints move by swing and twist: `flexion` (to the front) and
+`abduction` or `bend` (outwards; of the trunk and head: to the left) are the two components of one
+rotation vector, so that no posture short of 180 degrees is singular; `rotation` or `twist`
+(outwards; of the trunk and head: to the left) turns about the bone first. Knees and elbows are
+hinges.
 """
 
 import numpy as np
@@ -35,8 +38,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     "neck_bend": (-45.0, 45.0),
     "neck_twist": (-75.0, 75.0),
 } | {f"{side}_{name}": limit for side in "lr" for name, limit in _SIDE_LIMITS.items()}
-"""Least and greatest value of each angle, degrees: active ranges of motion of healthy adults, American Academy of Orthopaedic
-Surgeons (1965) and Boone & Azen (1979). The pelvis turns freely in space; its range only keeps the person on its feet or seat."""
+"""Least and greatest value of each angle, degrees: active ranges of motion of healthy adults,
+American Academy of Orthopaedic Surgeons (1965) and Boone & Azen (1979). The pelvis turns freely in
+space; its range only keeps the person on its feet or seat."""
 
 MAX_ELEVATION = 170.0
 """Greatest swing of the upper arm out of its hanging position, degrees."""
@@ -45,7 +49,8 @@ SPINE_SHARES = {"pelvis": 0.25, "spine": 0.40, "thorax": 0.35}
 """How the bending of the trunk is spread over the joints from which its bones start."""
 
 RHYTHM = 0.2
-"""Rise of the shoulder girdle for each degree of arm elevation beyond 30 (scapulohumeral rhythm), after Inman et al. (1944)."""
+"""Rise of the shoulder girdle for each degree of arm elevation beyond 30 (scapulohumeral rhythm),
+after Inman et al. (1944)."""
 
 
 def limited(angles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -61,8 +66,9 @@ def limited(angles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def forward_kinematics(angles: dict[str, np.ndarray], offsets: np.ndarray) -> np.ndarray:
     """Positions (frames, 17, 3) about the pelvis, in the unit of the bones' `offsets` (17, 3).
 
-    `angles` holds an array (frames,) of degrees for each name of `LIMITS`. The pelvis is placed in space (`pelvis_*`); the
-    bending of the trunk is shared among its three joints, that of the neck between two.
+    `angles` holds an array (frames,) of degrees for each name of `LIMITS`. The pelvis is placed in
+    space (`pelvis_*`); the bending of the trunk is shared among its three joints, that of the neck
+    between two.
     """
     pelvis = _ball(angles, "pelvis")
     bones = {"hip": pelvis}

@@ -28,7 +28,8 @@ IDLE = (ON_HIP, TO_BELLY, BEFORE_CHEST, CROSSED, TO_CHIN, BEHIND_HEAD)
 
 
 def arms_hang(clip: Clip) -> None:
-    """Arms at the sides, slightly bent and free to sway; the base that other arm postures blend from."""
+    """Arms at the sides, slightly bent and free to sway; the base that other arm postures blend
+    from."""
     clip.add(shoulder_abduction=clip.pick(6, 18), shoulder_rotation=clip.pick(-30, 5), elbow_flexion=clip.pick(12, 35))
     for side in "lr":
         clip.add(side, shoulder_flexion=clip.pick(-6, 10) + clip.wander(5), elbow_flexion=clip.wander(6))
@@ -36,14 +37,14 @@ def arms_hang(clip: Clip) -> None:
 
 def idle_arm(clip: Clip, side: str) -> None:
     """What an arm with nothing to do does: mostly hang, sometimes rest somewhere."""
-    if clip.chance(0.35):
+    if clip.happens(0.35):
         clip.blend(IDLE[clip.rng.integers(len(IDLE))], side, spread=10)
 
 
 def rest_on_thighs(clip: Clip) -> None:
     """Hands on the thighs, as mostly when sitting."""
     for side in "lr":
-        if clip.chance(0.7):
+        if clip.happens(0.7):
             clip.blend(ON_THIGH, side)
 
 

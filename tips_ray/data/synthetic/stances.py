@@ -12,7 +12,8 @@ KNEES_UP = {"hip_flexion": 134.0, "knee_flexion": 104.0, "hip_abduction": 8.0, "
 
 
 def stand(clip: Clip) -> None:
-    """On both feet: weight moves from leg to leg, the relieved knee bends, one foot may be ahead."""
+    """On both feet: weight moves from leg to leg, the relieved knee bends, one foot may be
+    ahead."""
     arms_hang(clip)
     shift = clip.pick(-0.7, 0.7) + clip.wander(0.5)  # positive: on the left leg
     crouch = np.abs(clip.pick(4, 22) + clip.wander(4))
@@ -26,17 +27,19 @@ def stand(clip: Clip) -> None:
 
 
 def bow(clip: Clip, degrees: np.ndarray | float) -> None:
-    """Lean the trunk forward, half in the hips and half in the spine; the arms go on hanging, nearly."""
+    """Lean the trunk forward, half in the hips and half in the spine; the arms go on hanging,
+    nearly."""
     clip.add(pelvis_flexion=np.multiply(degrees, 0.5), spine_flexion=np.multiply(degrees, 0.5))
     clip.add(shoulder_flexion=0.7 * np.maximum(degrees, 0))
 
 
 def sit(clip: Clip) -> None:
-    """On a chair: upright, slumped or leaning forward; feet under, before, apart or one leg stretched out."""
+    """On a chair: upright, slumped or leaning forward; feet under, before, apart or one leg
+    stretched out."""
     arms_hang(clip)
     thigh, knee = clip.pick(72, 96), clip.pick(70, 105)
     clip.add(hip_flexion=thigh, hip_abduction=clip.pick(0, 16), hip_rotation=clip.pick(-8, 12))
-    stretched = clip.chance(0.35)
+    stretched = clip.happens(0.35)
     for side in "lr":
         straighter = clip.pick(0, 55) if stretched else clip.pick(-8, 8)
         clip.add(side, knee_flexion=knee - straighter + clip.wander(6), hip_abduction=clip.wander(4))
@@ -50,7 +53,7 @@ def on_floor(clip: Clip) -> None:
     posture = (LEGS_STRETCHED, LEGS_CROSSED, KNEES_UP)[clip.rng.integers(3)]
     for side in "lr":
         clip.blend(posture, side, spread=4)
-    if clip.chance(0.35):
+    if clip.happens(0.35):
         clip.blend(KNEES_UP, clip.hand, spread=4)
     clip.add(pelvis_flexion=clip.pick(-25, -5), spine_flexion=clip.pick(15, 45) + clip.wander(5))
 
@@ -58,7 +61,8 @@ def on_floor(clip: Clip) -> None:
 def walk(clip: Clip, swing_arms: bool = True) -> None:
     """Walking at 0.8 to 1.6 m/s; each arm swings with the leg of the other side.
 
-    Perry & Burnfield (2010), Gait Analysis: shoulders from 24 degrees of extension to 8 of flexion, pelvis turning by 5.
+    Perry & Burnfield (2010), Gait Analysis: shoulders from 24 degrees of extension to 8 of flexion,
+    pelvis turning by 5.
     """
     size = clip.vigour(0.7, 1.25)
     left = clip.phase(1.35 - 0.3 * size)
@@ -99,7 +103,8 @@ def run(clip: Clip) -> None:
 
 
 def squat(clip: Clip, depth: np.ndarray) -> None:
-    """Bend the legs by `depth` (0 standing, 1 thighs level), trunk forward to keep the balance, heels near the ground."""
+    """Bend the legs by `depth` (0 standing, 1 thighs level), trunk forward to keep the balance,
+    heels near the ground."""
     clip.add(hip_flexion=80 * depth, knee_flexion=112 * depth, hip_abduction=8 * depth, hip_rotation=10 * depth)
     bow(clip, clip.pick(35, 60) * depth)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tips_ray.campaign.runs import StoredRun
+from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.config import Config, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
-from tips_ray.stability.curves import RUNS, read_curves, read_manifest
-from tips_ray.storage import Storage
+from tips_ray.store.curves import RUNS, read_curves, read_manifest
+from tips_ray.store.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[4]
 TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
@@ -120,7 +120,8 @@ def study_in(ray_folder: Path) -> Callable[..., Study]:
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], pd.DataFrame]:
-    """A function that returns the rows of a study as they are if nothing happens, trained here without Ray."""
+    """A function that returns the rows of a study as they are if nothing happens, trained here
+    without Ray."""
     known: list[pd.DataFrame] = []
 
     def train(study: Study) -> pd.DataFrame:

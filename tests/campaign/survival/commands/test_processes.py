@@ -1,4 +1,5 @@
-"""A campaign's own process, killed at any moment or interrupted from the keyboard, and started again."""
+"""A campaign's own process, killed at any moment or interrupted from the keyboard, and started
+again."""
 
 import random
 import re
@@ -17,11 +18,11 @@ def assert_quiet(output: str) -> None:
     assert not re.search(r"Traceback|Tuner|[Rr]estore|Ray Tune|SIGINT|checkpoint", output), output
 
 
-@pytest.mark.parametrize("chance", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3, 4))])
+@pytest.mark.parametrize("rng", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3, 4))])
 def test_a_campaign_that_is_killed_at_some_moment_goes_on(
-    tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable, chance: int
+    tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable, rng: int
 ) -> None:
-    moment, study = random.Random(chance), study_in(tmp_path)
+    moment, study = random.Random(rng), study_in(tmp_path)
     with study.running() as killed:
         killed.wait_for_epochs(moment.randrange(1, NUM_ROWS * 3 // 4))
         time.sleep(moment.uniform(0, 0.2))

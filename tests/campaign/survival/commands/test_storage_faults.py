@@ -21,7 +21,8 @@ SERVER = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p
 
 
 class Gate:
-    """A TCP proxy to a port of this machine that can be shut: then connections break, and new ones are refused."""
+    """A TCP proxy to a port of this machine that can be shut: then connections break, and new ones
+    are refused."""
 
     def __init__(self, target: int) -> None:
         self.target, self.port = target, 0

@@ -13,16 +13,16 @@ import ray
 from ray import tune
 from ray.cluster_utils import Cluster
 
-from tips_ray.campaign.cluster import QUIET
-from tips_ray.campaign.execute import execute
+from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.plan import Campaign, Resources
-from tips_ray.campaign.runs import StoredRun
+from tips_ray.campaign.ray_session import QUIET
+from tips_ray.campaign.tune import execute
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
-from tips_ray.stability.curves import RUNS, read_curves, run_name
-from tips_ray.storage import Storage
+from tips_ray.store.curves import RUNS, read_curves, run_name
+from tips_ray.store.storage import Storage
 
 TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 CONFIG = Config(
@@ -95,7 +95,8 @@ class Disturbed:
         return read_curves(self.campaign.folder, self.campaign.name)
 
     def check(self, undisturbed: pd.DataFrame) -> None:
-        """Every epoch is there once, as if nothing had happened; those of before the fault were not trained again."""
+        """Every epoch is there once, as if nothing had happened; those of before the fault were not
+        trained again."""
         rows = self.rows()
         pd.testing.assert_frame_equal(rows.drop(columns=TIMES), undisturbed, check_exact=True)
         assert set(self.reported.epochs["solo"]) <= set(rows["epoch"])

@@ -1,0 +1,238 @@
+import io
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
+from tips_ray.campaign.evaluate import choose_window, evaluate_saved, load_lifter
+from tips_ray.campaign.plan import Campaign, agree
+from tips_ray.config import Config, Data, Network, Optimiser, fingerprint, override
+from tips_ray.data.synthetic import synthesise
+from tips_ray.data.views import Dataset, prepare
+from tips_ray.stability.agreement import lifted_name
+from tips_ray.stability.stopping import Window
+from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
+from tips_ray.store.storage import Storage
+
+CONFIG = Config(
+    data=Data(num_views=1, epoch_views=128),
+    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
+    optimiser=Optimiser(batch_size=64),
+)
+TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return prepare(synthesise(num_poses=400), CONFIG)
+
+
+def stored_run(folder: Path, dataset: Dataset, config: Config = CONFIG) -> StoredRun:
+    return StoredRun(Storage(str(folder)), "solo", 0, config, dataset)
+
+
+def curve_of(folder: Path) -> pd.DataFrame:
+    return read_curves(Storage(str(folder)), "c").drop(columns=TIMES, errors="ignore")
+
+
+@pytest.mark.parametrize("lost", [(), (state_name(3),), (state_name(3), CURVE)], ids=["nothing", "state", "state and curve"])
+def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_path: Path, dataset: Dataset, lost: tuple) -> None:
+    whole = stored_run(tmp_path / "whole", dataset)
+    for _ in range(4):
+        whole.advance()
+
+    cut = stored_run(tmp_path / "cut", dataset)
+    cut.advance()
+    cut.advance()
+    files = {name: cut.folder.read(name) for name in (state_name(3), CURVE)}
+    cut.advance()
+    for name in lost:  # as if the process had died before the file was replaced
+        cut.folder.write(name, files[name])
+
+    again = stored_run(tmp_path / "cut", dataset)
+    assert again.num_epochs == (2 if lost else 3)
+    assert again.repaired == []
+    while again.num_epochs < 4:
+        again.advance()
+    pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
+    for epoch in range(1, 5):
+        assert again.folder.exists(weights_name(epoch))
+    last = [load_lifter(run.folder, 4, CONFIG).state_dict() for run in (whole, again)]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def cut_in_half(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "continued_after", "said"),
+    [
+        ([state_name(3)], 2, r"state-1.pt was damaged, and the run continues after epoch 2\."),
+        ([state_name(2)], 3, r"state-0.pt was damaged, and the run continues after epoch 3\."),
+        ([state_name(3), CURVE], 2, r"curve.parquet was missing or damaged, and was made anew"),
+        ([CURVE], 3, r"curve.parquet was missing or damaged, and was made anew"),
+        ([weights_name(3)], 3, r"epoch-00003.pt was missing or damaged, and was made anew"),
+        ([weights_name(2), state_name(3)], 2, r"epoch-00002.pt was missing or damaged, and was made anew"),
+        ([state_name(2), state_name(3)], 0, r"state-1.pt was damaged, and the run starts again\."),
+        ([state_name(2), state_name(3), CURVE, weights_name(3)], 0, r"starts again\."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_files_cut_in_half_on_disk_are_made_anew_and_change_no_row(
+    tmp_path: Path, dataset: Dataset, damaged: list[str], continued_after: int, said: str
+) -> None:
+    whole = stored_run(tmp_path / "whole", dataset)
+    cut = stored_run(tmp_path / "cut", dataset)
+    for run in (whole, cut, whole, cut, whole, cut, whole):
+        run.advance()
+    for name in damaged:
+        cut_in_half(Path(cut.folder.path(name)))
+
+    again = stored_run(tmp_path / "cut", dataset)
+    assert again.num_epochs == continued_after
+    assert re.search(said, " ".join(again.repaired))
+    while again.num_epochs < 4:
+        again.advance()
+    pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
+    for epoch in range(1, 5):
+        kept = [load_lifter(run.folder, epoch, CONFIG).state_dict() for run in (whole, again)]
+        assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+    assert stored_run(tmp_path / "cut", dataset).repaired == []
+
+
+def test_a_bit_that_flipped_inside_a_state_is_noticed(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    for _ in range(2):
+        run.advance()
+    content = bytearray(run.folder.read(state_name(2)))
+    weights = max(unpacked(bytes(content))["lifter"].values(), key=torch.numel)
+    content[content.index(weights.numpy().tobytes())] ^= 1
+    run.folder.write(state_name(2), bytes(content))
+    again = stored_run(tmp_path, dataset)
+    assert again.num_epochs == 1
+    assert "continues after epoch 1" in again.repaired[0]
+
+
+def test_a_damaged_curve_of_a_run_that_has_ended_is_made_anew_without_training(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    for _ in range(3):
+        run.advance()
+    before = curve_of(tmp_path)
+    cut_in_half(Path(run.folder.path(CURVE)))
+    with pytest.raises(DamagedCurveError, match=r"solo-seed0/curve\.parquet' is damaged .*Run the study's command again"):
+        curve_of(tmp_path)
+    stored_run(tmp_path, dataset)
+    pd.testing.assert_frame_equal(curve_of(tmp_path), before, check_exact=True)
+
+
+def test_what_killed_writers_left_is_swept_when_the_run_continues(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    run.advance()
+    left = [Path(run.folder.path(name)) for name in (".curve.parquet.99.new", "weights/.epoch-00002.pt.99.new")]
+    for file in left:
+        file.write_bytes(b"half")
+    assert run.folder.names("weights") == ["epoch-00001.pt"]
+    stored_run(tmp_path, dataset)
+    assert not any(file.exists() for file in left)
+
+
+def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset, override(CONFIG, {"keep_weights_every": 2}))
+    for _ in range(5):
+        run.advance()
+    for folder, name in (("weights", weights_name), ("lifted", lifted_name)):
+        assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
+
+
+def test_a_state_of_when_what_is_kept_belonged_to_its_identity_is_continued(tmp_path: Path, dataset: Dataset) -> None:
+    sparse = override(CONFIG, {"keep_weights_every": 2})
+    run = stored_run(tmp_path, dataset, sparse)
+    run.advance()
+    state = torch.load(io.BytesIO(run.folder.read(state_name(1))), weights_only=True)
+    former = state["identity"].replace(fingerprint(sparse), fingerprint(sparse, without=()))
+    assert former != state["identity"]
+    run.folder.write(state_name(1), packed({**state, "identity": former}))
+    assert stored_run(tmp_path, dataset, sparse).advance()["epoch"] == 2
+
+
+def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, dataset: Dataset) -> None:
+    sparse = override(CONFIG, {"keep_weights_every": 10})
+    run = stored_run(tmp_path, dataset, sparse)
+    for _ in range(3):
+        run.advance()
+    lessons = [{"run": run.keys["run"], "checkpoints": {"3": "ab"}}, {"run": "another-seed0", "checkpoints": {"4": "cd"}}]
+    Storage(str(tmp_path)).write("teachers/tips.json", json.dumps({"lessons": lessons}).encode())
+    again = stored_run(tmp_path, dataset, sparse)
+    for _ in range(2):
+        again.advance()
+    assert again.folder.names("weights") == [weights_name(epoch).split("/")[1] for epoch in (3, 5)]
+
+
+def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: Dataset) -> None:
+    wild = override(CONFIG, {"optimiser": {"learning_rate": 1e12}, "network": {"generator_norm": "none"}})
+    run = stored_run(tmp_path, dataset, wild)
+    for _ in itertools.takewhile(lambda _: not run.diverged, range(20)):
+        run.advance()
+    assert run.diverged
+    again = stored_run(tmp_path, dataset, wild)
+    assert again.diverged
+    assert curve_of(tmp_path)["status"].iloc[-1] == "diverged"
+
+
+def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tmp_path: Path) -> None:
+    poses = synthesise(num_poses=400)
+    dataset = prepare(poses, CONFIG)
+    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 3)
+    write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
+    run = StoredRun(campaign.folder, "solo", 0, CONFIG, dataset)
+    rows = [run.advance() for _ in range(3)]
+    for epoch in ("1", "3", "last"):
+        found = evaluate_saved(campaign.folder, dataset.test_poses, epoch)
+        expected = rows[-1 if epoch == "last" else int(epoch) - 1]
+        assert found["p_mpjpe_signed_mm"].iloc[0] == pytest.approx(expected["p_mpjpe_signed_mm"], rel=1e-6)
+    curve = read_curves(campaign.folder, "c")
+    best = int(curve["p_mpjpe_signed_mm"].idxmin()) + 1
+    assert choose_window(curve, "best", [1, 2, 3]) == Window(best, best)
+    averaged = evaluate_saved(campaign.folder, dataset.test_poses, "average of the last 50 %")
+    assert averaged["window"].tolist() == ["3"]  # half of three epochs is one
+    assert choose_window(curve, "epoch at 75 %", [1, 3]) == Window(1, 1)  # the newest that was kept up to there
+    with pytest.raises(ValueError, match=r"weights of epoch 'by eye'; give last, best .*rules: last epoch, "):
+        evaluate_saved(campaign.folder, poses, "by eye")
+    with pytest.raises(ValueError, match=r"no weights of epoch '7'.*kept: 1 to 3"):
+        evaluate_saved(campaign.folder, poses, "7")
+
+
+def test_weights_of_other_networks_are_refused(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset, CONFIG)
+    run.advance()
+    with pytest.raises(ValueError, match="kept by a tips-ray with other networks"):
+        load_lifter(run.folder, 1, override(CONFIG, {"network": {"width": 7}}))
+    whole = run.folder.read(weights_name(1))
+    run.folder.write(weights_name(1), whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"epoch-00001\.pt' was damaged; give another --epoch"):
+        load_lifter(run.folder, 1, CONFIG)
+
+
+def test_weights_may_be_kept_in_half_precision_while_the_run_goes_on_in_full(tmp_path: Path) -> None:
+    poses = synthesise(num_poses=400)
+    halves = override(CONFIG, {"keep_weights_in": "float16"})
+    dataset = prepare(poses, halves)
+    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": halves}, 1, 2)
+    write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
+    StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
+    second = StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
+    full = StoredRun(Storage(str(tmp_path / "full")), "solo", 0, CONFIG, dataset)
+    expected = [full.advance() for _ in range(2)][1]
+    assert second["p_mpjpe_signed_mm"] == expected["p_mpjpe_signed_mm"]
+    found = evaluate_saved(campaign.folder, dataset.test_poses)["p_mpjpe_signed_mm"].iloc[0]
+    assert found == pytest.approx(expected["p_mpjpe_signed_mm"], abs=0.1)
+    assert found != expected["p_mpjpe_signed_mm"]
+    kept = torch.load(io.BytesIO((campaign.folder / RUNS / "solo-seed0").read(weights_name(2))), weights_only=True)
+    assert {value.dtype for value in kept.values()} == {torch.float16}

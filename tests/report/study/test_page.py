@@ -1,0 +1,194 @@
+"""The report as a browser sees it: from a file, with no network."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tips_ray.report.study.page import escaped, render, write_report
+
+INK = "document.getElementById('plot-errors')._fullLayout.font.color"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, make_curves, make_summary) -> Path:
+    """A report of three arms, one run of which diverged."""
+    path = tmp_path_factory.mktemp("report") / "new folder" / "report.html"
+    curves = make_curves(diverged={("solo", 1): 20})
+    write_report(curves, make_summary(curves), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def html(curves, make_summary) -> str:
+    """The report of three arms over three seeds, as text."""
+    return render(curves, make_summary(curves))
+
+
+@pytest.fixture
+def opened(opening, report):
+    """The report, drawn, as a page that fails the test on any error or request."""
+    with opening(report) as page:
+        yield page
+
+
+def test_figures_are_drawn_offline_without_errors(opened):
+    plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
+    assert len(plots) == 2 + 5 + 4 + 2 + 3  # with the rules, and two signals
+    assert min(plots) > 0
+    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
+    def shown() -> list:
+        return opened.evaluate(
+            "(() => { const plot = document.getElementById('plot-errors');"
+            " const trace = plot.data.find(trace => (trace.name || '').startsWith('parts'));"
+            " return [trace.y.at(-1), plot.layout.yaxis.title.text, trace.visible]; })()"
+        )
+
+    opened.evaluate(
+        "(() => { const plot = document.getElementById('plot-errors');"
+        " const arm = plot.data.findIndex(trace => (trace.name || '').startsWith('parts'));"
+        " return Plotly.restyle(plot, {visible: 'legendonly'}, [arm]); })()"
+    )
+    before, title, _ = shown()
+    opened.locator("#curves select").select_option(label="N-MPJPE")
+    opened.wait_for_function("document.getElementById('plot-errors').layout.yaxis.title.text.startsWith('N-MPJPE')")
+    after, _, visible = shown()
+    assert title.startswith("P-MPJPE, one depth sign")
+    assert after == pytest.approx(1.4 * before, abs=0.1)
+    assert visible == "legendonly"
+
+
+def test_dark_mode_follows_the_button_and_the_system(opened):
+    def colours() -> tuple:
+        return tuple(opened.evaluate(f"[getComputedStyle(document.documentElement).backgroundColor, {INK}]"))
+
+    light = colours()
+    opened.locator("#theme").click()
+    opened.wait_for_function(f"{INK} !== '{light[1]}'")
+    dark = colours()
+    assert light[0] == "rgb(255, 255, 255)"
+    assert dark[0] != light[0]
+    opened.locator("#theme").click()
+    opened.wait_for_function(f"{INK} === '{light[1]}'")
+    opened.emulate_media(color_scheme="dark")
+    opened.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+
+
+def test_narrow_screens_scroll_tables_not_the_page(browser, report):
+    page = browser.new_page(viewport={"width": 360, "height": 700})
+    page.goto(report.as_uri())
+    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
+    name = "</script><script>window.owned = 1</script><b>arm</b>"
+    curves = make_curves(arms=("solo", name), num_epochs=4, actions=(name,))
+    path = tmp_path / "report.html"
+    write_report(curves, make_summary(curves, provenance={"command": name, "config": {name: [{name: name}]}}), path)
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    assert page.evaluate("window.owned") is None
+    assert name in page.locator("#actions tbody th").first.inner_text()
+    page.close()
+
+
+def text_of(html: str) -> str:
+    """The visible part of a page, without tags and scripts."""
+    body = re.sub(r"<(script|style)\b.*?</\1>", " ", html[: html.index('<script type="application/json"')], flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_says_what_was_found_beside_the_papers_numbers(html):
+    text = text_of(html)
+    assert "parts errs by" in text
+    assert "The poses are synthetic" in text
+    for number in ("52.6", "43.8", "43.2", "45.4 ± 1.1", "64.3 ± 6.2", "45.2", "70.2"):
+        assert number in text
+    assert "another dataset and protocol" in text
+    assert "python studies/stability.py" in text
+    assert "No run diverged." in text
+    assert "8.5 min" in text
+
+
+def test_real_poses_are_not_called_synthetic(make_curves, make_summary):
+    curves = make_curves(num_epochs=4)
+    assert "ynthetic data" not in text_of(render(curves, make_summary(curves, synthetic=False, data={"synthetic": False})))
+
+
+def test_lists_divergences_and_scrolls_long_tables(make_curves, make_summary):
+    curves = make_curves(
+        arms=("solo", "parts"),
+        num_seeds=2,
+        num_epochs=6,
+        diverged={("solo", 1): 4},
+        actions=tuple(f"action {place}" for place in range(16)),
+    )
+    html = render(curves, make_summary(curves))
+    assert "solo-seed1: epoch 4" in text_of(html)
+    assert 'class="scroll tall" role="region" aria-label="Error by action"' in html
+
+
+def test_one_seed_gets_no_interval(make_curves, make_summary):
+    curves = make_curves(num_seeds=1, num_epochs=4)
+    assert "n = 1 seed, no interval" in text_of(render(curves, make_summary(curves)))
+
+
+def test_campaigns_that_have_not_started_or_lack_an_arm(make_curves, make_summary):
+    empty = pd.DataFrame()
+    assert "nothing to compare" in text_of(render(empty, make_summary(empty)))
+    solo = make_curves(arms=("solo",), num_epochs=4)
+    assert "no finished run" in text_of(render(solo, make_summary(solo, arms=("solo", "parts"))))
+    lost = make_curves(num_seeds=1, num_epochs=4, diverged={(arm, 0): 1 for arm in ("solo", "parts", "supervised")})
+    assert "solo-seed0: epoch 1" in text_of(render(lost, make_summary(lost)))
+
+
+def test_is_accessible_and_whole(html):
+    assert html.startswith('<!doctype html>\n<html lang="en">')
+    assert html.count("<table") == html.count("<caption>")
+    assert html.count("<h1>") == 1
+    assert 'class="scroll tall" role="region" aria-label="Error by action"' not in html
+    assert "cdn.plot.ly" not in text_of(html)
+    found = json.loads(re.search(r'id="content">(.*?)</script>', html, re.DOTALL)[1])
+    assert set(found["themes"]) == {"light", "dark"}
+
+
+def test_escaped_json_ends_no_script_and_means_the_same():
+    given = {"a": "</script><!-- <script>"}
+    assert "</" not in escaped(given)
+    assert "<!--" not in escaped(given)
+    assert json.loads(escaped(given)) == given
+    with pytest.raises(ValueError, match="Out of range"):
+        escaped(float("nan"))
+
+
+def test_a_failed_report_leaves_the_old_one(tmp_path, curves, make_summary):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(KeyError):
+        write_report(curves, {key: value for key, value in make_summary(curves).items() if key != "paired"}, path)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_loads_fast_and_without_torch():
+    code = (
+        "import sys, tips_ray.report.study.page; print([name for name in ('torch', 'ray', 'scipy.stats') if name in sys.modules])"
+    )
+    seconds = []
+    for _ in range(2):  # the first start may have to read the disk
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        assert done.stdout.strip() == "[]"
+    assert min(seconds) < 3.0  # 1.2 s on an idle machine; a test machine is rarely that

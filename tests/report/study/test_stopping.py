@@ -1,0 +1,128 @@
+"""What the page says of stop rules, teachers, students and codependence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED
+from tips_ray.report.study import stop_tables
+from tips_ray.report.study.figures import arm_colours
+from tips_ray.report.study.page import render
+from tips_ray.report.study.stop_figures import draw_codependence, draw_rules
+from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
+
+ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
+STUDENTS = ARMS[2:]
+
+
+def config(arm: str) -> dict:
+    teacher = {"arm": "parts", "rule": "last epoch", "runs": "own" if arm == "tips" else "all"}
+    return {"objective": "distilled" if arm in STUDENTS else "adversarial", "teacher": teacher, "partition": "solo"}
+
+
+def card(student: str) -> dict:
+    lesson = {"run": "parts-seed0", "seed": 0, "first": 33, "last": 40, "half_life": None, "depth_sign": 1.0, "churn_mm": 9.5}
+    return {
+        "student": student,
+        "teacher": config(student)["teacher"],
+        "oracle": False,
+        "num_epochs": 40,
+        "lessons": [lesson | {"checkpoints": {"40": "0123456789abcdef"}}],
+        "expected_regret_mm": {"median": 1.25, "p95": 3.0, "low": 0.5, "high": 2.0, "n": 3},
+    }
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    taught = pd.DataFrame([{"arm": arm, "seed": seed, "p_mpjpe_signed_mm": 90.0} for arm in STUDENTS for seed in range(3)])
+    part = {joint: part.name for part in LEGS_TORSO for joint in part.joints}
+    rows = [
+        (
+            arm,
+            seed,
+            40,
+            depth,
+            seen,
+            0.0 if arm == "parts" and part[depth] != part[seen] else 0.5,
+            0.0 if arm == "parts" else 0.47,
+        )
+        for arm in ARMS
+        for seed in range(3)
+        for depth in LIFTED
+        for seen in LIFTED
+    ]
+    codependence = pd.DataFrame(rows, columns=[*KEYS[CODEPENDENCE], "sensitivity", "outside_share"])
+    return Measured(no_rows(WINDOWS), taught, codependence, {arm: card(arm) for arm in STUDENTS})
+
+
+@pytest.fixture(scope="module")
+def found(make_curves, make_summary, measured) -> tuple[pd.DataFrame, dict]:
+    curves = make_curves(arms=ARMS, num_seeds=4)
+    return curves, make_summary(curves, measured=measured, configs={arm: config(arm) for arm in ARMS})
+
+
+@pytest.fixture(scope="module")
+def page(found, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render(*found))
+    return path
+
+
+def test_the_page_draws_and_tells_all_of_it(opening, page):
+    with opening(page) as opened:
+        text = opened.locator("main").inner_text()
+        plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.id)")
+        assert {"plot-rules", *(f"plot-codependence-{place}" for place in range(1, 5))} <= set(plots)
+        assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert "by the error on training subjects one would choose" in text
+    assert "tips − teachers of tips" in text
+    assert "tips errs less" in text  # made-up students err by 66 mm, their teachers by 90
+    assert "parts, seed by seed" in text
+    assert "01234567" in text
+    assert "47%" in text
+
+
+def test_the_summary_ranks_rules_and_is_strict_json(found):
+    _, summary = found
+    assert json.loads(json.dumps(summary, allow_nan=False)) == json.loads(json.dumps(summary))
+    entry = summary["stop_rules"][0]
+    assert {"rule", "oracle", "label_free", "error_mm", "regret_mm", "n"} <= set(entry)
+    assert set(entry["regret_mm"]) == {"median", "p95", "worst", "low", "high"}
+    signals = {row["signal"]: row for row in summary["signals"]}
+    assert signals["bone_asymmetry"]["between"]["rank_correlation"] == pytest.approx(1.0)  # made-up: a multiple of the error
+
+
+def test_a_diamond_marks_the_rule_that_was_chosen(found):
+    _, summary = found
+    figure = draw_rules(summary["stop_rules"], arm_colours(ARMS), synthetic=True)
+    for trace in figure.data:
+        own = {entry["rule"]: entry["chosen"] for entry in summary["stop_rules"] if entry["arm"] == trace.name}
+        assert [symbol == "diamond" for symbol in trace.marker.symbol] == [own[rule] for rule in trace.y]
+    order = list(figure.layout.yaxis.categoryarray)[::-1]
+    assert order[0] == "best epoch (oracle)"
+    assert any(note.text == "synthetic data" for note in figure.layout.annotations)
+
+
+def test_a_heat_map_has_depths_as_rows(found):
+    matrix = np.arange(256.0).reshape(16, 16)
+    figure = draw_codependence("solo", {"sensitivity": matrix.tolist()}, 255.0, synthetic=False)
+    assert np.allclose(np.array(figure.data[0].z, float), matrix)
+    assert figure.layout.yaxis.autorange == "reversed"
+    assert figure.data[0].x[0] == figure.data[0].y[0] == "r hip"
+
+
+def test_without_students_the_page_says_nothing_of_them(make_curves, make_summary):
+    curves = make_curves(arms=("solo", "parts"), num_epochs=4)
+    html = render(curves, make_summary(curves))
+    assert "h-distillation" not in html
+    assert "h-codependence" not in html
+    assert "h-budgets" not in html  # four epochs are no three budgets
+
+
+def test_rows_of_one_seed_have_no_interval(make_curves, make_summary):
+    summary = make_summary(make_curves(num_seeds=1, num_epochs=40))
+    assert all("no interval" in stop_tables.ends(entry["regret_mm"]) for entry in summary["stop_rules"])
+    assert render(make_curves(num_seeds=1, num_epochs=40), summary)

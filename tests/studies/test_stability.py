@@ -1,0 +1,218 @@
+"""The command line of the stability study, run as a user runs it: a real Ray, real
+interruptions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = [
+    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
+    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
+]
+MARK = "TIPS_RAY_TEST_OF"
+TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
+
+
+def command(storage: Path, *options: str) -> list[str]:
+    return [sys.executable, "studies/stability.py", *TINY, "--storage", str(storage), "--campaign", "c", *options]
+
+
+def run_study(storage: Path, *options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(storage, *options), cwd=ROOT, env=marked(storage), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def marked(storage: Path) -> dict[str, str]:
+    return os.environ | {MARK: str(storage.resolve())}
+
+
+def curves(storage: Path) -> pd.DataFrame:
+    """Rows of all runs, without what a clock measured."""
+    table = pd.concat([pd.read_parquet(path) for path in sorted(storage.glob("c/runs/*/curve.parquet"))], ignore_index=True)
+    return table.drop(columns=TIMES).sort_values(["arm", "seed", "epoch"], ignore_index=True)
+
+
+def wait_for_rows(storage: Path, count: int, study: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and study.poll() is None:
+        if len(list(storage.glob("c/runs/*/weights/*.pt"))) >= count:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no {count} epochs in time: {study.communicate()}")
+
+
+def descendants(storage: Path) -> set[int]:
+    """Processes that a study on this storage started, Ray's daemons among them: they inherit the
+    mark in its environment."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:  # it ended meanwhile
+            continue
+        if f"{MARK}={storage}".encode() in environment.split(b"\0"):
+            found.add(int(folder.name))
+    return found
+
+
+def leaves_nothing_behind(storage: Path) -> bool:
+    """Whether all processes that a study started end within seconds of it."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and descendants(storage):
+        time.sleep(0.2)
+    return not descendants(storage)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished campaign: three arms, two seeds, four epochs."""
+    storage = tmp_path_factory.mktemp("undisturbed")
+    relative = Path(os.path.relpath(storage, ROOT))
+    ended = run_study(relative, "--num-seeds", "2", "--num-epochs", "4")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "synthetic" in ended.stdout
+    assert f"Report: {storage}/c/report.html" in ended.stdout
+    assert leaves_nothing_behind(storage)
+    return storage
+
+
+def test_a_study_leaves_a_report_a_summary_and_curves(undisturbed: Path) -> None:
+    table = pd.read_parquet(undisturbed / "c" / "curves.parquet")
+    metrics = {"p_mpjpe_mm", "p_mpjpe_reflected_mm", "p_mpjpe_signed_mm", "n_mpjpe_mm"}
+    wanted = {"campaign", "arm", "run", "seed", "epoch", "status", *metrics}
+    assert wanted <= set(table.columns)
+    assert len(table) == 3 * 2 * 4
+    assert not table[["arm", "seed", "epoch"]].duplicated().any()
+    summary = json.loads((undisturbed / "c" / "summary.json").read_text())
+    assert summary["data"]["synthetic"] is True
+    assert set(summary["arms"]) == {"solo", "parts"}
+    assert {"flat", "supervised"} <= set(summary["references"])
+    assert summary["arms"]["parts"]["last_half"]["p_mpjpe_signed_mm"]["n"] == 2
+    assert {"a", "b", "metric", "statistic", "difference", "low", "high", "n"} <= set(summary["paired"][0])
+    assert "synthetic" in (undisturbed / "c" / "report.html").read_text()
+
+
+def test_the_same_command_has_nothing_left_to_do(undisturbed: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("c/runs/*/*")}
+    ended = run_study(undisturbed, "--num-seeds", "2", "--num-epochs", "4")
+    assert ended.returncode == 0
+    assert "Starting Ray" not in ended.stdout
+    assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("c/runs/*/*")} == before
+
+
+def test_another_config_under_the_same_name_is_refused(undisturbed: Path) -> None:
+    ended = run_study(undisturbed, "--num-seeds", "2", "--num-epochs", "4", "--weights.legs", "0.5")
+    assert ended.returncode == 2
+    assert "solo.weights.legs was 0.05 and is 0.5" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
+    """Ctrl-C in a campaign on Ray Train workers; continued without them; the curves are those of
+    the undisturbed campaign."""
+    options = ("--num-seeds", "2")  # three arms, of which two fit at once: the third waits when the others are interrupted
+    workers = ("--num-workers", "2", "--cpus-per-worker", "0.5")
+    study = subprocess.Popen(
+        command(tmp_path, *options, *workers, "--num-epochs", "60"),
+        cwd=ROOT,
+        env=marked(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_rows(tmp_path, 4, study)
+    study.send_signal(signal.SIGINT)
+    out, err = study.communicate(timeout=120)
+    assert study.returncode == 130, out + err
+    assert "the same command continues" in " ".join(out.split())
+    assert leaves_nothing_behind(tmp_path)
+    cut = curves(tmp_path)
+    ended = run_study(tmp_path, *options, "--num-epochs", "4")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found, expected = curves(tmp_path), curves(undisturbed)
+    assert len(found) >= len(cut)
+    found = found[found["epoch"] <= 4].dropna(axis="columns", how="all").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected[found.columns], check_exact=True)
+
+
+def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
+    options = ("--arms", "solo", "--num-seeds", "2", "--num-epochs", "4")
+    study = subprocess.Popen(
+        command(tmp_path, *options), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for_rows(tmp_path, 2, study)
+    os.killpg(study.pid, signal.SIGKILL)
+    study.wait()
+    ended = run_study(tmp_path, *options)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found, expected = curves(tmp_path), curves(undisturbed)
+    expected = expected[expected["arm"] == "solo"].reset_index(drop=True)[found.columns]
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--arms", "duo"], "Unknown arm 'duo'; there are solo, solo_deep, parts"),
+        (["--preset", "huge"], "huge"),
+        (["--no-such-field", "1"], "no-such-field"),
+        (["--data", "missing.npz"], "missing.npz"),
+        (["--num-seeds", "0"], "num_seeds = 0"),
+        (["--optimiser.batch-size", "100000"], "batch size 100000 is larger than the data"),
+        (["--network.discriminator-dropout", "1.5"], "dropout"),
+        (["--partition", '{"a": ["nose"]}'], "Unknown joint 'nose'"),
+        (["--data.test-subjects", "S99"], "no subject 'S99'"),
+        (["--campaign", "a/b"], "campaign name 'a/b'"),
+        (["--attach"], "--attach follows a study on a cluster"),
+        (["--cluster", "missing.yaml"], "missing.yaml"),
+        (["--cluster", "pyproject.toml"], "'pyproject.toml' is not YAML"),
+        (["--cluster", "cluster.yaml", "--data", "missing.npz"], "'missing.npz' does not exist here"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_clear_error_and_writes_nothing(tmp_path: Path, options: list[str], said: str) -> None:
+    ended = run_study(tmp_path / "storage", *options)
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert said in " ".join((ended.stdout + ended.stderr).split())
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "storage").exists()
+
+
+def test_a_cluster_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    ended = run_study(tmp_path, "--cpus-per-worker", "640")
+    assert ended.returncode == 2
+    assert "One arm needs 1 x 640 CPUs at once" in ended.stderr
+    assert not (tmp_path / "c" / "campaign.json").exists()
+
+
+def test_a_storage_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = run_study(tmp_path / "file", "--num-seeds", "2")
+    assert ended.returncode == 2
+    assert "Cannot write to the storage" in ended.stderr
+
+
+def test_help_is_quick_and_names_every_field() -> None:
+    ended = subprocess.run(
+        [sys.executable, "studies/stability.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for option in (
+        "--preset",
+        "--weights.legs",
+        "--network.width",
+        "--adversary.renormalise",
+        "--num-workers",
+        "--data.num-views",
+        "--cluster",
+        "--attach",
+    ):
+        assert option in ended.stdout

@@ -1,0 +1,127 @@
+"""Lifters that a campaign has saved, evaluated on other poses."""
+
+from collections.abc import Collection
+
+import pandas as pd
+import torch
+
+from tips_ray.campaign.checkpoints import unpacked, weights_name
+from tips_ray.columns import METRICS
+from tips_ray.config import Config, override, parts_of
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import render_views
+from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
+from tips_ray.lifting.networks import Lifter
+from tips_ray.seeding import derived_seed, stream
+from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.regret import rules_for
+from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.stopping import Curve, Oracle, Window
+from tips_ray.stability.teachers import named
+from tips_ray.store.curves import RUNS, read_curves, read_manifest
+from tips_ray.store.storage import Storage
+
+NAMES = tuple(rule.name for rule in standard_rules(1))
+"""Of stop rules, which are the same for all lengths."""
+EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or a stop rule by name"
+
+
+def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_views: int = 1) -> pd.DataFrame:
+    """Errors in mm of every run of a campaign on other poses: one row a run, with arm, seed, the
+    epochs whose weights were taken (`first` to `epoch`, and `window` in words), and the metrics.
+
+    `epoch` is "last", "best" (of those whose weights were kept; an oracle), a number, or the name
+    of a stop rule, of which runs that diverged, or lack what the rule looks at, are left out. The
+    depth sign is the one that anatomy voted for on the campaign's training poses at the last of the
+    epochs. Raises ValueError for what no run has kept.
+    """
+    manifest = read_manifest(folder)
+    curves = read_curves(folder, manifest["name"])
+    by_rule = not (epoch in ("last", "best") or epoch.isdecimal())
+    if by_rule:
+        curves = with_agreement(curves, folder)  # which rules may look at
+        curves = curves[~curves["run"].isin(curves.loc[curves["status"] == "diverged", "run"])]
+    rows = []
+    for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
+        config, run = override(Config(), manifest["arms"][arm]), folder / RUNS / str(name)
+        if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
+            continue
+        window = choose_window(curve, epoch, kept_epochs(run))
+        views = render_views(poses, num_views, derived_seed(config.data.seed, "test"))
+        sign = float(curve["depth_sign"].iloc[window.last - 1])
+        found = errors(lift_views(load_window(run, window, config), views), views, sign)
+        rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
+    if not rows:
+        raise ValueError(
+            f"The campaign {str(folder)!r} has no run with an epoch {epoch!r} to evaluate; train it, or give another."
+        )
+    return pd.DataFrame(rows)
+
+
+def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:
+    """Errors of the flat prediction on the same views."""
+    config = next(iter(read_manifest(folder)["arms"].values()))
+    found = flat_errors(render_views(poses, num_views, derived_seed(config["data"]["seed"], "test")))
+    return {metric: found[metric] for metric in METRICS}
+
+
+def choose_window(curve: pd.DataFrame, epoch: str, kept: Collection[int]) -> Window:
+    """What `epoch` names of a run, by its curve and the epochs whose weights were kept."""
+    run = str(curve["run"].iloc[0])
+    known = sorted(at for at in kept if at <= len(curve))
+    if not known:
+        raise ValueError(f"The run {run!r} has kept no weights; train it for at least one epoch.")
+    if epoch == "last":
+        return Window(known[-1], known[-1])
+    if epoch.isdecimal() and int(epoch) in known:
+        return Window(int(epoch), int(epoch))
+    if epoch == "best" or epoch in NAMES:
+        return named(curve, Oracle().name if epoch == "best" else epoch, known)
+    raise ValueError(
+        f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {known[0]} to {known[-1]}, {len(known)} in"
+        f" all; rules: {', '.join(NAMES)})."
+    )
+
+
+def load_window(run: Storage, window: Window, config: Config) -> Lifter:
+    """The lifter of a run after an epoch, or with the average of the weights of a window's epochs,
+    statistics of norms included.
+
+    Of a window, the epochs whose weights were kept. Raises ValueError if those of its last epoch
+    were not.
+    """
+    kept = kept_epochs(run)
+    if window.last not in kept:
+        have = f"those of {len(kept)} epochs, {min(kept)} to {max(kept)}" if kept else "none"
+        raise ValueError(f"{str(run)!r} has kept no weights of epoch {window.last} (but {have}); give another epoch.")
+    epochs = [epoch for epoch in range(window.first, window.last + 1) if epoch in kept]
+    lifter = load_lifter(run, epochs[-1], config)
+    if len(epochs) == 1:
+        return lifter
+    shares = [1.0 if window.half_life is None else 0.5 ** ((window.last - epoch) / window.half_life) for epoch in epochs]
+    total: dict[str, torch.Tensor] = {}
+    for epoch, share in zip(epochs, shares, strict=True):
+        for name, value in load_lifter(run, epoch, config).state_dict().items():
+            total[name] = total.get(name, 0.0) + value.double() * (share / sum(shares))
+    lifter.load_state_dict({name: value.float() for name, value in total.items()})
+    return lifter.eval()
+
+
+def kept_epochs(run: Storage) -> set[int]:
+    """Epochs of a run whose weights were kept."""
+    return {int(name.removeprefix("epoch-").removesuffix(".pt")) for name in run.names("weights")}
+
+
+def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
+    """The lifter of a run as it was after an epoch; raises ValueError for weights that were damaged
+    on disk, or are of other networks than this version's.
+    """
+    lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
+    weights = unpacked(run.read(weights_name(epoch)))
+    if weights is None:
+        raise ValueError(f"{str(run / weights_name(epoch))!r} was damaged; give another --epoch, or restore the file.")
+    try:
+        lifter.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"The weights of {str(run)!r} were kept by a tips-ray with other networks; use that version.") from error
+    return lifter.eval()

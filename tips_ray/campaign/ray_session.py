@@ -1,0 +1,93 @@
+"""Join the Ray cluster at hand, or start Ray on this machine."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+import yaml
+from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module)
+from ray.exceptions import AuthenticationError, RpcError
+from rich.console import Console
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's tables would cover the progress of the campaign
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # nothing that Tune stores is read again
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the curves are kept by the runs themselves
+}
+
+ANSWER_SECONDS = 10.0
+"""How long a cluster may take to answer at all."""
+LAUNCHED = Path("~/ray_bootstrap_config.yaml")
+"""What `ray up` leaves on a head node, for its autoscaler: the nodes that there may be."""
+
+
+@contextmanager
+def running_ray(console: Console | None = None, temp_dir: str | None = None) -> Iterator[None]:
+    """Ray for the length of a block, announced on a console: the one that runs here, the cluster
+    that RAY_ADDRESS names, or one started here and stopped at the end.
+
+    A local Ray is started with its API server, on 127.0.0.1: without it, workers of a trial that is
+    stopped keep their CPUs.
+    """
+    if ray.is_initialized():  # by an enclosing block
+        yield
+        return
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    settings = {"logging_level": logging.ERROR, "log_to_driver": False}
+    console = console or Console(quiet=True)
+    if address := os.environ.get("RAY_ADDRESS"):
+        console.print(f"Joining the Ray cluster at {address} ...", highlight=False)
+        check_address(address)
+        ray.init(**settings)
+    else:
+        console.print("Starting Ray ...")
+        ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=temp_dir, **settings)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raise OSError, within seconds, unless a Ray cluster answers at HOST:PORT and takes this
+    machine's token.
+
+    `ray.init` would try for minutes. Addresses of other forms ("auto", "ray://...") are left to it.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+        GcsClient(address=address)
+    except (OSError, RpcError) as error:
+        raise OSError(
+            f"No Ray cluster answers at {address}, which RAY_ADDRESS names ({getattr(error, 'strerror', None) or error});"
+            " start one, or unset RAY_ADDRESS to start Ray on this machine."
+        ) from error
+    except AuthenticationError as error:
+        raise OSError(
+            f"The Ray cluster at {address}, which RAY_ADDRESS names, refuses this machine's token;"
+            " copy ~/.ray/auth_token from its head node."
+        ) from error
+
+
+def node_resources() -> list[dict[str, float]]:
+    """Resources of each node that the cluster has, or may come to have if `ray up` started it and
+    it is this machine's."""
+    present = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    launched = LAUNCHED.expanduser()
+    if not os.environ.get("RAY_ADDRESS") or not launched.exists():
+        return present
+    config = yaml.safe_load(launched.read_text())
+    possible: list[dict[str, float]] = []
+    for name, kind in config.get("available_node_types", {}).items():
+        count = 1 if name == config["head_node_type"] else min(kind.get("max_workers", 0), config["max_workers"])
+        possible += [kind.get("resources") or {}] * count
+    return max(present, possible, key=lambda nodes: sum(node.get("CPU", 0.0) for node in nodes))

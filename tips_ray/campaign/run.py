@@ -1,0 +1,174 @@
+"""Conduct a study: check everything, claim the campaign's folder, train what is missing, and keep a
+record of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.markup import escape
+
+from tips_ray.campaign.measure import is_unmeasured, measure
+from tips_ray.campaign.plan import Campaign, Resources, agree, trained_arms, unfinished
+from tips_ray.campaign.progress import ProgressListener
+from tips_ray.campaign.ray_session import running_ray
+from tips_ray.campaign.teachers import check_teachers, pick_teachers
+from tips_ray.campaign.tune import check_capacity, execute
+from tips_ray.config import Config, Data, override
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Dataset, check_batch_size, prepare
+from tips_ray.lifting.evaluate import flat_errors
+from tips_ray.provenance import provenance
+from tips_ray.store.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
+from tips_ray.store.measurements import forget
+from tips_ray.store.storage import Storage
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a study ended."""
+
+    failures: dict[str, str]
+    """Arms that failed, with their errors."""
+    unfinished: list[str]
+    """Arms that still lack epochs: those that failed, or all if it was interrupted."""
+
+
+def run_study(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str, console: Console) -> Ending:
+    """Train the runs of a campaign that are missing, on poses that were loaded as `spec`, with live
+    progress.
+
+    Raises ValueError for poses, configs or resources that cannot work, before anything is written,
+    and if another process trains the campaign.
+    """
+    data, references = survey(poses, spec, list(campaign.arms.values()))
+    console.print(
+        f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
+        f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
+        f"{' [yellow](synthetic)[/]' if poses.synthetic else ''}, tested on {data['num_test_poses']:,} of"
+        f" {escape(', '.join(data['test_subjects']))}",
+        highlight=False,
+    )
+    manifest = agree(campaign, data, references)
+    check_teachers(
+        {arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms), campaign.num_epochs
+    )
+    if not to_train(campaign, list(campaign.arms)) and not is_unmeasured(campaign):
+        return Ending({}, [])
+    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):
+        check_capacity(resources, campaign.num_seeds)
+        write_manifest(campaign.folder, manifest)
+        failures = train_in_turn(campaign, resources, poses, console)
+    return Ending(failures, unfinished(campaign))
+
+
+def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
+    """Train the arms that learn from poses, measure them, then those that learn from them; returns
+    the errors of those that failed, which keep no other arm from its training. Ends early if it is
+    interrupted.
+    """
+    forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
+    students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
+    failures: dict[str, str] = {}
+    for arms in ([arm for arm in campaign.arms if arm not in students], students):
+        missing = to_train(campaign, arms)
+        if arms is students and missing:
+            failures |= pick_teachers(campaign, missing)
+            missing = [arm for arm in missing if arm not in failures]
+        if missing:
+            with ProgressListener(missing, campaign.num_epochs, console) as progress:
+                failures |= execute(campaign, missing, resources, poses, [progress])
+            if set(to_train(campaign, missing)) - set(failures):
+                return failures
+        failures |= measure(campaign, [arm for arm in arms if arm not in failures], resources, poses, console)
+    return failures
+
+
+def to_train(campaign: Campaign, arms: list[str]) -> list[str]:
+    """Which of some arms have epochs to train; all if a curve is damaged, which its run makes anew
+    when it is continued."""
+    try:
+        return unfinished(campaign, arms)
+    except DamagedCurveError:
+        return arms
+
+
+def survey(poses: PoseSet, spec: str, configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What configs that share their data are trained and tested on, and the flat prediction's
+    errors there, in plain JSON types.
+
+    Raises ValueError for poses or configs that cannot work.
+    """
+    dataset = prepare(poses, configs[0])
+    for config in configs:
+        check_batch_size(config, len(dataset.train_poses))
+    return describe(poses, dataset, spec, configs[0].data), {"flat": flat_errors(dataset.test)}
+
+
+def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
+    """What a campaign is trained and tested on."""
+    return {
+        "spec": spec,
+        "name": poses.name,
+        "fingerprint": poses.fingerprint,
+        "synthetic": poses.synthetic,
+        "weakly_supervised": data.new_views_each_epoch,
+        "num_train_poses": len(dataset.train_poses),
+        "num_train_views": len(dataset.train),
+        "num_test_poses": len(dataset.test_poses),
+        "num_test_views": len(dataset.test),
+        "train_subjects": dataset.train_poses.subjects,
+        "test_subjects": dataset.test_poses.subjects,
+        "left_out_subjects": list(data.left_out_subjects),
+    }
+
+
+@contextmanager
+def campaign_lock(folder: Storage) -> Iterator[None]:
+    """Make the folder of a campaign, and keep other processes from training it during a block.
+
+    Object stores have no locks; the studies that are sent to a cluster are kept apart by the names
+    of their jobs. Raises OSError for a folder that cannot be written to, and ValueError if another
+    process trains the campaign.
+    """
+    folder.make()
+    if not folder.is_local:
+        yield
+        return
+    lock = FileLock(folder.path(".lock"))  # its holder's death frees it
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Another process trains the campaign {str(folder)!r} already; wait for it, stop it, or give another --campaign name."
+        ) from error
+    try:
+        folder.sweep()
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def recorded(folder: Storage, file: str, resources: Resources) -> Iterator[None]:
+    """Add to the record of a campaign, if there is one by then, when, where, how and for how long a
+    block trained it."""
+    origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
+    try:
+        yield
+    finally:
+        if folder.exists(file):
+            manifest = read_manifest(folder, file)
+            entry = {
+                **origin,
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 1),
+                "num_workers": resources.num_workers,
+                "cpus_per_worker": resources.cpus_per_worker,
+                "gpus_per_worker": resources.gpus_per_worker,
+            }
+            write_manifest(folder, {**manifest, "executions": [*manifest["executions"], entry]}, file)

@@ -1,0 +1,135 @@
+"""Teachers of a campaign's distilled arms: appointed once, kept as cards under `teachers/`, and
+loaded where students train."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from tips_ray.campaign.checkpoints import weights_name
+from tips_ray.campaign.evaluate import kept_epochs, load_window
+from tips_ray.campaign.plan import Campaign
+from tips_ray.config import Config, override
+from tips_ray.errors import sentence
+from tips_ray.lifting.distil import Teachers
+from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.rules import rule_named, standard_rules
+from tips_ray.stability.stopping import Oracle
+from tips_ray.stability.teachers import Lesson, TeacherCard, pick
+from tips_ray.store.curves import RUNS, read_curves, read_manifest
+from tips_ray.store.measurements import CARDS, WINDOWS, read_measured
+from tips_ray.store.storage import Storage
+
+
+def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
+    """Pick the teachers of some distilled arms, and write their cards; returns why those that
+    nobody can teach have none.
+
+    A card stays once it is written, so that a student's training can be continued; seeds that were
+    added are added to it.
+    """
+    failures = {}
+    for student in students:
+        before = read_card(campaign.folder, student)
+        try:
+            card = picked_card(campaign, student, before)
+        except ValueError as error:
+            failures[student] = sentence(error)
+            continue
+        if card != before:
+            campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
+    return failures
+
+
+def picked_card(campaign: Campaign, student: str, before: TeacherCard | None) -> TeacherCard:
+    """The card of a student: the one it has, with the seeds that were added, or a new one.
+
+    Added seeds learn from runs as old as those of the others were. Raises ValueError where nobody
+    can be picked (`pick`), and if the weights that a card names are not what they were.
+    """
+    folder, teacher = campaign.folder, campaign.arms[student].teacher
+    if before and before.teacher != teacher:  # no run has learnt from it yet, or the campaign would not take another teacher
+        before = None
+    known = before.lessons if before else ()
+    missing = set(campaign.seeds) - {lesson.seed for lesson in known}
+    for lesson in known:
+        check(folder, student, lesson)
+    if before and (teacher.runs != "own" or not missing):
+        return before
+    curves = with_agreement(read_curves(folder, campaign.name, [teacher.arm]), folder)
+    kept = {str(run): kept_epochs(folder / RUNS / str(run)) for run in curves["run"].unique()}
+    num_epochs = before.num_epochs if before else campaign.num_epochs
+    curves = curves[curves["epoch"] <= before.num_epochs] if before else curves
+    seeds = sorted({lesson.seed for lesson in known} | missing)
+    card = pick(curves, read_measured(folder, WINDOWS), student, teacher, seeds, num_epochs, kept)
+    added = [signed(folder, lesson) for lesson in card.lessons if not before or lesson.seed in missing]
+    return replace(card, lessons=(*known, *added))
+
+
+def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teachers:
+    """The teachers of the student of one seed, by its arm's card.
+
+    Raises ValueError if there is no card, nobody for that seed, or a checkpoint that is missing or
+    changed.
+    """
+    card = read_card(folder, student)
+    if card is None:
+        raise ValueError(f"No teachers were picked for {student!r} in {str(folder)!r}; run the study's command again.")
+    lessons = card.of_seed(seed)
+    for lesson in lessons:
+        check(folder, student, lesson)
+    teaching = override(Config(), read_manifest(folder)["arms"][card.teacher.arm])
+    lifters = [load_window(folder / RUNS / lesson.run, lesson.window, teaching).to(device) for lesson in lessons]
+    identity = hashlib.sha256(json.dumps([sorted(lesson.checkpoints.values()) for lesson in lessons]).encode()).hexdigest()[:12]
+    return Teachers(lifters, [lesson.depth_sign for lesson in lessons], identity)
+
+
+def read_card(folder: Storage, student: str) -> TeacherCard | None:
+    """The card of a distilled arm, if it has been picked a teacher."""
+    name = f"{CARDS}/{student}.json"
+    return TeacherCard.from_json(json.loads(folder.read(name))) if folder.exists(name) else None
+
+
+def signed(folder: Storage, lesson: Lesson) -> Lesson:
+    """The lesson with the hashes of its checkpoints, of those epochs of its window that were
+    kept."""
+    run = folder / RUNS / lesson.run
+    epochs = [epoch for epoch in sorted(kept_epochs(run)) if lesson.first <= epoch <= lesson.last]
+    return replace(lesson, checkpoints={str(epoch): checksum(run, epoch) for epoch in epochs})
+
+
+def check(folder: Storage, student: str, lesson: Lesson) -> None:
+    """Raise ValueError if a checkpoint that a card names is missing, or another than it was."""
+    for epoch, known in lesson.checkpoints.items():
+        try:
+            found = checksum(folder / RUNS / lesson.run, int(epoch))
+        except FileNotFoundError:
+            found = None
+        if found != known:
+            what = "is missing" if found is None else "has changed since it was picked"
+            raise ValueError(
+                f"The checkpoint {weights_name(int(epoch))} of {lesson.run!r}, a teacher of {student!r}, {what}; restore it, or"
+                f" delete {CARDS}/{student}.json and the runs of {student!r} in {str(folder)!r} to pick anew."
+            )
+
+
+def checksum(run: Storage, epoch: int) -> str:
+    """SHA-256 of a run's weights after an epoch."""
+    return hashlib.sha256(run.read(weights_name(epoch))).hexdigest()
+
+
+def check_teachers(known: dict[str, Config], asked: list[str], num_epochs: int) -> None:
+    """Raise ValueError for a distilled arm whose teacher is not among the arms that a campaign
+    knows, or cannot teach, and for a stop rule that is none.
+    """
+    able = [arm for arm, config in known.items() if config.objective == "adversarial"]
+    for student in asked:
+        if known[student].objective != "distilled":
+            continue
+        teacher = known[student].teacher
+        if teacher.arm not in able:
+            raise ValueError(
+                f"{student!r} learns from {teacher.arm!r}, which is not among the arms that can teach"
+                f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
+            )
+        if teacher.rule != Oracle().name:
+            rule_named(teacher.rule, standard_rules(num_epochs))

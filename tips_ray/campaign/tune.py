@@ -1,0 +1,182 @@
+"""Train configs on Ray: one Tune trial a config, whose seeds train in the trial itself or on Ray
+Train workers."""
+
+import logging
+import tempfile
+from dataclasses import asdict
+from typing import Any
+
+import ray
+import torch.distributed
+from ray import train, tune
+from ray.train import TrainingFailedError
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.tune.integration.ray_train import TuneReportCallback
+
+from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.ray_session import node_resources
+from tips_ray.campaign.seeds import FAILURE, REPAIRED, Training, means, train_seeds
+from tips_ray.config import Config
+from tips_ray.data.poseset import PoseSet
+
+MAX_FAILURES = 10
+"""How often an arm is started again after its process or its node died without notice (after a
+notice: always); it continues from the states of its runs."""
+MAX_CONTROLLER_FAILURES = 30
+"""How often workers that cannot be placed are asked for again, each time for a minute: a node that
+was lost may be replaced."""
+log = logging.getLogger(__name__)
+WAITING = {"memory": 1.0}
+"""What a trial that only waits for its workers holds: one byte, and no share of a CPU that they
+need, or both wait for ever."""
+
+
+def execute(
+    campaign: Campaign, arms: list[str], resources: Resources, poses: PoseSet, listeners: list[tune.Callback]
+) -> dict[str, str]:
+    """Train the runs of some arms up to the campaign's number of epochs, on the Ray that is
+    running.
+
+    Returns the errors of arms that failed. Raises ValueError if the cluster is too small for one
+    arm.
+    """
+    training = Training(campaign.folder, campaign.seeds, campaign.num_epochs, resources)
+    asked = tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])
+    return run_trials(training, poses, listeners, {"arm": asked})
+
+
+def suggestion(arm: str, config: Config) -> dict[str, Any]:
+    """What a trial is told to train, in types that Tune can copy and write."""
+    return {"name": arm, "config": asdict(config)}
+
+
+def run_trials(
+    training: Training, poses: PoseSet, listeners: list[tune.Callback], space: dict[str, Any] | None = None, **choice: Any
+) -> dict[str, str]:
+    """Run Tune trials over `space`, or over what a `search_alg` among the fields of Tune's
+    TuneConfig suggests.
+
+    Results that listeners receive have `arm`, `epoch`, `error_mm` and `spread_mm` (mean and
+    standard deviation over seeds), `consistency` (the label-free sum of those terms) and
+    `num_diverged`. Returns the errors of arms that failed for good.
+    """
+    concurrent = check_capacity(training.resources, len(training.seeds))
+    shared = {"training": training, "poses": ray.put(poses)}
+    driver = WAITING if training.resources.num_workers else worker_resources(training.resources)
+    troubles = TrialNotices()
+    with tempfile.TemporaryDirectory(prefix="tips-ray-tune-") as bookkeeping:  # nothing in it is read again
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(train_arm, shared=shared), driver),
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=concurrent,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+                **choice,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=bookkeeping,
+                verbose=0,
+                callbacks=[troubles, *listeners],
+                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            ),
+        )
+        results = tuner.fit()
+        if not results.num_errors:
+            return troubles.failures
+        ended = [results[index] for index in range(len(results))]  # fewer than arms if it was interrupted
+        crashed = {result.config["arm"]["name"]: str(result.error) for result in ended if result.error and result.config}
+        return troubles.failures | crashed
+
+
+class TrialNotices(tune.Callback):
+    """Hears what trials report beside epochs: that they mended files, or that they end for good."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        """Keep why a trial fails, and say at once what was mended."""
+        for said in result.get(REPAIRED, []):
+            log.warning(said)
+        if result.get(FAILURE):
+            self.failures[result["arm"]] = result[FAILURE]
+
+
+def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
+    """The Tune trainable: all seeds of one arm."""
+    training: Training = shared["training"]
+    resources = training.resources
+    told = {**shared, "arm": config["arm"]}
+    if resources.num_workers == 0:
+        device = "cuda" if resources.gpus_per_worker else "cpu"
+        train_seeds(told, training.seeds, device, pool=lambda value: [value], report=tune.report)
+        return
+    with tempfile.TemporaryDirectory(prefix="tips-ray-train-") as bookkeeping:  # nothing in it is read again
+        trainer = TorchTrainer(
+            train_share,
+            train_loop_config=told,
+            torch_config=TorchConfig(backend="gloo"),  # only rows are pooled, and several workers may share a GPU
+            scaling_config=train.ScalingConfig(
+                num_workers=min(resources.num_workers, len(training.seeds)),
+                use_gpu=resources.gpus_per_worker > 0,
+                resources_per_worker=worker_resources(resources),
+            ),
+            run_config=train.RunConfig(
+                name=f"train-{tune.get_context().get_trial_id()}",
+                storage_path=bookkeeping,
+                callbacks=[TuneReportCallback()],
+                failure_config=train.FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=MAX_CONTROLLER_FAILURES),
+            ),
+        )
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:  # it was tried often enough
+            tune.report({**means(told["arm"]["name"], 0, []), FAILURE: str(error)})
+
+
+def train_share(config: dict[str, Any]) -> None:
+    """The Ray Train worker: its share of an arm's seeds. All workers pool their rows after each
+    epoch."""
+    context = train.get_context()
+    rank, size = context.get_world_rank(), context.get_world_size()
+
+    def pool(value: Any) -> list[Any]:
+        values = [None] * size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    training: Training = config["training"]
+    device = str(get_device()) if training.resources.gpus_per_worker else "cpu"
+    train_seeds(config, training.seeds[rank::size], device, pool, train.report)
+
+
+def worker_resources(resources: Resources) -> dict[str, float]:
+    """What one worker, or a trial without workers, asks of Ray."""
+    asked = {"CPU": resources.cpus_per_worker, "GPU": resources.gpus_per_worker}
+    return {name: amount for name, amount in asked.items() if amount}
+
+
+def check_capacity(resources: Resources, num_seeds: int) -> int:
+    """How many arms the cluster can train at once, with the nodes that its autoscaler may add;
+    raises ValueError, saying what is missing, if it is none.
+    """
+    workers = max(1, min(resources.num_workers, num_seeds))
+    asked, nodes = worker_resources(resources), node_resources()
+    places = sum(min(int(node.get(name, 0.0) / each + 1e-6) for name, each in asked.items()) for node in nodes)
+    if places >= workers:
+        return places // workers
+    for name, each in asked.items():
+        have = [node.get(name, 0.0) for node in nodes]
+        if sum(int(amount / each + 1e-6) for amount in have) < workers:
+            apart = f", at most {max(have):g} on one node" if sum(have) >= each * workers else ""
+            raise ValueError(
+                f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {sum(have):g}{apart};"
+                f" give fewer --num-workers, a smaller --{name.lower()}s-per-worker, or a larger cluster."
+            )
+    needs = " and ".join(f"{each:g} {name}s" for name, each in asked.items())
+    raise ValueError(
+        f"One arm needs {workers} x {needs} at once, each on one node, and the nodes of this Ray cluster have room for {places};"
+        " give fewer --num-workers, ask less for each, or use a larger cluster."
+    )

@@ -1,0 +1,1 @@
+"""Readers of pose data, one file a format."""

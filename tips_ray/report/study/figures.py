@@ -1,0 +1,270 @@
+"""Tables in, Plotly figures out. `tables` builds what is drawn here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+METRIC_LABELS = {
+    "p_mpjpe_signed_mm": "P-MPJPE, one depth sign a run",
+    "p_mpjpe_reflected_mm": "P-MPJPE, reflection allowed",
+    "p_mpjpe_mm": "P-MPJPE, rotation only",
+    "n_mpjpe_mm": "N-MPJPE",
+    "mpjpe_mm": "MPJPE",
+}
+
+TERM_LABELS = {
+    "loss_adversarial": "Adversarial (eq. 6)",
+    "loss_reprojection": "Reprojection (eq. 2)",
+    "loss_ninety_degree": "Quarter turns (eqs. 3–5)",
+    "loss_supervised": "Supervised (sees labels)",
+    "loss_discriminator": "Discriminator",
+    "real_accuracy": "Real poses recognised",
+    "fake_accuracy": "Fake poses recognised",
+    "generator_gradient_norm": "Generator gradient norm",
+    "discriminator_gradient_norm": "Discriminator gradient norm",
+    "depth_sign": "Depth sign, mean over seeds",
+    "part_sign_agreement": "Poses whose parts agree in sign",
+    "loss_distillation": "Distillation (eq. 10)",
+    "bone_asymmetry": "Bones: left against right",
+    "bone_variation": "Bones: change within a clip",
+    "bone_proportions": "Bones: off adult proportions",
+    "flipped_vote_share": "Limbs inside out",
+    "joint_limits": "Joints beyond their limits",
+    "depth_anisotropy": "Spread of depth against x",
+    "view_inconsistency_mm": "Seen from elsewhere, mm",
+    "frechet_2d": "Fréchet distance to observed 2D",
+    "churn_mm": "Churn in an epoch, mm",
+    "seed_disagreement_mm": "Distance from other seeds, mm",
+    "student_disagreement_mm": "Distance from its student, mm",
+    "consistency": "Consistency terms, sum",
+    "discriminator_accuracy": "Discriminator accuracy",
+}
+
+SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
+"""Columns that are shares, drawn from 0 to 1."""
+
+FIXED_COLOURS = {"solo": "#D55E00", "parts": "#0072B2", "supervised": "#7F7F7F", "flat": "#7F7F7F"}
+OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
+"""Okabe and Ito's palette, told apart by colour-blind readers, without black and yellow, which
+vanish on one of the two backgrounds; then two more, for many arms."""
+
+REFERENCE_STYLES = {"flat": ("flat prediction (z = 0)", "dot"), "supervised": ("supervised, last half (saw labels)", "dash")}
+
+FEW_SEEDS = 5
+"""With fewer seeds than this, each run is drawn beneath the band."""
+
+
+def arm_colours(arms: Sequence[str]) -> dict[str, str]:
+    """One colour an arm, the same in every figure; past eight arms the palette starts again."""
+    free = [arm for arm in arms if arm not in FIXED_COLOURS]
+    return FIXED_COLOURS | {arm: OTHER_COLOURS[place % len(OTHER_COLOURS)] for place, arm in enumerate(free)}
+
+
+def theme(dark: bool = False) -> dict[str, Any]:
+    """A Plotly template, as plain JSON, for a light or dark page; the background is the page's."""
+    ink, soft, rule, paper = (
+        ("#d6dade", "#9aa3ab", "#343a40", "#181b1f") if dark else ("#24292e", "#5c6670", "#e3e6e9", "#ffffff")
+    )
+    axis = {
+        "gridcolor": rule,
+        "linecolor": rule,
+        "zeroline": False,
+        "automargin": True,
+        "title": {"font": {"color": soft, "size": 13}},
+    }
+    return {
+        "layout": {
+            "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": ink},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis | {"showspikes": False},
+            "yaxis": axis,
+            "hoverlabel": {"bgcolor": paper, "bordercolor": rule, "font": {"color": ink}},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": soft, "activecolor": ink},
+        }
+    }
+
+
+def draw_error_curves(
+    bands: Mapping[str, pd.DataFrame],
+    lines: Mapping[str, pd.DataFrame],
+    references: Mapping[str, Mapping[str, float]],
+    colours: Mapping[str, str],
+    synthetic: bool,
+) -> go.Figure:
+    """Error by epoch with seed bands, the twin of the paper's Figure 3; the first metric shows, a
+    dropdown changes it.
+
+    bands: `tables.seed_band` by metric; lines: `tables.seed_lines` by metric; references:
+    `tables.reference_lines` by metric. Arms that have a reference line are not drawn as curves.
+    Single runs are drawn under the bands of arms with fewer than five seeds; runs that diverged are
+    always drawn, and end in a cross.
+    """
+    views = {}
+    end = max((int(epoch) for table in lines.values() for epoch in table["epoch"]), default=1)
+    names = list(dict.fromkeys(name for values in references.values() for name in values))
+    for metric, table in bands.items():
+        runs = lines[metric]
+        arms = [arm for arm in runs["arm"].unique() if arm not in names]
+        traces = [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
+        traces += [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
+        traces += [_reference(name, references[metric].get(name), end) for name in names]
+        views[metric] = traces
+    figure = _switchable(views, {metric: f"{METRIC_LABELS.get(metric, metric)} (mm)" for metric in views}, synthetic)
+    return figure.update_xaxes(range=[1, end]) if end > 1 else figure
+
+
+def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """What stopping at each epoch costs, by arm with seed bands; `regrets` is `tables.regret_table`
+    by metric."""
+    views = {}
+    for metric, table in regrets.items():
+        views[metric] = [
+            trace for arm in table["arm"].unique() for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")
+        ]
+    figure = _switchable(views, dict.fromkeys(views, "Error above the run's best (mm)"), synthetic)
+    return figure.update_layout(yaxis_rangemode="tozero")
+
+
+def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """One panel of small multiples: one term by epoch with seed bands; `table` is
+    `tables.term_table` or `tables.loss_table`.
+
+    Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a
+    mean of +1 and -1 says nothing.
+    """
+    own = table[table["term"] == term]
+    traces = [trace for arm in own["arm"].unique() for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
+    if term == "depth_sign":
+        traces = [trace for trace in traces if trace.name]
+    figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
+    figure.update_layout(title={"text": TERM_LABELS.get(term, term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
+    if term in SHARES:
+        figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
+    return figure.update_xaxes(title_text="epoch")
+
+
+def _seeds(table: pd.DataFrame, arm: str) -> int:
+    return int(max(table.loc[table["arm"] == arm, "n"], default=0))
+
+
+def rounded(values: Iterable[Any]) -> list[float | None]:
+    """Four significant digits or hundredths: the page holds tens of thousands of these."""
+    return [None if pd.isna(value) else float(f"{value:.4g}") if abs(value) < 100 else round(float(value), 2) for value in values]
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A colour such as "#0072B2", made transparent."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
+    """Two invisible edges with the area between them filled, and the mean; hidden and shown
+    together by the legend."""
+    seeds = int(max(table["n"], default=0))
+    epochs, low, high = (table["epoch"].tolist(), rounded(table["low"]), rounded(table["high"]))
+    edge = {"x": epochs, "mode": "lines", "line": {"width": 0}, "legendgroup": arm, "showlegend": False, "hoverinfo": "skip"}
+    label = f"{arm} (n = {seeds})" if seeds > 1 else f"{arm} (n = 1 seed, no interval)" if seeds else f"{arm} (no finished run)"
+    span = " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
+    mean = go.Scatter(
+        x=epochs,
+        y=rounded(table["mean"]),
+        customdata=[list(ends) for ends in zip(low, high, strict=True)] if seeds > 1 else None,
+        mode="lines" if len(epochs) > 1 else "markers",
+        line={"width": 2, "color": colour},
+        marker={"color": colour},
+        name=label,
+        legendgroup=arm,
+        showlegend=True,
+        hovertemplate=f"{arm}: %{{y:.4g}} {unit}{span}<extra></extra>",
+    )
+    if seeds < 2:
+        return [mean]
+    return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=faded(colour, 0.2), **edge), mean]
+
+
+def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Scatter]:
+    """Faint lines of single runs, all in one trace with gaps, and crosses where runs diverged."""
+    drawn = lines if 1 < seeds < FEW_SEEDS else lines[lines["diverged"]]
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for _, run in drawn.groupby("seed"):
+        x += [*run["epoch"].tolist(), None]
+        y += [*rounded(run["value"]), None]
+    traces = []
+    if x:
+        faint = {"width": 1, "color": faded(colour, 0.45)}
+        traces.append(go.Scatter(x=x, y=y, mode="lines", line=faint, legendgroup=arm, showlegend=False, hoverinfo="skip"))
+    lost = lines[lines["diverged"]]
+    ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
+    if len(ends):
+        cross = {"symbol": "x", "size": 9, "color": colour}
+        said = [f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]]
+        traces.append(
+            go.Scatter(
+                x=ends["epoch"].tolist(),
+                y=rounded(ends["value"]),
+                mode="markers",
+                marker=cross,
+                cliponaxis=False,
+                name=f"{arm}: run diverged",
+                text=said,
+                hovertemplate="%{text}<extra></extra>",
+                legendgroup=arm,
+            )
+        )
+    return traces
+
+
+def _reference(name: str, value: float | None, end: int) -> go.Scatter:
+    label, dash = REFERENCE_STYLES.get(name, (name, "dashdot"))
+    colour = FIXED_COLOURS.get(name, FIXED_COLOURS["flat"])
+    y = rounded(pd.Series([value, value], dtype=float))
+    line = {"width": 1.5, "dash": dash, "color": colour}
+    return go.Scatter(
+        x=[1, end], y=y, mode="lines", line=line, name=label, hovertemplate=f"{label}: %{{y:.4g}} mm<extra></extra>"
+    )
+
+
+def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """The first view as a figure, with a dropdown that puts another view's values into the same
+    traces (the legend stays)."""
+    figure = go.Figure(next(iter(views.values()), []))
+    buttons = [
+        {
+            "label": METRIC_LABELS.get(metric, metric),
+            "method": "update",
+            "args": [
+                {
+                    "y": [list(trace.y or ()) for trace in traces],
+                    "customdata": [list(trace.customdata or ()) for trace in traces],
+                },
+                {"yaxis.title.text": titles[metric]},
+            ],
+        }
+        for metric, traces in views.items()
+    ]
+    if len(buttons) > 1:
+        menu = {"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "showactive": True}
+        figure.update_layout(updatemenus=[menu])
+    figure.update_yaxes(title_text=next(iter(titles.values()), None))
+    figure.update_xaxes(title_text="epoch")
+    return finish(figure, synthetic, 460)
+
+
+def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
+    """Give a figure the layout that all share, and name synthetic data on it."""
+    figure.update_layout(
+        template=theme(),
+        height=height,
+        margin={"l": 60, "r": 16, "t": 44, "b": 52},
+        hovermode="x unified",
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "grouped"},
+    )
+    if synthetic:
+        figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)
+        figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-34, font_size=12)
+    return figure

@@ -1,0 +1,228 @@
+"""A campaign's report: one HTML file that opens offline."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from tips_ray.columns import HEADLINE_METRIC, METRICS
+from tips_ray.report.study import figures, headline, stop_figures, stop_tables, tables
+from tips_ray.stability.stopping import SIGNALS
+from tips_ray.store.atomic import replacing
+
+PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
+
+STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
+
+ADVERSARY_TERMS = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
+SIGN_TERMS = ("depth_sign", "part_sign_agreement")
+
+COMPARISONS = {
+    "teacher": "Does a student beat its own teachers? Its error at the last epoch minus that of its teachers, paired by seed.",
+    "gain": "Does a solo teacher gain as much? What distillation changes in one arm minus what it changes in the other.",
+    "arm": "Does it help to distil at all? A student's error at its last epoch minus that of an arm at its own, paired by seed.",
+    "student": "Which student? Error at the last epoch that both have, paired by seed.",
+}
+
+LONG_TABLE = 15
+"""Tables with more rows than this scroll."""
+
+
+def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -> None:
+    """Write the report of a campaign to `path`, whole or not at all.
+
+    `curves` is the tidy table with one row a run and epoch, `summary` what `summarise` made of it.
+    Raises OSError if the place cannot be written.
+    """
+    html = render(curves, summary)
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+    """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
+    panels = {
+        "losses": tables.loss_table(curves),
+        "adversary": tables.term_table(curves, ADVERSARY_TERMS),
+        "signs": tables.term_table(curves, SIGN_TERMS),
+        "signals": tables.term_table(curves, SIGNALS),
+    }
+    colours = figures.arm_colours([*summary["arms"], *summary["references"]])
+    drawn = draw_all(curves, summary, panels, colours)
+    return filled(
+        "study/page.html.j2",
+        drawn,
+        title="Stability study",
+        campaign=summary["campaign"] or "no runs yet",
+        summary=summary,
+        synthetic=bool(summary["data"].get("synthetic")),
+        finding=headline.finding(summary),
+        cautions=headline.cautions(summary),
+        rows=headline.headline_rows(summary),
+        paper=headline.PAPER,
+        metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),
+        statistics=("best", "last_half", "last"),
+        statistic_labels=STATISTIC_LABELS,
+        metric_labels=figures.METRIC_LABELS,
+        pairs=headline.pairs(summary),
+        colours=colours,
+        term_labels=figures.TERM_LABELS,
+        **trust(summary),
+        panels={
+            group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
+        },
+        actions=action_rows(curves),
+        costs=tables.cost_table(curves).astype(object).where(lambda table: table.notna(), None).to_dict("records"),
+        long_table=LONG_TABLE,
+        data=described(summary["data"]),
+        provenance=described(ordered(summary["provenance"])),
+    )
+
+
+def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sections on stopping, budgets, distillation and codependence show."""
+    return {
+        "rules": stop_tables.rules_by_arm(summary),
+        "rule_findings": stop_tables.rule_findings(summary),
+        "signals": stop_tables.signal_rows(summary, figures.TERM_LABELS),
+        "steadiness": stop_tables.steadiness_rows(summary),
+        "steadiness_labels": list(stop_tables.STEADINESS.values()),
+        "ranking": stop_tables.ranking_sentence(summary),
+        "budgets": stop_tables.budget_rows(summary),
+        "cards": stop_tables.card_rows(summary),
+        "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
+        "codependence": stop_tables.codependence_rows(summary),
+    }
+
+
+def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
+    """A page on `base.html.j2`, filled with values; its figures stand in the elements "plot-" and
+    their name.
+
+    Each of `choices` is a dropdown that several figures share: {label, plots, traces, options:
+    [{label, y}]}, where `plots` names the figures, and an option's `y` has the values of each of
+    `traces` (their places within a figure).
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parents[1]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "ends": stop_tables.ends,
+        "mm": headline.mm,
+        "span": headline.span,
+        "verdict": headline.verdict,
+        "folded": folded,
+    }
+    content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
+    return environment.get_template(template).render(
+        drawn=list(drawn), content=escaped(content), plotlyjs=get_plotlyjs(), **values
+    )
+
+
+def draw_all(
+    curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
+) -> dict[str, go.Figure]:
+    """The figures by name, panels by that of their term; one for which there is nothing to draw is
+    left out."""
+    if curves.empty:
+        return {}
+    synthetic = bool(summary["data"].get("synthetic"))
+    metrics = [metric for metric in METRICS if metric in curves]
+    lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
+    bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
+    runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
+    regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
+    drawn = {"errors": figures.draw_error_curves(bands, runs, lines, colours, synthetic)}
+    if len(regrets[metrics[0]]):
+        drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
+    if summary["stop_rules"]:
+        shown = [entry for entries in stop_tables.rules_to_show(summary).values() for entry in entries]
+        drawn["rules"] = stop_figures.draw_rules(shown, colours, synthetic)
+    heats = summary["codependence"]
+    top = max((max(map(max, entry["sensitivity"])) for entry in heats.values()), default=1.0)
+    for place, (arm, entry) in enumerate(heats.items(), start=1):
+        drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, entry, top, synthetic)
+    return drawn | {
+        term: figures.draw_term(table, term, colours, synthetic) for table in panels.values() for term in table["term"].unique()
+    }
+
+
+def action_rows(curves: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row an action, the hardest first: its name and, by arm, the last-half error, its
+    interval, its share of the largest."""
+    table = tables.action_table(curves)
+    table = table.astype(object).where(table.notna(), None)
+    largest = max((value for value in table["mean"] if value is not None), default=1.0)
+    return [
+        {
+            "action": action,
+            "arms": {entry["arm"]: entry | {"share": (entry["mean"] or 0) / largest} for entry in group.to_dict("records")},
+        }
+        for action, group in table.groupby("action", sort=False)
+    ]
+
+
+def plain(figure: go.Figure) -> dict[str, Any]:
+    """A figure as JSON values without its template: the page gives all figures the template of the
+    day or the night."""
+    content = json.loads(str(figure.to_json()))
+    content["layout"].pop("template", None)
+    return content
+
+
+def themes() -> dict[str, Any]:
+    """The figures' templates by colour scheme."""
+    return {"light": figures.theme(), "dark": figures.theme(dark=True)}
+
+
+def escaped(content: Any) -> str:
+    """JSON for a script element: no value of it can end the element."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+
+
+def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Known keys in reading order, then the others as they come."""
+    known = [key for key in PROVENANCE_ORDER if key in provenance]
+    return {key: provenance[key] for key in [*known, *(key for key in provenance if key not in known)]}
+
+
+def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each value with how it is shown: `code` for commands and hashes, `fold` for what is nested,
+    else `text`."""
+    entries = []
+    for key, value in values.items():
+        label = key.replace("_", " ")
+        if key == "wall_seconds" and isinstance(value, (int, float)):
+            entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
+        elif key in ("command", "commit", "fingerprint", "spec"):
+            entries.append({"label": label, "kind": "code", "value": str(value)})
+        elif isinstance(value, Mapping) and all(not isinstance(item, (Mapping, list, tuple)) for item in value.values()):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(f"{name} {item}" for name, item in value.items())})
+        elif isinstance(value, (list, tuple)) and all(not isinstance(item, (Mapping, list, tuple)) for item in value):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(str(item) for item in value)})
+        elif isinstance(value, (Mapping, list, tuple)):
+            entries.append({"label": label, "kind": "fold", "value": value})
+        else:
+            entries.append({"label": label, "kind": "text", "value": readable(value)})
+    return entries
+
+
+def readable(value: Any) -> str:
+    """A scalar as text."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "unknown"}[value]
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def folded(value: Any) -> str:
+    """Nested values as indented JSON text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,83 @@
+"""Figures of stop rules and of codependence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from tips_ray.poses.skeleton import LEGS, LIFTED
+from tips_ray.report.study.figures import finish, rounded
+from tips_ray.report.study.stop_tables import in_order
+
+ROW_HEIGHT = 21
+PART_BORDER = len(LEGS) - 0.5
+"""Between the legs and the torso in the order of `LIFTED`."""
+
+
+def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """Median regret of each stop rule with its 95% interval, by arm; the best rule over all arms at
+    the top.
+
+    `rules` is `stop_rules` of the summary.
+    """
+    order = in_order(rules)
+    figure = go.Figure()
+    for arm in dict.fromkeys(entry["arm"] for entry in rules):
+        own = [entry for entry in rules if entry["arm"] == arm]
+        regrets = [entry["regret_mm"] for entry in own]
+        figure.add_scatter(
+            x=rounded([regret["median"] for regret in regrets]),
+            y=[entry["rule"] for entry in own],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": rounded([_over(regret["high"], regret["median"]) for regret in regrets]),
+                "arrayminus": rounded([_over(regret["median"], regret["low"]) for regret in regrets]),
+                "thickness": 1.2,
+                "width": 0,
+            },
+            mode="markers",
+            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if entry["chosen"] else "circle" for entry in own]},
+            name=arm,
+            hovertemplate=f"{arm}: %{{x:.3g}} mm<extra></extra>",
+        )
+    finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
+    figure.update_layout(hovermode="y unified", legend_traceorder="normal")
+    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
+    medians = [entry["regret_mm"]["median"] for entry in rules]
+    known = sorted(value for value in medians if value is not None)
+    reach = max(2.0, 1.3 * known[int(0.9 * (len(known) - 1))]) if known else 2.0  # the worst rules would hide the good ones
+    return figure.update_xaxes(
+        title_text="median regret (mm); drag to see more", range=[min(-0.5, known[0] - 0.5) if known else -0.5, reach]
+    )
+
+
+def draw_codependence(arm: str, entry: Mapping[str, Any], top: float, synthetic: bool) -> go.Figure:
+    """How far each depth (row) moves with each keypoint (column), as a heat map; `top` ends the
+    colour scale of all arms.
+
+    `entry` is one of `codependence` of the summary. Lines part legs and torso.
+    """
+    names = [joint.replace("_", " ") for joint in LIFTED]
+    heat = go.Heatmap(
+        z=[rounded(row) for row in entry["sensitivity"]],
+        x=names,
+        y=names,
+        zmin=0,
+        zmax=top,
+        colorscale="Cividis",
+        colorbar={"thickness": 10, "len": 0.9},
+        hovertemplate="depth of %{y} by %{x}: %{z:.3g}<extra></extra>",
+    )
+    figure = finish(go.Figure(heat), synthetic, 430).update_layout(
+        hovermode="closest", margin={"l": 80, "r": 8, "t": 38, "b": 84}
+    )
+    figure.update_layout(title={"text": arm, "font": {"size": 14}, "x": 0, "y": 0.98, "yanchor": "top"})
+    border: Any = {"color": "#ffffff", "width": 1.5}
+    figure.add_vline(x=PART_BORDER, line=border).add_hline(y=PART_BORDER, line=border)
+    figure.update_yaxes(autorange="reversed", tickfont={"size": 10}, showgrid=False)
+    return figure.update_xaxes(tickangle=-60, tickfont={"size": 10}, showgrid=False)
+
+
+def _over(high: float | None, low: float | None) -> float:
+    return 0.0 if high is None or low is None else high - low

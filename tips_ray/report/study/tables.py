@@ -1,0 +1,126 @@
+"""Tables behind the report's figures: curves in, tidy means with bands over seeds out. No drawing
+here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.stability.statistics import arms_of, errors_of, interval, last_half, regret, runs_of
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+BAND = ["mean", "low", "high", "n"]
+
+
+def band(values: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Mean, low, high and n over the columns (seeds) of `values`, for each row (epoch).
+
+    The band is the pointwise 95% percentile bootstrap of the mean. Whole curves are drawn, so that
+    the band is as smooth as they are; a draw is a row of weights, so that all epochs of all draws
+    are one matrix product. Fewer than two values: no band.
+    """
+    known = values.notna().to_numpy(float)
+    given = values.fillna(0.0).to_numpy()
+    n = known.sum(axis=1).astype(int)
+    table = pd.DataFrame({"mean": np.nan, "low": np.nan, "high": np.nan, "n": n}, index=values.index)
+    table.loc[n > 0, "mean"] = given.sum(axis=1)[n > 0] / n[n > 0]
+    if (n > 1).any():
+        seeds = values.shape[1]
+        weights = np.random.default_rng(seed).multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES).T.astype(float)
+        drawn = known[n > 1] @ weights
+        means = np.where(drawn > 0, given[n > 1] @ weights / np.maximum(drawn, 1), np.nan)
+        quantile = np.quantile if drawn.all() else np.nanquantile  # which is slow, and needed only where a seed lacks an epoch
+        table.loc[n > 1, ["low", "high"]] = quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=1).T
+    return table
+
+
+def _by_arm(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=["arm", "epoch", *BAND])
+    return pd.concat(tables, names=["arm"]).reset_index()
+
+
+def seed_band(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
+    """Columns arm, epoch, mean, low, high, n: `metric` over the seeds of each arm, up to the last
+    epoch that all have reached."""
+    return _by_arm({arm: band(errors_of(curves, arm, metric)) for arm in arms_of(curves)})
+
+
+def seed_lines(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
+    """Columns arm, seed, epoch, value, diverged: every run's whole curve; `diverged` is true on all
+    rows of a run that did."""
+    if curves.empty:
+        return pd.DataFrame(columns=["arm", "seed", "epoch", "value", "diverged"])
+    rows = curves.reindex(columns=["arm", "seed", "epoch", "status", metric])
+    rows = rows.drop_duplicates(["arm", "seed", "epoch"], keep="last").sort_values(["seed", "epoch"], kind="stable")
+    rows["diverged"] = (rows["status"] == "diverged").groupby([rows["arm"], rows["seed"]]).transform("any")
+    lines = pd.concat([rows[rows["arm"] == arm] for arm in arms_of(curves)], ignore_index=True)
+    return lines.rename(columns={metric: "value"})[["arm", "seed", "epoch", "value", "diverged"]]
+
+
+def regret_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC, without: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns arm, epoch, mean, low, high, n: error at each stop epoch minus the run's lowest; arms
+    in `without` left out."""
+    return _by_arm({arm: band(regret(errors_of(curves, arm, metric))) for arm in arms_of(curves) if arm not in without})
+
+
+def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns arm, epoch, mean, low, high, n, term: any per-epoch columns of the curves; those that
+    an arm lacks are left out."""
+    tables = [
+        _by_arm({arm: band(errors_of(curves, arm, column)) for arm in arms_of(curves)}).assign(term=column)
+        for column in columns
+        if column in curves
+    ]
+    if not tables:
+        return pd.DataFrame(columns=["arm", "epoch", *BAND, "term"])
+    return pd.concat(tables, ignore_index=True).dropna(subset="mean").reset_index(drop=True)
+
+
+def loss_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """`term_table` of every unweighted loss term (columns `loss_…`)."""
+    return term_table(curves, [str(column) for column in curves if str(column).startswith("loss_")])
+
+
+def action_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
+    """Columns action, arm, mean, low, high, n: the last-half error of each action over seeds, the
+    hardest action first."""
+    prefix = f"{metric}/"
+    rows = [
+        {"action": str(column).removeprefix(prefix), "arm": arm}
+        | interval(last_half(errors_of(curves, arm, str(column))).mean().to_list())
+        for column in curves
+        if str(column).startswith(prefix)
+        for arm in arms_of(curves)
+    ]
+    table = pd.DataFrame(rows, columns=["action", "arm", *BAND])
+    hardest = table.groupby("action")["mean"].mean().sort_values(ascending=False).index
+    return table.sort_values("action", key=lambda action: action.map(hardest.get_loc), kind="stable").reset_index(drop=True)
+
+
+def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Columns arm, runs, epochs, poses_per_second (median), minutes_a_run (training and evaluation,
+    mean over runs)."""
+    rows = []
+    for arm in arms_of(curves):
+        own = curves[curves["arm"] == arm].drop_duplicates(["seed", "epoch"], keep="last")
+        seconds = own.reindex(columns=["train_seconds", "evaluate_seconds"]).sum(axis=1, min_count=1)
+        speed = own.reindex(columns=["poses_per_second"])["poses_per_second"].median()
+        minutes = seconds.groupby(own["seed"]).sum(min_count=1).mean() / 60
+        runs = runs_of(curves, arm)
+        rows.append((arm, len(runs), int(runs["epochs"].sum()), speed, minutes))
+    return pd.DataFrame(rows, columns=["arm", "runs", "epochs", "poses_per_second", "minutes_a_run"])
+
+
+def reference_lines(summary: Mapping[str, Any], metric: str = HEADLINE_METRIC) -> dict[str, float]:
+    """Horizontal lines by name: references as given, and the last-half mean of arms that saw
+    labels."""
+    lines = {}
+    for name, entry in summary["references"].items():
+        value = entry["last_half"][metric]["mean"] if "last_half" in entry else entry.get(metric)
+        if value is not None:
+            lines[name] = float(value)
+    return lines

@@ -1,0 +1,115 @@
+"""What a trial of a search is scored by, read off the curves of its seeds. No Optuna here, and no
+torch.
+
+A trial is one config; its seeds are runs, and it is known by the name of their arm. The stop window
+is the last half of the epochs, as everywhere: whoever cannot know when to stop will stop somewhere
+in it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+
+OBJECTIVES: dict[str, tuple[str, ...]] = {
+    "error": ("error_mm",),
+    "instability": ("instability_mm",),
+    "pareto": ("error_mm", "instability_mm"),
+    "label_free": ("label_free",),
+}
+"""Scores that are minimised, by the objective's name."""
+
+ORACLES = ("error", "instability", "pareto")
+"""Objectives that need 3D labels: what is chosen by them could not have been chosen in their
+absence."""
+
+WATCHED: dict[str, tuple[str, ...]] = {"error": (HEADLINE_METRIC,), "label_free": CONSISTENCY}
+"""Columns whose sum a pruner watches, epoch by epoch, by the objectives that can be pruned."""
+
+SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY]
+"""Columns of the curves that scores need."""
+
+TIMED = ["train_seconds", "evaluate_seconds"]
+"""Columns of the curves that say how long an epoch took."""
+
+SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"]
+
+
+def check_objective(name: str) -> None:
+    """Raise ValueError for an objective that does not exist."""
+    if name not in OBJECTIVES:
+        raise ValueError(f"There is no objective {name!r}; there are {', '.join(OBJECTIVES)}.")
+
+
+def seed_means(curves: pd.DataFrame) -> pd.DataFrame:
+    """Columns arm, epoch, error_mm, n: the headline error averaged over the seeds that have it, by
+    epoch."""
+    rows = curves.drop_duplicates(["arm", "seed", "epoch"], keep="last")
+    means = rows.groupby(["arm", "epoch"], sort=True)[HEADLINE_METRIC].agg(["mean", "count"])
+    return means.rename(columns={"mean": "error_mm", "count": "n"}).reset_index()
+
+
+def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.DataFrame:
+    """One row a trial, indexed by arm: epochs, seeds, diverged, and the scores; later epochs than
+    `num_epochs` are ignored.
+
+    `error_mm` is the mean over seeds of each seed's mean over the stop window, `error_std_mm` the
+    standard deviation between those means. `instability_mm` is the root of the mean variance over
+    the window's epochs plus the variance between seeds: how far the error of one run, stopped
+    somewhere in the window, lies from `error_mm`. `label_free` is the window mean of the sum of the
+    consistency terms. `best_epoch` is an oracle: the epoch at which the mean over seeds,
+    `best_error_mm`, is lowest.
+
+    A trial of which not all seeds have all epochs is scored on those that all of them have: not
+    comparable with a complete one. A diverged one has no scores. Columns are those of `SCORED`.
+    """
+    rows = curves[(curves["epoch"] <= num_epochs) & (curves["seed"] < num_seeds)]
+    rows = rows.drop_duplicates(["arm", "seed", "epoch"], keep="last")
+    if rows.empty:
+        return pd.DataFrame(columns=["epochs", "seeds", "diverged", *SCORES], index=pd.Index([], name="arm"))
+    last = rows.groupby(["arm", "seed"], sort=True)["epoch"].max().groupby("arm").agg(["min", "size"])
+    found = pd.DataFrame({"epochs": last["min"].where(last["size"] == num_seeds, 0), "seeds": last["size"]})
+    found["diverged"] = (rows["status"] == "diverged").groupby(rows["arm"]).any()
+    rows = rows.assign(reached=rows["arm"].map(found["epochs"].where(~found["diverged"], 0)))
+    rows = rows[rows["epoch"] <= rows["reached"]]
+    consistency = rows.reindex(columns=list(CONSISTENCY)).sum(axis=1, skipna=False)
+    window = rows.assign(label_free=consistency)[rows["epoch"] > rows["reached"] // 2]
+    by_seed = window.groupby(["arm", "seed"], sort=True)
+    errors = by_seed[HEADLINE_METRIC].agg(["mean", "var"]).groupby("arm")
+    between = errors["mean"].std()
+    found["error_mm"] = errors["mean"].mean()
+    found["error_std_mm"] = between
+    found["instability_mm"] = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
+    found["label_free"] = by_seed["label_free"].mean().groupby("arm").mean()
+    means = seed_means(rows)
+    best = means.sort_values("error_mm", kind="stable").drop_duplicates("arm").set_index("arm")
+    found["best_epoch"] = best["epoch"].astype(float)
+    found["best_error_mm"] = best["error_mm"]
+    return found.rename_axis("arm")
+
+
+def watched(curves: pd.DataFrame, columns: Sequence[str], num_seeds: int) -> pd.Series:
+    """The sum of some columns averaged over seeds, by arm and epoch, where all seeds have it."""
+    rows = curves[curves["seed"] < num_seeds].drop_duplicates(["arm", "seed", "epoch"], keep="last")
+    values = rows[["arm", "epoch"]].assign(value=rows[list(columns)].sum(axis=1, skipna=False))
+    means = values.groupby(["arm", "epoch"], sort=True)["value"].agg(["mean", "count"])
+    return means.loc[means["count"] == num_seeds, "mean"]
+
+
+def is_complete(score: pd.Series, num_seeds: int, num_epochs: int) -> bool:
+    """Whether all seeds of a trial have all epochs."""
+    return bool(score["seeds"] == num_seeds and score["epochs"] >= num_epochs)
+
+
+def pareto_front(values: np.ndarray) -> np.ndarray:
+    """Which rows of `values` (trials, objectives; all minimised) no other row beats in one without
+    losing in another."""
+    order = np.lexsort(values.T[::-1])
+    front = np.zeros(len(values), dtype=bool)
+    for place in order:
+        kept = values[front]
+        beaten = ((kept <= values[place]).all(axis=1) & (kept < values[place]).any(axis=1)).any()
+        front[place] = not beaten
+    return front

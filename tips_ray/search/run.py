@@ -1,0 +1,196 @@
+"""Conduct a search: check everything, claim its folder, run its trials on Ray, and confirm what it
+chose on fresh seeds."""
+
+import time
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.ray_session import running_ray
+from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey
+from tips_ray.campaign.tune import Training, check_capacity, run_trials
+from tips_ray.config import Config, Data, override
+from tips_ray.data.load import check_known, last_quarter
+from tips_ray.data.poseset import PoseSet
+from tips_ray.search.ledger import Ledger
+from tips_ray.search.optuna_study import claim_study, open_study
+from tips_ray.search.plan import FRESH_SEED, Budget, Search, agree_search
+from tips_ray.search.progress import SearchProgress
+from tips_ray.search.space import changes, ends
+from tips_ray.search.suggest import Pilot, Pruning
+from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables
+from tips_ray.store.records import SEARCH, read_records, read_search, trial_name, trial_number, write_search
+from tips_ray.store.storage import Storage
+
+
+@dataclass(frozen=True)
+class SearchEnding:
+    """How a search ended."""
+
+    failures: dict[str, str]
+    """Trials that failed, with their errors; the next execution tries them again."""
+    unfinished: list[str]
+    """Trials that were begun and lack epochs."""
+    ran_out: bool
+    """Whether its wall time ended before its trials did."""
+    interrupted: bool
+    """Whether it ended before its trials and its wall time did, and without failures."""
+
+
+def split_for_search(poses: PoseSet, data: Data, validation_subjects: tuple[str, ...]) -> tuple[Data, Data]:
+    """What a search sees, and what its confirmation sees: they train on the same subjects, and no
+    one is scored in both.
+
+    The search scores on `validation_subjects`, by default the last quarter of those that are no
+    test subjects; the confirmation on the test subjects. Raises ValueError for subjects that are
+    unknown, or asked to be both.
+    """
+    left_out = data.left_out_subjects
+    present = [subject for subject in poses.subjects if subject not in left_out]
+    test = data.test_subjects or last_quarter(present)
+    rest = [subject for subject in present if subject not in test]
+    validation = validation_subjects or last_quarter(rest)
+    roles = {"leave out": left_out, "test on": test, "validate on": validation}
+    for role, subjects in roles.items():
+        check_known(poses, subjects, role)
+    for (role, subjects), (other, others) in combinations(roles.items(), 2):
+        if both := sorted(set(subjects) & set(others)):
+            raise ValueError(f"Subject {both[0]!r} is one to {role} and one to {other}; a subject has one role in a search.")
+    if not set(rest) - set(validation):
+        raise ValueError(
+            f"{poses.name}: no subject is left to train on; a search needs at least one each to train, to validate and to test"
+            " on."
+        )
+    return (
+        replace(data, test_subjects=tuple(validation), left_out_subjects=(*left_out, *test)),
+        replace(data, test_subjects=tuple(test), left_out_subjects=(*left_out, *validation)),
+    )
+
+
+def total(asked: str, folder: Storage) -> int:
+    """The number of trials that `30` or `+20` means for the search in a folder; raises ValueError
+    for anything else.
+
+    `+20` is twenty more than were begun, or where an execution that was asked for as many did not
+    begin them all, its rest.
+    """
+    try:
+        number = int(asked)
+    except ValueError:
+        raise ValueError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
+    if not asked.startswith("+") or not folder.exists(SEARCH):
+        return number
+    begun, before = len(read_records(folder)), read_search(folder).get("asked")
+    return before["num_trials"] if before and before["as"] == asked and before["num_trials"] > begun else begun + number
+
+
+def run_search(
+    search: Search,
+    budget: Budget,
+    resources: Resources,
+    poses: PoseSet,
+    spec: str,
+    study_storage: str | None,
+    console: Console,
+) -> SearchEnding:
+    """Train the trials of a search that are missing, with live progress.
+
+    Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before
+    anything is trained, and if another process trains the search.
+    """
+    data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")])
+    console.print(
+        f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
+        f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
+        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if poses.synthetic else ''}, scored on"
+        f" {data['num_test_poses']:,} of {escape(', '.join(data['test_subjects']))}; unseen until the confirmation:"
+        f" {escape(', '.join(data['left_out_subjects']))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    with campaign_lock(search.folder):
+        manifest = agree_search(search, data, references)
+        manifest["asked"] = {"as": budget.asked, "num_trials": budget.num_trials}
+        return train(search, budget, manifest, resources, poses, study_storage, console)
+
+
+def train(
+    search: Search,
+    budget: Budget,
+    manifest: dict[str, Any],
+    resources: Resources,
+    poses: PoseSet,
+    study_storage: str | None,
+    console: Console,
+) -> SearchEnding:
+    """Open the books of a search whose folder is this process's alone, and train what they lack."""
+    study = open_study(search, study_storage)
+    if not search.folder.exists(SEARCH):
+        write_search(search.folder, manifest)  # the study is claimed by an id that must outlive this process
+    claim_study(study, manifest["id"])
+    progress = SearchProgress(search, budget, console)
+    ledger = Ledger(search, budget, study, progress.trial_ended)
+    write_search(search.folder, manifest)
+    progress.begin(ledger.num_trials - len(ledger.open), len(ledger.open), ledger.best())
+    if not ledger.has_more():
+        return SearchEnding({}, [], False, False)
+    clock = time.monotonic()
+    with recorded(search.folder, SEARCH, resources), running_ray(console), progress:
+        check_capacity(resources, search.num_seeds)
+        pilot = Pilot(ledger)
+        seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
+        failures = run_trials(
+            Training(search.folder, search.seeds, search.num_epochs, resources),
+            poses,
+            [progress],
+            search_alg=pilot,
+            scheduler=Pruning(pilot),
+            num_samples=-1,
+            time_budget_s=seconds,
+        )
+    for arm, error in failures.items():
+        ledger.fail(trial_number(arm), error.strip().split("\n")[-1])
+    unfinished = [trial_name(number) for number in sorted(ledger.trials)]
+    missing = bool(unfinished) or ledger.has_more()
+    out_of_time = budget.max_hours is not None and time.monotonic() - clock >= budget.max_hours * 3600 - 1.0
+    return SearchEnding(failures, unfinished, missing and out_of_time, missing and not out_of_time and not failures)
+
+
+def extremes(search: Search, path: str) -> list[Config]:
+    """The base config with each extreme value that a field is searched over; none if it is not
+    searched."""
+    values = ends(search.space[path]) if path in search.space else ()
+    return [override(search.base, changes({path: value})) for value in values]
+
+
+def confirm(
+    search: Search, data: Data, top: int, num_seeds: int, resources: Resources, poses: PoseSet, spec: str, console: Console
+) -> Ending | None:
+    """Train the search's best trials and its base config again, on seeds and subjects that it has
+    not seen.
+
+    Returns None if the search has no complete trial but the first to confirm.
+    """
+    with campaign_lock(search.folder):
+        tables = read_tables(search.folder)
+        order = ranked(tables.trials, search.objective)
+        chosen = [trial for trial in order if trial != trial_name(0)][:top]
+        if not chosen:
+            return None
+        params = {trial_name(record.number): record.params for record in read_records(search.folder)}
+        base = replace(search.base, data=data)
+        arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
+        campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
+        asked = {
+            "arms": list(arms),
+            "seeds": campaign.seeds,
+            "num_epochs": search.num_epochs,
+            "num_trials": len(params),
+            "start_led": order[0] == trial_name(0),
+        }
+        write_search(search.folder, {**tables.manifest, "confirmed_at": asked})
+    return run_study(campaign, resources, poses, spec, console)

@@ -1,0 +1,291 @@
+"""The trials of a search as one table, and the search summed up: what its report is made of. No
+Optuna here, and no torch."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.search.objectives import (
+    OBJECTIVES,
+    ORACLES,
+    SCORED,
+    SCORES,
+    TIMED,
+    is_complete,
+    pareto_front,
+    score_trials,
+    seed_means,
+)
+from tips_ray.stability.statistics import arms_of, errors_of, interval, last_half, rank_correlation, runs_of
+from tips_ray.stability.summary import origin, strict
+from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
+from tips_ray.store.records import Record, read_records, read_search, trial_name
+from tips_ray.store.storage import Storage
+
+SCHEMA_VERSION = 1
+CONFIRMATION = "confirmation"
+"""The campaign, inside a search's folder, that trains its choices again on fresh seeds."""
+BASELINE = "baseline"
+"""The arm of the confirmation that has the config from which the search started."""
+
+
+@dataclass(frozen=True)
+class SearchTables:
+    """`trials` has one row a trial, `surface` the error (mean over seeds) by trial and epoch,
+    `curves` the rows behind both."""
+
+    manifest: dict[str, Any]
+    trials: pd.DataFrame
+    surface: pd.DataFrame
+    curves: pd.DataFrame
+
+
+def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.DataFrame:
+    """The columns that a table of trials needs, of the runs of some trials; runs without a readable
+    curve have no rows.
+
+    A curve that was damaged counts as absent: its run is trained again.
+    """
+    columns = [*SCORED, *TIMED]
+    names = [(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
+
+    def read(name: tuple[str, int]) -> pa.Table | None:
+        try:
+            content = folder.read(f"{RUNS}/{run_name(*name)}/{CURVE}")
+        except FileNotFoundError:
+            return None
+        try:
+            curve = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
+            # A supervised run has no consistency terms, and one that diverged at once no errors.
+            table = curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
+            return table.replace_schema_metadata()  # pandas' notes, which have no checksum
+        except (pa.ArrowInvalid, OSError):
+            return None
+
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = [table for table in pool.map(read, names) if table is not None]
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=columns)
+
+
+def without_curves(folder: Storage, numbers: Iterable[int], num_seeds: int) -> list[int]:
+    """Those of some trials of which a run has no curve, or one that was cut short on disk; only the
+    ends of files are read."""
+
+    def lacks(number: int) -> bool:
+        try:
+            for seed in range(num_seeds):
+                pq.ParquetFile(io.BytesIO(folder.read(f"{RUNS}/{run_name(trial_name(number), seed)}/{CURVE}")))
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return True
+        return False
+
+    listed = list(numbers)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return [number for number, lost in zip(listed, pool.map(lacks, listed), strict=True) if lost]
+
+
+def read_tables(folder: Storage) -> SearchTables:
+    """Read a search: its manifest, its trials' records, and their curves. Raises ValueError if
+    there is none in the folder."""
+    manifest, records = read_search(folder), read_records(folder)
+    curves = read_scored(folder, (record.number for record in records), manifest["num_seeds"])
+    curves = curves[curves["epoch"] <= manifest["num_epochs"]]
+    trials = trial_table(manifest, records, curves)
+    means = seed_means(curves[curves["status"] != "diverged"])
+    names = {trial_name(record.number): record.number for record in records}
+    surface = means.assign(search=manifest["name"], number=means["arm"].map(names))
+    return SearchTables(manifest, trials, surface[["search", "number", "epoch", "error_mm"]], curves)
+
+
+def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: pd.DataFrame) -> pd.DataFrame:
+    """One row a trial: search, number, trial, state, epochs, seeds, the scores, hours, baseline,
+    and each searched field's value.
+
+    `state` is complete, pruned, diverged, failed (its last execution ended in an error) or
+    unfinished; `hours` are what its runs trained and were evaluated, each in turn.
+    """
+    num_seeds, num_epochs = manifest["num_seeds"], manifest["num_epochs"]
+    scores = {str(arm): score for arm, score in score_trials(curves, num_seeds, num_epochs).iterrows()}
+    hours = curves.groupby("arm")[TIMED].sum().sum(axis=1) / 3600
+    rows = []
+    for record in records:
+        name = trial_name(record.number)
+        score = scores.get(name)
+        told = {"epochs": 0, "seeds": 0} if score is None else {"epochs": int(score["epochs"]), "seeds": int(score["seeds"])}
+        values = dict.fromkeys(SCORES, float("nan")) if score is None else {key: float(score[key]) for key in SCORES}
+        state = state_of(record, score, num_seeds, num_epochs)
+        keys = {"search": manifest["name"], "number": record.number, "trial": name, "state": state}
+        rows.append({**keys, **told, **values, "hours": hours.get(name, 0.0), "baseline": record.number == 0, **record.params})
+    fixed = ["search", "number", "trial", "state", "epochs", "seeds", *SCORES, "hours", "baseline"]
+    return pd.DataFrame(rows, columns=[*fixed, *manifest["space"]])
+
+
+def state_of(record: Record, score: pd.Series | None, num_seeds: int, num_epochs: int) -> str:
+    """What became of a trial at this number of seeds and epochs: complete, pruned, diverged, failed
+    or unfinished.
+
+    A pruned trial is none of the others even if its workers, before they heard of it, trained on.
+    """
+    if record.pruned_at is not None and record.pruned_at < num_epochs:
+        return "pruned"
+    if score is not None and score["diverged"]:
+        return "diverged"
+    if score is not None and is_complete(score, num_seeds, num_epochs):
+        return "complete"
+    return "failed" if record.error else "unfinished"
+
+
+def ranked(trials: pd.DataFrame, objective: str) -> list[str]:
+    """Names of the complete trials, best first; of a Pareto search the front alone, by error."""
+    columns = list(OBJECTIVES[objective])
+    complete = trials[trials["state"] == "complete"].dropna(subset=columns)
+    if len(columns) > 1:
+        complete = complete[pareto_front(complete[columns].to_numpy(float))]
+    return [str(name) for name in complete.sort_values(columns, kind="stable")["trial"]]
+
+
+def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dict[str, Any]:
+    """The search in strict JSON (documented in `reports/README.md`), with the confirmation in its
+    folder, if one is given."""
+    manifest, trials = tables.manifest, tables.trials
+    objective, num_epochs = manifest["objective"], manifest["num_epochs"]
+    order, complete = ranked(trials, objective), trials[trials["state"] == "complete"]
+    return strict(
+        {
+            "kind": "search",
+            "schema_version": SCHEMA_VERSION,
+            "campaign": manifest["name"],
+            "objective": objective,
+            "objective_columns": list(OBJECTIVES[objective]),
+            "oracle": objective in ORACLES,
+            "metric": HEADLINE_METRIC,
+            "window": [num_epochs // 2 + 1, num_epochs],
+            **{key: manifest[key] for key in ("num_seeds", "num_epochs", "pruner", "space", "baseline", "data")},
+            "flat": manifest["references"]["flat"][HEADLINE_METRIC],
+            "counts": trials["state"].value_counts().to_dict(),
+            "ranked": order,
+            "label_free_and_error": rank_correlation(complete["label_free"], complete["error_mm"]),
+            "trials": trials.drop(columns="baseline").to_dict("records"),
+            "confirmation": confirmation(folder, tables, order) if folder else None,
+            "provenance": origin(manifest["executions"], manifest["config"]),
+        }
+    )
+
+
+def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> dict[str, Any] | None:
+    """How much of the gain over the baseline survived on fresh seeds and unseen subjects; None if
+    that was not asked for.
+
+    Nothing is compared before all runs that were asked for have ended. Arms of an earlier
+    confirmation are further looks if they have as many seeds and epochs.
+    """
+    own, asked = folder / CONFIRMATION, tables.manifest["confirmed_at"]
+    if asked is None or "arms" not in asked or not own.exists(MANIFEST):  # once it was not kept what was asked for
+        return None
+    curves = read_curves(own, CONFIRMATION)
+    curves = curves[curves["seed"].isin(asked["seeds"]) & (curves["epoch"] <= asked["num_epochs"])]
+    ended = {arm for arm in arms_of(curves) if has_ended(curves, arm, len(asked["seeds"]), asked["num_epochs"])}
+    complete = ended.issuperset(asked["arms"])
+    found = {
+        "complete": complete,
+        "num_seeds": len(asked["seeds"]),
+        "seeds": asked["seeds"],
+        "subjects": read_manifest(own)["data"]["test_subjects"],
+        "num_epochs": asked["num_epochs"],
+        "num_trials_searched": asked["num_trials"],
+        "start_led": asked["start_led"],
+        "gains": [],
+        "baseline": None,
+        "report": f"{CONFIRMATION}/report.html",
+    }
+    if not complete:
+        return found
+    scores = score_trials(confirmable(curves), len(asked["seeds"]), asked["num_epochs"])
+    states = tables.trials.set_index("trial")["state"]
+    whole = {arm for arm in [trial_name(0), *ended] if states.get(arm) == "complete"}
+
+    def measured(arm: str) -> dict[str, Any]:
+        return {
+            "error_mm": interval(last_half(errors_of(curves, arm)).mean()),
+            "instability_mm": scores["instability_mm"].get(arm),
+            "num_diverged": int((runs_of(curves, arm)["status"] == "diverged").sum()),
+        }
+
+    found["baseline"] = measured(BASELINE)
+    found["gains"] = [
+        {
+            "trial": arm,
+            "primary": arm == asked["arms"][1],
+            "search_gain_mm": gain(tables.curves, trial_name(0), arm) if {trial_name(0), arm} <= whole else interval(()),
+            "confirmed_gain_mm": gain(curves, BASELINE, arm),
+            **measured(arm),
+        }
+        for arm in sorted(ended - {BASELINE}, key=lambda arm: order.index(arm) if arm in order else len(order))
+    ]
+    return found
+
+
+def has_ended(curves: pd.DataFrame, arm: str, num_seeds: int, num_epochs: int) -> bool:
+    """Whether all runs of an arm have all epochs, or diverged."""
+    runs = runs_of(curves, arm)
+    return len(runs) == num_seeds and bool(((runs["epochs"] >= num_epochs) | (runs["status"] == "diverged")).all())
+
+
+def confirmable(curves: pd.DataFrame) -> pd.DataFrame:
+    """Curves whose seeds are numbered from 0, as scores want them, by order within the campaign."""
+    first = int(curves["seed"].min())
+    return curves.reindex(columns=SCORED).assign(seed=curves["seed"] - first)
+
+
+def gain(curves: pd.DataFrame, baseline: str, arm: str) -> dict[str, Any]:
+    """Interval of the window-mean error of the baseline minus that of an arm, paired by seed, at
+    the epochs that both have."""
+    left, right = errors_of(curves, baseline), errors_of(curves, arm)
+    shared, epochs = left.columns.intersection(right.columns), min(len(left), len(right))
+    one, other = (last_half(errors.loc[:epochs, shared]).mean() for errors in (left, right))
+    return interval(one - other)
+
+
+def merge(searches: Sequence[SearchTables]) -> SearchTables:
+    """Several searches as one, with the trials of all, named SEARCH/TRIAL; raises ValueError if
+    they cannot be compared."""
+    first = searches[0]
+    names = [other.manifest["name"] for other in searches]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of the searches to merge have the same name ({', '.join(names)}); merge each once.")
+    for other in searches[1:]:
+        for what in ("objective", "num_seeds", "num_epochs"):
+            if other.manifest[what] != first.manifest[what]:
+                raise ValueError(
+                    f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in {what}"
+                    f" ({first.manifest[what]!r} and {other.manifest[what]!r}), so that their trials cannot be compared."
+                )
+        seen = [{**manifest["data"], **manifest["config"]} for manifest in (first.manifest, other.manifest)]
+        for what in ("fingerprint", "train_subjects", "test_subjects", "data", "evaluate_views"):
+            if seen[0][what] != seen[1][what]:
+                raise ValueError(
+                    f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in their data ({what}), so"
+                    " that their trials cannot be compared."
+                )
+    manifest = {
+        **first.manifest,
+        "name": " + ".join(names),
+        "space": {path: values for other in searches for path, values in other.manifest["space"].items()},
+        "baseline": {path: value for other in searches for path, value in other.manifest["baseline"].items()},
+        "executions": [entry for other in searches for entry in other.manifest["executions"]],
+    }
+    tables = {
+        what: pd.concat([getattr(other, what) for other in searches], ignore_index=True)
+        for what in ("trials", "surface", "curves")
+    }
+    trials = tables.pop("trials")
+    return SearchTables(manifest, trials.assign(trial=trials["search"] + "/" + trials["trial"]), **tables)

@@ -1,0 +1,79 @@
+"""Tables of what was measured of the weights that a campaign's runs have kept, beside their
+curves."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.store.storage import Storage
+
+WINDOWS = "windows.parquet"
+"""Errors of averages of a run's weights; half_life 0: all epochs weigh alike."""
+TAUGHT = "taught.parquet"
+"""Errors of the teachers of each distilled run: what the student is to be held against."""
+CODEPENDENCE = "codependence.parquet"
+"""Mean absolute derivative of each depth by each keypoint (`sensitivity`), and the `outside_share`
+of the run."""
+
+CARDS = "teachers"
+"""Folder of the teacher cards, one a distilled arm."""
+
+KEYS = {
+    WINDOWS: ["arm", "seed", "first", "last", "half_life"],
+    TAUGHT: ["arm", "seed"],
+    CODEPENDENCE: ["arm", "seed", "epoch", "depth", "keypoint"],
+}
+"""What tells the rows of a table apart."""
+VALUES = {
+    WINDOWS: [*METRICS, TRAIN_METRIC],
+    TAUGHT: [*METRICS, TRAIN_METRIC],
+    CODEPENDENCE: ["sensitivity", "outside_share"],
+}
+
+
+def read_measured(folder: Storage, table: str) -> pd.DataFrame:
+    """One of the tables of a campaign; without rows if nothing was measured yet."""
+    return folder.read_table(table) if folder.exists(table) else no_rows(table)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that a campaign's folder holds beside curves: its tables, and the cards of its teachers
+    by student."""
+
+    windows: pd.DataFrame
+    taught: pd.DataFrame
+    codependence: pd.DataFrame
+    cards: dict[str, dict[str, Any]]
+
+
+def no_rows(table: str) -> pd.DataFrame:
+    """The table before anything was measured."""
+    return pd.DataFrame(columns=[*KEYS[table], *VALUES[table]])
+
+
+NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), {})
+
+
+def forget(folder: Storage, arms: Collection[str]) -> None:
+    """Take what was measured of some arms out of the tables: their runs are gone."""
+    for table in KEYS:
+        rows = read_measured(folder, table)
+        if rows["arm"].isin(list(arms)).any():
+            folder.write_table(table, rows[~rows["arm"].isin(list(arms))])
+
+
+def read_all(folder: Storage) -> Measured:
+    """The tables and cards of a campaign."""
+    windows, taught, codependence = (read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE))
+    return Measured(windows, taught, codependence, read_cards(folder))
+
+
+def read_cards(folder: Storage) -> dict[str, dict[str, Any]]:
+    """The teacher cards of a campaign, by the arm that learns."""
+    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
+    return {name.removesuffix(".json"): json.loads(folder.read(f"{CARDS}/{name}")) for name in names}

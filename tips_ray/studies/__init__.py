@@ -1,0 +1,1 @@
+"""The questions that tips-ray answers, each with its command line."""

@@ -1,0 +1,65 @@
+"""What studies of arms have in common: train what is missing, measure, report, and say how it
+ended."""
+
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from tips_ray.config import arm_config
+from tips_ray.errors import user_errors
+from tips_ray.studies.options import INTERRUPTED, Options, parse, without_cluster
+
+
+@dataclass(frozen=True)
+class ArmStudy(Options):
+    """A study of arms; each script's own dataclass names its arms."""
+
+    arms: tuple[str, ...] = ()
+    """What is trained."""
+
+
+def run_arm_study(
+    kind: type[ArmStudy],
+    command: str,
+    name: str,
+    description: str | None,
+    preset: str = "quick",
+    arguments: list[str] | None = None,
+) -> int:
+    """Parse the command line of a script, train what is missing, and report; returns the exit code.
+
+    `name` begins the campaign's name where none is given; studies with the same one go on with each
+    other's campaigns.
+    """
+    console = Console()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    with user_errors():
+        study = parse(kind, arguments, description, preset)
+        # Imported late, so that --help and mistakes are answered at once.
+        from tips_ray.campaign.plan import Campaign, Resources
+        from tips_ray.store.storage import Storage
+
+        arms = {arm: arm_config(study.config, arm) for arm in study.arms}
+        campaign = Campaign(study.name(name), Storage(study.storage), arms, study.num_seeds, study.num_epochs)
+        resources = Resources(study.num_workers, study.cpus_per_worker, study.gpus_per_worker)
+        if study.cluster:
+            from tips_ray.cluster.submit import run_on
+
+            return run_on(study.cluster, command, without_cluster(arguments), campaign.name, study.data, study.attach, console)
+
+        from tips_ray.campaign.run import run_study
+        from tips_ray.data.load import load_poses
+        from tips_ray.report.publish import print_headline, publish
+
+        poses = load_poses(study.data, study.config.data.seed)
+        ending = run_study(campaign, resources, poses, study.data, console)
+        print_headline(publish(campaign.folder), console)
+    for arm, error in ending.failures.items():
+        print(f"{arm} failed:\n{error}", file=sys.stderr)
+    if ending.unfinished:
+        console.print(
+            f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped."
+        )
+    print(f"Report: {campaign.folder / 'report.html'}")
+    return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0

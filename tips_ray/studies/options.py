@@ -1,0 +1,92 @@
+"""The options that the studies share, and how a preset sets their defaults. Loads neither torch nor
+Ray: --help is quick."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+
+from tips_ray.config import PRESETS, Config
+
+INTERRUPTED = 130
+"""Exit code of a program stopped by Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every study can be told; a study's own dataclass extends it with fields that have
+    defaults."""
+
+    preset: Literal["quick", "laptop", "claims", "paper"]
+    """Size of the study: sets the defaults of the other options, as shown here."""
+    num_seeds: Annotated[int, tyro.conf.arg(aliases=["--seeds"])]
+    """Runs of each arm."""
+    num_epochs: Annotated[int, tyro.conf.arg(aliases=["--epochs"])]
+    """Epochs of each run; a finished campaign can be given more."""
+    num_workers: int
+    """Ray Train workers of each arm, to which its seeds are dealt; 0: the seeds of an arm take
+    turns in one process."""
+    cpus_per_worker: float
+    """CPUs of a worker; a fraction lets several share a core."""
+    gpus_per_worker: float
+    """GPUs of a worker; a fraction lets several share a GPU."""
+    config: Annotated[Config, tyro.conf.arg(name="")]
+    data: str = "synthetic"
+    """`synthetic`, an .npz file of poses, or a folder of CMU's .asf and .amc files."""
+    campaign: str = ""
+    """Name of the campaign; empty: STUDY-PRESET-DATA."""
+    storage: str = os.environ.get("TIPS_RAY_STORAGE", "reports")
+    """Folder or URI (s3://bucket/path); everything is written under STORAGE/CAMPAIGN. On a cluster:
+    one that all nodes reach."""
+    cluster: Path | None = None
+    """Ray cluster file (see cluster.yaml): run the study on that cluster, and fetch its report
+    here."""
+    attach: bool = False
+    """With --cluster: start nothing, follow the campaign that runs there, and fetch its report."""
+
+    def __post_init__(self) -> None:
+        if self.attach and self.cluster is None:
+            raise ValueError("--attach follows a study on a cluster; say which one with --cluster cluster.yaml.")
+
+    def name(self, study: str) -> str:
+        """The campaign's name: the one given, or one made of the study's, the preset and the
+        data."""
+        return self.campaign or f"{study}-{self.preset}-{Path(self.data).stem}"
+
+
+Kind = TypeVar("Kind", bound=Options)
+
+
+def parse(kind: type[Kind], arguments: list[str], description: str | None, default_preset: str = "quick") -> Kind:
+    """Read the options of a study from its command line; those left out have the values of the
+    preset."""
+    given = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == "--preset"]
+    given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
+    name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
+    preset = PRESETS[name]()
+    default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
+    return tyro.cli(kind, default=default, args=arguments, description=description)
+
+
+def interruptible(run: Callable[[], int]) -> int:
+    """Run a study; Ctrl-C ends it without a traceback. Returns its exit code."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def without_cluster(arguments: list[str]) -> list[str]:
+    """The same command line for the cluster itself: without --cluster and --attach."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word == "--cluster":
+            next(words)
+        elif word not in ("--attach", "--no-attach") and not word.startswith("--cluster="):
+            kept.append(word)
+    return kept

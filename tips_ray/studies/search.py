@@ -1,0 +1,149 @@
+"""Which loss weights make the best, or the most stable, lifter, and how much of the gain is luck?
+
+Searches w1 to w4 (and any other field) with Optuna on Ray, then trains the winners and the paper's
+weights again on fresh seeds and unseen subjects:
+
+    tips-ray search                                                # the embedded synthetic poses
+    tips-ray search --preset laptop --data poses.npz --num-trials 30
+    tips-ray search --vary optimiser.learning_rate=1e-4..2e-3 network.generator_norm=batch,layer
+
+Run the same command again to continue after an interruption; give more --num-trials (or +20),
+--num-seeds or --num-epochs to extend the search: trials go on from where they stopped.
+"""
+
+import sys
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from rich.console import Console
+
+from tips_ray.config import WeightRanges
+from tips_ray.errors import user_errors
+from tips_ray.studies.options import INTERRUPTED, Options, interruptible, parse, without_cluster
+
+
+@dataclass(frozen=True)
+class WeightSearch(Options):
+    """Search loss weights, and other fields, over several seeds a trial; confirm the best on fresh
+    seeds."""
+
+    num_trials: str = "30"
+    """Configs to try in all; +20: twenty more than there are."""
+    max_run_epochs: int | None = None
+    """Epochs to train in all, summed over runs (trials x seeds)."""
+    max_hours: float | None = None
+    """Wall time of this execution; trials under way go on in the next."""
+    minimise: Literal["error", "instability", "pareto", "label_free"] = "error"
+    """The objective, over the last half of the epochs: error, instability (between seeds and
+    epochs), both (pareto), or label_free (the sum of the consistency terms). All but the last are
+    oracles: they need 3D labels."""
+    pruner: Literal["none", "asha", "median"] = "none"
+    """Stop poor trials early, by their mean over seeds; for error and label_free."""
+    ranges: WeightRanges = field(default_factory=WeightRanges)
+    vary: tuple[str, ...] = ()
+    """Other fields to search: FIELD=LOW..HIGH (log-uniform; append :linear if it is not to be) or
+    FIELD=VALUE,VALUE."""
+    fix: tuple[str, ...] = ()
+    """Weights not to search, such as legs."""
+    validation_subjects: tuple[str, ...] = ()
+    """Subjects on which trials are scored; empty: the last quarter of those that are no test
+    subjects. --data.test-subjects are for the confirmation alone."""
+    confirm_top: int = 3
+    """Best trials to confirm; 0: none."""
+    confirm_seeds: int = 5
+    """Fresh seeds of the confirmation."""
+    study_storage: str | None = None
+    """Where Optuna keeps its study: a URL, or a journal's path ending in .log; default: study.db in
+    the campaign's folder."""
+    search_seed: int = 0
+    """Of Optuna's sampler."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.confirm_top < 0 or self.confirm_seeds < 1:
+            raise ValueError(
+                f"--confirm-top is {self.confirm_top} and --confirm-seeds is {self.confirm_seeds}; give at least 0 trials"
+                " (none is confirmed) and 1 seed."
+            )
+
+
+def search_and_report(arguments: list[str]) -> int:
+    """Parse the command line, run what is missing, confirm, and report; returns the exit code."""
+    console = Console()
+    with user_errors():
+        asked = parse(WeightSearch, arguments, __doc__)
+        name, space = asked.name("weights"), searched(asked)
+        if asked.cluster:
+            from tips_ray.cluster.submit import run_on
+
+            return run_on(asked.cluster, "search", without_cluster(arguments), name, asked.data, asked.attach, console)
+
+        # Imported late, so that --help and mistakes are answered at once.
+        from tips_ray.campaign.plan import Resources
+        from tips_ray.data.load import load_poses
+        from tips_ray.report.publish import print_search, publish_search
+        from tips_ray.search.plan import Budget, Search
+        from tips_ray.search.run import confirm, run_search, split_for_search, total
+        from tips_ray.store.storage import Storage
+
+        poses = load_poses(asked.data, asked.config.data.seed)
+        seen, unseen = split_for_search(poses, asked.config.data, asked.validation_subjects)
+        search = Search(
+            name,
+            Storage(asked.storage),
+            replace(asked.config, data=seen),
+            space,
+            asked.num_seeds,
+            asked.num_epochs,
+            asked.minimise,
+            asked.pruner,
+            asked.search_seed,
+        )
+        budget = Budget(total(asked.num_trials, search.folder), asked.max_run_epochs, asked.max_hours, asked.num_trials)
+        resources = Resources(asked.num_workers, asked.cpus_per_worker, asked.gpus_per_worker)
+        ending = run_search(search, budget, resources, poses, asked.data, asked.study_storage, console)
+        failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
+        has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)
+        if asked.confirm_top and has_ended:
+            publish_search(search.folder)  # it stands, whatever becomes of the confirmation
+            confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, poses, asked.data, console)
+            if confirmed:
+                failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]
+                stopped = not confirmed.failures.keys() >= set(confirmed.unfinished)
+        print_search(publish_search(search.folder)[1], console)
+    for arm, error in failures.items():
+        print(f"{arm} failed:\n{error}", file=sys.stderr)
+    if unfinished or stopped or ending.ran_out:
+        which = f" ({', '.join(unfinished)})" if unfinished else ""
+        console.print(f"Not all epochs were trained{which}; the same command continues where it stopped.", soft_wrap=True)
+    if ending.ran_out and asked.confirm_top:
+        console.print("To end the search with the trials that were begun, and confirm its best: the same with --num-trials +0.")
+    print(f"Report: {search.folder / 'report.html'}")
+    return 1 if failures else INTERRUPTED if stopped else 0
+
+
+def searched(asked: WeightSearch) -> dict[str, Any]:
+    """The search space that was asked for, by dotted path; raises ValueError for a field that is
+    unknown or given twice."""
+    from tips_ray.search.space import parse_field, weight_space
+
+    space: dict[str, Any] = weight_space(asked.ranges)
+    for name in asked.fix:
+        if space.pop(f"weights.{name}", None) is None:
+            known = ", ".join(entry.name for entry in fields(asked.ranges))
+            raise ValueError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
+    for text in asked.vary:
+        path, values = parse_field(text, asked.config)
+        if path in space:
+            raise ValueError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
+        space[path] = values
+    return space
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the search with a command line (by default this process's); returns the exit code."""
+    return interruptible(lambda: search_and_report(sys.argv[1:] if arguments is None else arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
