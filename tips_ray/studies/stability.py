@@ -4,7 +4,7 @@ Trains the arms over several seeds and writes a report with error bars:
 
     tips-ray stability    # the embedded synthetic poses, a few minutes
     tips-ray stability --preset laptop --data poses.npz    # your own poses, half an hour
-    tips-ray stability --cluster cluster.yaml --data poses.npz    # the same on a Ray cluster that is up
+    tips-ray stability --cluster cluster.yaml --data poses.npz    # the same, on a Ray cluster
 
 Run the same command again to continue after an interruption; give more --num-seeds or --num-epochs
 to extend it.
