@@ -67,6 +67,11 @@ def test_named_subjects_are_held_out():
     assert (train.subjects, test.subjects) == (["1", "3"], ["2", "10"])
 
 
+def test_the_default_split_of_human36m_tests_on_s9_and_s11():
+    _, test = split_by_subject(poses_of("S1", "S11", "S5", "S6", "S7", "S8", "S9"))
+    assert test.subjects == ["S9", "S11"]
+
+
 @pytest.mark.parametrize(
     ("subjects", "held_out", "said"),
     [

@@ -24,11 +24,6 @@ def test_labels_left_out_become_all():
     assert poses.positions.dtype == np.float32
 
 
-def test_numbered_subjects_are_in_numeric_order():
-    poses = make_poseset(some_positions(4), "mine", subject=np.array(["10", "9", "S1", "100"]))
-    assert poses.subjects == ["9", "10", "100", "S1"]
-
-
 @given(order=st.permutations(range(17)))
 def test_joints_are_found_by_name_in_any_order(order):
     positions = some_positions()

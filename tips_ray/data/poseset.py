@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS, ROOT
 
 PLAUSIBLE_SIZE_MM = (300.0, 4000.0)
@@ -40,15 +41,13 @@ class PoseSet:
 
     @property
     def subjects(self) -> list[str]:
-        """Names of the subjects, numbers in numeric order."""
-        return sorted(
-            set(self.subject.tolist()), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
-        )
+        """Names of the subjects, in natural order."""
+        return natural_sorted(self.subject.tolist())
 
     @property
     def actions(self) -> list[str]:
-        """Names of the actions, sorted."""
-        return sorted(set(self.action.tolist()))
+        """Names of the actions, in natural order."""
+        return natural_sorted(self.action.tolist())
 
     @property
     def fingerprint(self) -> str:

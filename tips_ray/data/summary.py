@@ -8,6 +8,7 @@ import pandas as pd
 
 from tips_ray.data.load import split_by_subject
 from tips_ray.data.poseset import PoseSet
+from tips_ray.natural import natural_key
 from tips_ray.poses.skeleton import BONES, JOINTS
 
 LIMBS = {"thigh": "knee", "shin": "ankle", "upper arm": "elbow", "forearm": "wrist"}
@@ -93,7 +94,8 @@ def action_table(poses: PoseSet) -> pd.DataFrame:
         poses=("clip", "size"), clips=("clip", "nunique"), subjects=("subject", "nunique")
     )
     table.insert(2, "share, %", 100 * table["poses"] / len(poses))
-    return table.sort_values(["poses", "action"], ascending=[False, True], ignore_index=True)
+    order = sorted(range(len(table)), key=lambda row: (-table["poses"][row], natural_key(table["action"][row])))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def cell(value: object) -> str:

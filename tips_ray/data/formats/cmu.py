@@ -14,6 +14,7 @@ import numpy as np
 from tips_ray.data.formats.amc import bone_ends, read_amc
 from tips_ray.data.formats.asf import Skeleton, read_asf
 from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
+from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS
 
 BONES_OF = {
@@ -126,7 +127,7 @@ def moved(positions: np.ndarray, min_displacement_mm: float) -> np.ndarray:
 
 
 def clip_files(folder: Path) -> list[tuple[Path, Path]]:
-    """Each clip's motion file with its skeleton file, sorted by name; the skeleton beside the clip
+    """Each clip's motion file with its skeleton file, in natural order; the skeleton beside the clip
     goes before one elsewhere."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; give the one that holds CMU's NN.asf and NN_MM.amc files.")
@@ -146,7 +147,7 @@ def clip_files(folder: Path) -> list[tuple[Path, Path]]:
         clips[path.stem] = (path, skeleton)
     if not clips:
         raise ValueError(f"{folder}: no .amc files in it; give the folder that holds CMU's NN.asf and NN_MM.amc files.")
-    return [clips[name] for name in sorted(clips)]
+    return [clips[name] for name in natural_sorted(clips)]
 
 
 def read_index(folder: Path, index: str | Path | None) -> dict[str, str]:
