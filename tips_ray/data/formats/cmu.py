@@ -127,7 +127,7 @@ def moved(positions: np.ndarray, min_displacement_mm: float) -> np.ndarray:
 
 
 def clip_files(folder: Path) -> list[tuple[Path, Path]]:
-    """Each clip's motion file with its skeleton file, in natural order; the skeleton beside the clip
+    """Each clip's motion file and skeleton file, in natural order; the skeleton beside the clip
     goes before one elsewhere."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; give the one that holds CMU's NN.asf and NN_MM.amc files.")
