@@ -15,9 +15,9 @@ from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, Data, Network, Optimiser, fingerprint, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.stability.agreement import lifted_name
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
+from tips_ray.store.lifted import lifted_name
 from tips_ray.store.storage import Storage
 
 CONFIG = Config(

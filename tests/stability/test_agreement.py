@@ -1,12 +1,7 @@
-"""How far runs are from each other, against loops over joints; and the files that say what each run
-lifted."""
+"""How far runs are from each other and from their students, against loops over joints."""
 
-import io
-import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tips_ray.config import Teacher
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.agreement import (
-    SEEDS,
-    STUDENT,
-    as_lifted,
-    disagreement,
-    from_students,
-    lifted_name,
-    read_lifted,
+    seed_disagreement,
+    student_disagreement,
     students_of,
-    with_agreement,
 )
-from tips_ray.stability.stopping import LABEL_FREE
-from tips_ray.store.curves import RUNS
-from tips_ray.store.storage import Storage
+from tips_ray.stability.teachers import Lesson, TeacherCard
 
 laws = settings(deadline=None, derandomize=True, max_examples=30)
 NUM_VIEWS = 3
@@ -89,7 +77,7 @@ def test_disagreement_is_that_of_a_loop(runs: dict[tuple[str, int], int], seed: 
     rows.loc[rng.random(len(rows)) < lost, "depth_sign"] = np.nan  # as where a run diverged
     rows = rows.sample(frac=1, random_state=seed)
     rows.index = rows.index // 2  # curves that were put together may repeat their labels
-    found = disagreement(rows, lifted)
+    found = seed_disagreement(rows, lifted)
     assert found == pytest.approx(slow_disagreement(rows.to_dict("records"), lifted), rel=1e-5, nan_ok=True)
 
 
@@ -97,11 +85,11 @@ def test_disagreement_by_hand() -> None:
     rows = pd.DataFrame({"arm": "a", "run": ["x", "y", "z"], "epoch": 1, "depth_sign": [1.0, -1.0, 1.0]})
     ones = np.ones((NUM_VIEWS, len(LIFTED)), dtype=np.float32)
     lifted = {"x": {1: 10 * ones}, "y": {1: -10 * ones}, "z": {1: 40 * ones}}
-    assert disagreement(rows, lifted).tolist() == [15, 15, 30]  # y is x upside down, which its sign undoes
-    assert disagreement(rows.assign(depth_sign=1.0), lifted).tolist() == [5, 35, 40]
+    assert seed_disagreement(rows, lifted).tolist() == [15, 15, 30]  # y is x upside down, which its sign undoes
+    assert seed_disagreement(rows.assign(depth_sign=1.0), lifted).tolist() == [5, 35, 40]
     stranger = pd.concat([rows, rows.iloc[:1].assign(arm="b", run="w")])
-    assert disagreement(stranger, {**lifted, "w": {1: 1000 * ones}}).tolist()[:3] == [15, 15, 30]
-    assert math.isnan(disagreement(stranger, {**lifted, "w": {1: 1000 * ones}})[3])  # alone in its arm
+    assert seed_disagreement(stranger, {**lifted, "w": {1: 1000 * ones}}).tolist()[:3] == [15, 15, 30]
+    assert math.isnan(seed_disagreement(stranger, {**lifted, "w": {1: 1000 * ones}})[3])  # alone in its arm
 
 
 def test_no_disagreement_where_an_epoch_is_missing_or_a_run_is_alone() -> None:
@@ -109,18 +97,18 @@ def test_no_disagreement_where_an_epoch_is_missing_or_a_run_is_alone() -> None:
     rows = rows_of({("a", 0): 3, ("a", 1): 3, ("b", 0): 3}, rng)
     lifted = lifted_of(rows, rng)
     del lifted["a-seed1"][2]
-    found = rows.assign(found=disagreement(rows, lifted)).pivot(index="epoch", columns="run", values="found")
+    found = rows.assign(found=seed_disagreement(rows, lifted)).pivot(index="epoch", columns="run", values="found")
     assert found["b-seed0"].isna().all()
     assert found["a-seed0"].notna().tolist() == found["a-seed1"].notna().tolist() == [True, False, True]
     assert found["a-seed0"].dropna().tolist() == pytest.approx(found["a-seed1"].dropna().tolist())  # of two, both are as far
-    assert np.isnan(disagreement(rows, {})).all()
-    assert np.isnan(disagreement(rows.drop(columns="depth_sign"), lifted)).all()
+    assert np.isnan(seed_disagreement(rows, {})).all()
+    assert np.isnan(seed_disagreement(rows.drop(columns="depth_sign"), lifted)).all()
 
 
 def test_a_run_that_is_longer_is_compared_with_nobody_at_the_end() -> None:
     rng = np.random.default_rng(0)
     rows = rows_of({("a", 0): 2, ("a", 1): 3}, rng)
-    assert np.isfinite(disagreement(rows, lifted_of(rows, rng))).tolist() == [True, True, True, True, False]
+    assert np.isfinite(seed_disagreement(rows, lifted_of(rows, rng))).tolist() == [True, True, True, True, False]
 
 
 def test_of_an_epoch_that_stands_twice_the_later_row_holds() -> None:
@@ -128,7 +116,7 @@ def test_of_an_epoch_that_stands_twice_the_later_row_holds() -> None:
     rows = rows_of({("a", 0): 2, ("a", 1): 2, ("a", 2): 2}, rng)
     lifted = lifted_of(rows, rng)
     twice = pd.concat([rows, rows.iloc[[1]]])
-    found, once = disagreement(twice, lifted), disagreement(rows, lifted)
+    found, once = seed_disagreement(twice, lifted), seed_disagreement(rows, lifted)
     assert math.isnan(found[1])
     assert found[[0, 2, 3, 4, 5, 6]].tolist() == pytest.approx(once[[0, 2, 3, 4, 5, 1]].tolist())
 
@@ -142,118 +130,26 @@ def test_the_distance_from_students_is_that_of_a_loop(num_students: int, seed: i
     """With files and depth signs that are missing, rows in any order; a-seed1 teaches nobody."""
     rng = np.random.default_rng(seed)
     rows = rows_of({("a", 0): 4, ("a", 1): 4}, rng)
-    lifted, learnt = lifted_of(rows, rng), list(rng.normal(0, 300, (num_students, NUM_VIEWS, len(LIFTED))))
+    lifted, finals = lifted_of(rows, rng), list(rng.normal(0, 300, (num_students, NUM_VIEWS, len(LIFTED))))
     lifted = {run: {at: depths for at, depths in each.items() if rng.random() > 0.2} for run, each in lifted.items()}
     rows.loc[rng.random(len(rows)) < 0.2, "depth_sign"] = np.nan
     rows = rows.sample(frac=1, random_state=seed)
     slow = []
     for row in rows.to_dict("records"):
         distances = []
-        for depths in learnt if row["run"] == "a-seed0" and row["epoch"] in lifted["a-seed0"] else []:
+        for depths in finals if row["run"] == "a-seed0" and row["epoch"] in lifted["a-seed0"] else []:
             own = lifted[row["run"]][row["epoch"]].astype(float) * row["depth_sign"]
             distances.append(sum(abs(a - b) for a, b in zip(own.flat, depths.flat, strict=True)) / own.size)
         slow.append(sum(distances) / len(distances) if distances else math.nan)
-    assert from_students(rows, lifted, {"a-seed0": learnt}) == pytest.approx(slow, rel=1e-5, nan_ok=True)
+    assert student_disagreement(rows, lifted, {"a-seed0": finals}) == pytest.approx(slow, rel=1e-5, nan_ok=True)
 
 
 def test_students_of_a_mean_or_of_an_oracle_tell_nothing_of_a_run() -> None:
-    def card(runs: str, oracle: bool) -> dict[str, Any]:
-        lessons = [{"run": f"parts-seed{seed}", "seed": seed} for seed in (0, 1)]
-        return {"teacher": {"runs": runs}, "oracle": oracle, "lessons": lessons}
+    def card(runs: str, oracle: bool) -> TeacherCard:
+        lessons = tuple(Lesson(f"parts-seed{seed}", seed, 1, 1, None, 1.0, None) for seed in (0, 1))
+        return TeacherCard("tips", Teacher(runs=runs), oracle, 1, lessons, {})
 
     cards = {"tips": card("own", False), "best": card("own", True), "mean": card("all", False), "one": card("picked", False)}
     assert students_of(cards) == {"parts-seed0": ["tips-seed0"], "parts-seed1": ["tips-seed1"]}
     assert students_of({**cards, "last": card("own", False)})["parts-seed1"] == ["tips-seed1", "last-seed1"]
     assert students_of({}) == {}
-
-
-# Files
-
-
-def test_what_was_lifted_is_read_as_it_was_stored(tmp_path: Path) -> None:
-    folder, depths = Storage(str(tmp_path)), np.random.default_rng(0).normal(0, 250, (50, len(LIFTED))).clip(-1000, 1000)
-    stored = {1: depths, 2: 0.001 * depths, 10: np.full_like(depths, 1e7)}
-    for epoch, values in stored.items():
-        folder.write(f"{RUNS}/a-seed0/{lifted_name(epoch)}", as_lifted(values))
-    found = read_lifted(folder, "a-seed0")
-    assert list(found) == [1, 2, 10]
-    assert np.abs(found[1] - stored[1]).max() <= 0.25
-    assert found[2] == pytest.approx(stored[2], rel=1e-3, abs=1e-7)
-    assert (found[10] == np.float32(65504)).all()  # a lifter that is far off is not one without an answer
-    assert all(depths.dtype == np.float32 for depths in found.values())
-    assert read_lifted(folder, "b-seed0") == {}
-
-
-def damaged() -> dict[str, bytes]:
-    """A file as it may be after an accident, by what happened."""
-    whole = as_lifted(np.ones((20, len(LIFTED))))
-    other = io.BytesIO()
-    np.save(other, np.ones(20 * len(LIFTED)))
-    return {
-        "empty": b"",
-        "half": whole[: len(whole) // 2],
-        "one byte less": whole[:-1],
-        "header cut": whole[:40],
-        "no array": b"weights",
-        "open bracket": whole.replace(b"}", b"{", 1),
-        "open quote": whole.replace(b"'descr'", b"'descr(", 1),
-        "fewer views": whole.replace(b"(20, 16)", b"(10, 16)"),
-        "fewer joints": whole.replace(b"(20, 16)", b"(20, 12)"),
-        "another shape": other.getvalue(),
-        "not finite": as_lifted(np.full((20, len(LIFTED)), np.nan)),
-    }
-
-
-@pytest.mark.parametrize("accident", damaged())
-def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path: Path, accident: str) -> None:
-    folder = Storage(str(tmp_path))
-    folder.write(f"{RUNS}/a-seed0/{lifted_name(1)}", damaged()[accident])
-    folder.write(f"{RUNS}/a-seed0/{lifted_name(2)}", as_lifted(np.ones((20, len(LIFTED)))))
-    assert list(read_lifted(folder, "a-seed0")) == [2]
-
-
-@laws
-@given(st.integers(0, 127), st.integers(1, 255))
-def test_no_damaged_header_stops_the_reader(place: int, change: int) -> None:
-    whole = as_lifted(np.ones((20, len(LIFTED))))
-    content = bytearray(whole)
-    content[place] ^= change
-
-    class Folder(Storage):
-        def names(self, folder: str = "") -> list[str]:
-            return ["epoch-00001.npy"]
-
-        def read(self, name: str) -> bytes:
-            return bytes(content)
-
-        def __truediv__(self, name: str) -> "Storage":
-            return self
-
-    found = read_lifted(Folder("anywhere"), "a-seed0")
-    assert all(depths.shape == (20, len(LIFTED)) for depths in found.values())
-
-
-def test_curves_gain_the_column_from_the_runs_files(tmp_path: Path) -> None:
-    rng, folder = np.random.default_rng(0), Storage(str(tmp_path))
-    rows = rows_of({("a", 0): 3, ("a", 1): 3, ("a", 2): 2, ("b", 0): 2}, rng)
-    lifted = lifted_of(rows, rng)
-    for run, each in lifted.items():
-        for epoch, depths in each.items():
-            folder.write(f"{RUNS}/{run}/{lifted_name(epoch)}", as_lifted(depths))
-    found = with_agreement(rows, folder)
-    assert SEEDS in LABEL_FREE
-    assert found[SEEDS].to_numpy() == pytest.approx(disagreement(rows, lifted), abs=0.25, nan_ok=True)
-    assert found[SEEDS].notna().sum() == 8
-    assert SEEDS not in rows
-    assert found[STUDENT].isna().all()
-    card = {"teacher": {"runs": "own"}, "oracle": False, "lessons": [{"run": "a-seed1", "seed": 0}]}
-    folder.write("teachers/b.json", json.dumps(card).encode())
-    hindsight = with_agreement(rows, folder)
-    assert STUDENT in LABEL_FREE
-    student = lifted["b-seed0"][2] * rows.set_index(["run", "epoch"]).loc[("b-seed0", 2), "depth_sign"]
-    assert hindsight[STUDENT].to_numpy() == pytest.approx(
-        from_students(rows, lifted, {"a-seed1": [student]}), abs=0.25, nan_ok=True
-    )
-    assert hindsight[STUDENT].notna().sum() == 3
-    assert with_agreement(rows[:0], folder).empty
-    assert with_agreement(rows, folder / "elsewhere")[SEEDS].isna().all()

@@ -22,15 +22,14 @@ from tips_ray.stability.statistics import errors_of, interval, run_statistics
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.summary import strict
 from tips_ray.store.measurements import (
-    CARDS,
     CODEPENDENCE,
     KEYS,
     NOTHING,
     TAUGHT,
     VALUES,
     WINDOWS,
-    read_all,
     read_measured,
+    read_measurements,
 )
 from tips_ray.store.storage import Storage
 
@@ -260,19 +259,15 @@ def test_codependence_is_the_mean_over_seeds_at_the_last_epoch() -> None:
     assert codependence_of(NOTHING.codependence) == {}
 
 
-def test_tables_and_cards_are_read_from_a_folder_and_empty_without(tmp_path: Path) -> None:
+def test_tables_are_read_from_a_folder_and_empty_without(tmp_path: Path) -> None:
     folder = Storage(str(tmp_path))
-    nothing = read_all(folder)
+    nothing = read_measurements(folder)
     for name, table in ((WINDOWS, nothing.windows), (TAUGHT, nothing.taught), (CODEPENDENCE, nothing.codependence)):
         assert table.empty
         assert table.columns.tolist() == [*KEYS[name], *VALUES[name]]
-    assert nothing.cards == {}
     table = sensitivities(np.random.default_rng(0), [("a", 0, 3)])
     folder.write_table(CODEPENDENCE, table)
-    folder.write(f"{CARDS}/tips.json", b'{"student": "tips"}')
-    folder.write(f"{CARDS}/notes.txt", b"not a card")
-    found = read_all(folder)
+    found = read_measurements(folder)
     pd.testing.assert_frame_equal(found.codependence, table)
     pd.testing.assert_frame_equal(read_measured(folder, CODEPENDENCE), table)
-    assert found.cards == {"tips": {"student": "tips"}}
     assert found.windows.empty

@@ -12,16 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.config import Teacher
-from tips_ray.stability.agreement import SEEDS, as_lifted, disagreement, lifted_name, read_lifted
+from tips_ray.stability.agreement import SEED_DISAGREEMENT
 from tips_ray.stability.budgets import compare_budgets
 from tips_ray.stability.distillation import compare_students
 from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
 from tips_ray.stability.stopping import Oracle, Window
 from tips_ray.stability.teachers import PICKED_BY, Lesson, TeacherCard, pick
-from tips_ray.store.curves import RUNS
 from tips_ray.store.measurements import TAUGHT, WINDOWS, no_rows
-from tips_ray.store.storage import Storage
 
 ERROR = "p_mpjpe_signed_mm"
 
@@ -35,7 +33,7 @@ def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = ()
         for number, length in enumerate(lengths):
             frame = pd.DataFrame({"arm": arm, "run": f"{arm}-seed{number}", "seed": number, "epoch": np.arange(1, length + 1)})
             frame["status"], frame["depth_sign"] = "ok", 1.0
-            for column in (ERROR, f"train_{ERROR}", "churn_mm", "frechet_2d", SEEDS, PICKED_BY):
+            for column in (ERROR, f"train_{ERROR}", "churn_mm", "frechet_2d", SEED_DISAGREEMENT, PICKED_BY):
                 frame[column] = rng.lognormal(4, 0.1, length)
             if (arm, number) in lost:
                 frame.loc[length - 1, ["status", ERROR]] = "diverged", np.nan
@@ -208,36 +206,6 @@ def test_a_card_survives_its_file():
         card = picked(curves_of({"parts": [9, 9]}), [0, 1], rule=rule)
         card = replace(card, lessons=tuple(replace(lesson, checkpoints={"9": "ab"}) for lesson in card.lessons))
         assert TeacherCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
-
-
-def test_disagreement_is_the_distance_from_the_other_runs_of_the_arm():
-    rng = np.random.default_rng(0)
-    curves = curves_of({"parts": [3, 3, 3], "solo": [3]})
-    curves["depth_sign"] = rng.choice([-1.0, 1.0], len(curves))
-    lifted = {run: {epoch: rng.normal(size=(5, 16)) for epoch in (1, 2, 3)} for run in curves["run"].unique()}
-    del lifted["parts-seed2"][3]
-    found = pd.Series(disagreement(curves, lifted))
-    for place, row in curves.iterrows():
-        same = curves[(curves["arm"] == row["arm"]) & (curves["epoch"] == row["epoch"]) & (curves["seed"] != row["seed"])]
-        if row["arm"] == "solo" or row["epoch"] == 3:
-            assert np.isnan(found[place])
-            continue
-        others = np.mean([lifted[other["run"]][row["epoch"]] * other["depth_sign"] for _, other in same.iterrows()], axis=0)
-        truth = np.abs(lifted[row["run"]][row["epoch"]] * row["depth_sign"] - others).mean()
-        assert found[place] == pytest.approx(truth)
-
-
-def test_what_runs_lift_comes_back_and_damage_is_left_out(tmp_path):
-    folder = Storage(str(tmp_path))
-    depths = np.random.default_rng(0).uniform(-900, 900, (7, 16))
-    for epoch in (1, 2, 3):
-        (folder / RUNS / "a-seed0").write(lifted_name(epoch), as_lifted(depths + epoch))
-    name = f"{RUNS}/a-seed0/{lifted_name(2)}"
-    folder.write(name, folder.read(name)[:-40])
-    found = read_lifted(folder, "a-seed0")
-    assert set(found) == {1, 3}
-    assert np.abs(found[3] - depths - 3).max() <= 0.25
-    assert read_lifted(folder, "no-such-run") == {}
 
 
 def test_budgets_are_the_curves_cut_a_factor_of_three_apart():

@@ -22,8 +22,8 @@ from tips_ray.data.views import Dataset
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import witnessed
 from tips_ray.lifting.train import fit
-from tips_ray.stability.agreement import as_lifted, lifted_name
 from tips_ray.store.curves import CURVE, RUNS, run_name
+from tips_ray.store.lifted import lifted_bytes, lifted_name
 from tips_ray.store.measurements import read_cards
 from tips_ray.store.storage import Storage
 
@@ -64,7 +64,7 @@ class StoredRun:
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
-        self.folder.write(lifted_name(epoch.number), as_lifted(witnessed(epoch.run.lifter, self.dataset)))
+        self.folder.write(lifted_name(epoch.number), lifted_bytes(witnessed(epoch.run.lifter, self.dataset)))
         self.folder.write_table(CURVE, pd.DataFrame(self.rows))
         self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
         if not self._keeps(epoch.number - 1):

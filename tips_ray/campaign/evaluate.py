@@ -13,12 +13,12 @@ from tips_ray.data.views import render_views
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
-from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import named
-from tips_ray.store.curves import RUNS, read_curves, read_manifest
+from tips_ray.store.curves import RUNS, read_manifest
 from tips_ray.store.storage import Storage
 
 NAMES = tuple(rule.name for rule in standard_rules(1))
@@ -35,15 +35,14 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
     depth sign is the one that anatomy voted for on the campaign's training poses at the last of the
     epochs. Raises ValueError for what no run has kept.
     """
-    manifest = read_manifest(folder)
-    curves = read_curves(folder, manifest["name"])
+    campaign = load_campaign(folder)
+    curves = campaign.curves
     by_rule = not (epoch in ("last", "best") or epoch.isdecimal())
     if by_rule:
-        curves = with_agreement(curves, folder)  # which rules may look at
         curves = curves[~curves["run"].isin(curves.loc[curves["status"] == "diverged", "run"])]
     rows = []
     for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
-        config, run = override(Config(), manifest["arms"][arm]), folder / RUNS / str(name)
+        config, run = override(Config(), campaign.manifest["arms"][arm]), folder / RUNS / str(name)
         if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
             continue
         window = choose_window(curve, epoch, kept_epochs(run))

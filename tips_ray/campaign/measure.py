@@ -22,9 +22,10 @@ from tips_ray.errors import sentence
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.poses.skeleton import LIFTED
+from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import stops, whole_runs, windows_of
 from tips_ray.stability.stopping import Window
-from tips_ray.store.curves import RUNS, read_curves, run_name
+from tips_ray.store.curves import RUNS, run_name
 from tips_ray.store.measurements import CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
 from tips_ray.store.storage import Storage
 
@@ -83,7 +84,7 @@ def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
     """What the tables of `tips_ray.store.measurements` lack of runs that have not diverged: a task
     a run and table."""
     folder = campaign.folder
-    curves = read_curves(folder, campaign.name, arms)  # no rule that averages looks at how runs agree
+    curves = load_campaign(folder, arms).curves
     known = {table: set(read_measured(folder, table)[KEYS[table]].itertuples(index=False, name=None)) for table in KEYS}
     named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
     named = named[[row not in known[WINDOWS] for row in named.itertuples(index=False, name=None)]]

@@ -11,12 +11,12 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.config import Config, override
 from tips_ray.errors import sentence
 from tips_ray.lifting.distil import Teachers
-from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import Lesson, TeacherCard, pick
-from tips_ray.store.curves import RUNS, read_curves, read_manifest
-from tips_ray.store.measurements import CARDS, WINDOWS, read_measured
+from tips_ray.store.curves import RUNS, DamagedCurveError, read_manifest
+from tips_ray.store.measurements import CARDS
 from tips_ray.store.storage import Storage
 
 
@@ -28,10 +28,14 @@ def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
     added are added to it.
     """
     failures = {}
+    try:
+        loaded = load_campaign(campaign.folder, {campaign.arms[student].teacher.arm for student in students})
+    except DamagedCurveError as error:
+        return dict.fromkeys(students, sentence(error))
     for student in students:
-        before = read_card(campaign.folder, student)
+        before = loaded.cards.get(student)
         try:
-            card = picked_card(campaign, student, before)
+            card = picked_card(campaign, student, loaded)
         except ValueError as error:
             failures[student] = sentence(error)
             continue
@@ -40,13 +44,14 @@ def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
     return failures
 
 
-def picked_card(campaign: Campaign, student: str, before: TeacherCard | None) -> TeacherCard:
+def picked_card(campaign: Campaign, student: str, loaded: LoadedCampaign) -> TeacherCard:
     """The card of a student: the one it has, with the seeds that were added, or a new one.
 
     Added seeds learn from runs as old as those of the others were. Raises ValueError where nobody
     can be picked (`pick`), and if the weights that a card names are not what they were.
     """
     folder, teacher = campaign.folder, campaign.arms[student].teacher
+    before = loaded.cards.get(student)
     if before and before.teacher != teacher:  # no run has learnt from it yet, or the campaign would not take another teacher
         before = None
     known = before.lessons if before else ()
@@ -55,12 +60,12 @@ def picked_card(campaign: Campaign, student: str, before: TeacherCard | None) ->
         check(folder, student, lesson)
     if before and (teacher.runs != "own" or not missing):
         return before
-    curves = with_agreement(read_curves(folder, campaign.name, [teacher.arm]), folder)
+    curves = loaded.curves[loaded.curves["arm"] == teacher.arm]
     kept = {str(run): kept_epochs(folder / RUNS / str(run)) for run in curves["run"].unique()}
     num_epochs = before.num_epochs if before else campaign.num_epochs
     curves = curves[curves["epoch"] <= before.num_epochs] if before else curves
     seeds = sorted({lesson.seed for lesson in known} | missing)
-    card = pick(curves, read_measured(folder, WINDOWS), student, teacher, seeds, num_epochs, kept)
+    card = pick(curves, loaded.measured.windows, student, teacher, seeds, num_epochs, kept)
     added = [signed(folder, lesson) for lesson in card.lessons if not before or lesson.seed in missing]
     return replace(card, lessons=(*known, *added))
 

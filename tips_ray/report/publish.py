@@ -12,11 +12,9 @@ from tips_ray.report.search.page import render_search, search_finding
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
-from tips_ray.stability.agreement import with_agreement
+from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import origin, summarise
-from tips_ray.store.curves import read_curves, read_manifest
-from tips_ray.store.measurements import read_all
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
 
@@ -28,13 +26,21 @@ def publish(folder: Storage) -> dict[str, Any]:
     Needs nothing but what the runs stored, so that it can be done at any time, also while they
     train. Raises ValueError if there is no campaign in the folder.
     """
-    manifest = read_manifest(folder)
-    curves = with_agreement(read_curves(folder, manifest["name"]), folder)
+    campaign = load_campaign(folder)
+    curves, manifest = campaign.curves, campaign.manifest
     supervised = [arm for arm, config in manifest["arms"].items() if config["objective"] == "supervised"]
     seeds = sorted(int(seed) for seed in curves["seed"].unique())
     made = origin(manifest["executions"], manifest["arms"], seeds=seeds)
     summary = summarise(
-        curves, manifest["data"], manifest["references"], made, supervised, manifest["arms"], read_all(folder), manifest["arms"]
+        curves,
+        manifest["data"],
+        manifest["references"],
+        made,
+        supervised,
+        manifest["arms"],
+        campaign.measured,
+        campaign.cards,
+        manifest["arms"],
     )
     folder.write_table("curves.parquet", curves)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())

@@ -28,6 +28,7 @@ from tips_ray.stability.statistics import (
     runs_of,
 )
 from tips_ray.stability.steadiness import summarise_steadiness
+from tips_ray.stability.teachers import TeacherCard
 from tips_ray.store.measurements import NOTHING, Measured
 
 SCHEMA_VERSION = 1
@@ -43,7 +44,8 @@ def summarise(
     provenance: Mapping[str, Any],
     reference_arms: Sequence[str] = ("supervised",),
     arms: Iterable[str] = (),
-    measured: Measured | None = None,
+    measured: Measured = NOTHING,
+    cards: Mapping[str, TeacherCard] | None = None,
     configs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Sum up a campaign's curves as a value of strict JSON: no NaN, None where there is no number.
@@ -70,7 +72,8 @@ def summarise(
             "students": students,
             "paired": [entry for a, b in combinations(rivals, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
             "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
-            **summarise_stopping(curves, compared, students, measured or NOTHING, configs),
+            **summarise_stopping(curves, compared, students, measured, configs),
+            "teachers": {arm: card.to_json() for arm, card in (cards or {}).items()},
             "provenance": provenance,
         }
     )
@@ -95,7 +98,6 @@ def summarise_stopping(
         "steadiness": summarise_steadiness(curves, present, students=students),
         "budgets": compare_budgets(curves, [arm for arm in present if arm not in students]),
         "distillation": compare_students(curves, measured.taught, configs),
-        "teachers": measured.cards,
         "codependence": codependence_of(measured.codependence),
     }
 

@@ -42,13 +42,11 @@ def read_measured(folder: Storage, table: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that a campaign's folder holds beside curves: its tables, and the cards of its teachers
-    by student."""
+    """The tables that a campaign's folder holds beside its curves."""
 
     windows: pd.DataFrame
     taught: pd.DataFrame
     codependence: pd.DataFrame
-    cards: dict[str, dict[str, Any]]
 
 
 def no_rows(table: str) -> pd.DataFrame:
@@ -56,7 +54,7 @@ def no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[*KEYS[table], *VALUES[table]])
 
 
-NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), {})
+NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE))
 
 
 def forget(folder: Storage, arms: Collection[str]) -> None:
@@ -67,10 +65,9 @@ def forget(folder: Storage, arms: Collection[str]) -> None:
             folder.write_table(table, rows[~rows["arm"].isin(list(arms))])
 
 
-def read_all(folder: Storage) -> Measured:
-    """The tables and cards of a campaign."""
-    windows, taught, codependence = (read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE))
-    return Measured(windows, taught, codependence, read_cards(folder))
+def read_measurements(folder: Storage) -> Measured:
+    """All of these tables of a campaign."""
+    return Measured(*(read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE)))
 
 
 def read_cards(folder: Storage) -> dict[str, dict[str, Any]]:

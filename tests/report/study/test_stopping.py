@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tips_ray.config import Teacher
 from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED
 from tips_ray.report.study import stop_tables
 from tips_ray.report.study.figures import arm_colours
 from tips_ray.report.study.page import render
 from tips_ray.report.study.stop_figures import draw_codependence, draw_rules
+from tips_ray.stability.teachers import Lesson, TeacherCard
 from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
 
 ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
@@ -23,16 +25,10 @@ def config(arm: str) -> dict:
     return {"objective": "distilled" if arm in STUDENTS else "adversarial", "teacher": teacher, "partition": "solo"}
 
 
-def card(student: str) -> dict:
-    lesson = {"run": "parts-seed0", "seed": 0, "first": 33, "last": 40, "half_life": None, "depth_sign": 1.0, "churn_mm": 9.5}
-    return {
-        "student": student,
-        "teacher": config(student)["teacher"],
-        "oracle": False,
-        "num_epochs": 40,
-        "lessons": [lesson | {"checkpoints": {"40": "0123456789abcdef"}}],
-        "expected_regret_mm": {"median": 1.25, "p95": 3.0, "low": 0.5, "high": 2.0, "n": 3},
-    }
+def card(student: str) -> TeacherCard:
+    lesson = Lesson("parts-seed0", 0, 33, 40, None, 1.0, 9.5, {"40": "0123456789abcdef"})
+    regret = {"median": 1.25, "p95": 3.0, "low": 0.5, "high": 2.0, "n": 3}
+    return TeacherCard(student, Teacher(**config(student)["teacher"]), False, 40, (lesson,), regret)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +51,15 @@ def measured() -> Measured:
         for seen in LIFTED
     ]
     codependence = pd.DataFrame(rows, columns=[*KEYS[CODEPENDENCE], "sensitivity", "outside_share"])
-    return Measured(no_rows(WINDOWS), taught, codependence, {arm: card(arm) for arm in STUDENTS})
+    return Measured(no_rows(WINDOWS), taught, codependence)
 
 
 @pytest.fixture(scope="module")
 def found(make_curves, make_summary, measured) -> tuple[pd.DataFrame, dict]:
     curves = make_curves(arms=ARMS, num_seeds=4)
-    return curves, make_summary(curves, measured=measured, configs={arm: config(arm) for arm in ARMS})
+    return curves, make_summary(
+        curves, measured=measured, cards={arm: card(arm) for arm in STUDENTS}, configs={arm: config(arm) for arm in ARMS}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,68 @@
+"""A campaign's folder, read once: its record, its curves with all their columns, and what was
+measured beside them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.stability.agreement import (
+    SEED_DISAGREEMENT,
+    STUDENT_DISAGREEMENT,
+    final_depths,
+    seed_disagreement,
+    student_disagreement,
+    students_of,
+)
+from tips_ray.stability.teachers import TeacherCard
+from tips_ray.store.curves import read_curves, read_manifest
+from tips_ray.store.lifted import read_lifted
+from tips_ray.store.measurements import Measured, read_cards, read_measurements
+from tips_ray.store.storage import Storage
+
+
+@dataclass(frozen=True)
+class LoadedCampaign:
+    """All that the statistics, stop rules and reports of a campaign need from its folder."""
+
+    manifest: dict[str, Any]
+    """The record of what the campaign is."""
+    curves: pd.DataFrame
+    """One row a run and epoch, with `seed_disagreement_mm` and `student_disagreement_mm`."""
+    measured: Measured
+    """Tables of what was measured of the weights that runs have kept."""
+    cards: dict[str, TeacherCard]
+    """Teacher cards, by the arm that learns."""
+
+
+def load_campaign(folder: Storage, arms: Collection[str] | None = None) -> LoadedCampaign:
+    """Read a campaign, with the curves of all arms, or of some; nothing is written.
+
+    `student_disagreement_mm` needs the curves of the students too. Raises ValueError if there is
+    no campaign in the folder, and DamagedCurveError for a curve that is damaged.
+    """
+    manifest = read_manifest(folder)
+    cards = {arm: TeacherCard.from_json(card) for arm, card in read_cards(folder).items()}
+    curves = with_agreement(read_curves(folder, manifest["name"], arms), cards, folder)
+    return LoadedCampaign(manifest, curves, read_measurements(folder), cards)
+
+
+def with_agreement(curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folder: Storage) -> pd.DataFrame:
+    """The curves with `seed_disagreement_mm` and `student_disagreement_mm`, from what the runs in
+    a campaign's folder lifted."""
+    students = students_of(cards)
+    finals = {
+        student: final_depths(curves[curves["run"] == student], read_lifted(folder, student, 1))
+        for names in students.values()
+        for student in names
+    }
+    columns = {name: np.full(len(curves), np.nan) for name in (SEED_DISAGREEMENT, STUDENT_DISAGREEMENT)}
+    for places in curves.groupby("arm").indices.values():  # arm by arm: memory may not hold what all runs lifted
+        rows = curves.iloc[places]
+        lifted = {run: read_lifted(folder, run) for run in rows["run"].unique()}
+        of_students = {run: [depths for name in students.get(run, ()) for depths in finals[name]] for run in lifted}
+        columns[SEED_DISAGREEMENT][places] = seed_disagreement(rows, lifted)
+        columns[STUDENT_DISAGREEMENT][places] = student_disagreement(rows, lifted, of_students)
+    return curves.assign(**columns)
