@@ -15,7 +15,7 @@ import tyro
 from playwright.sync_api import sync_playwright
 
 from gallery_study import MANY_ARMS, describe_study
-from tips_ray.errors import user_errors
+from tips_ray.errors import UserError, user_errors
 from tips_ray.report.publish import as_text, is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.page import search_finding
@@ -43,7 +43,7 @@ def keep(
     """
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise ValueError(
+        raise UserError(
             "There is no chromium on the path to draw the picture with; install it (Debian: apt-get install chromium)."
         )
     folder = Storage(str(campaign))

@@ -4,6 +4,8 @@ command line has checked."""
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from tips_ray.errors import UserError
+
 WORDS = {
     int: "a whole number",
     float: "a number",
@@ -26,7 +28,7 @@ def check_fields(config: Any, **intervals: str) -> None:
         if kind in (float, float | None) and type(value) is int:
             value = float(value)
         if not is_of(value, kind) or (interval and value is not None and not is_within(value, interval)):
-            raise ValueError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
+            raise UserError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
         object.__setattr__(config, name, value)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from tips_ray.columns import METRICS
-from tips_ray.errors import user_errors
+from tips_ray.errors import UserError, user_errors
 
 MAX_ROWS = 15
 """Actions shown in the terminal; the page shows all."""
@@ -115,7 +115,7 @@ def report(
 
     folders = [Storage(campaign) for campaign in campaigns]
     if not folders:
-        raise ValueError("Give the folder of a campaign, as the study printed it, or those of several searches.")
+        raise UserError("Give the folder of a campaign, as the study printed it, or those of several searches.")
     if len(folders) > 1:
         page = out or Path("reports") / "merged.html"
         print_search(publish_merged(folders, Storage(str(page.parent)), page.name), Console())
@@ -165,10 +165,10 @@ def evaluate(
     from tips_ray.store.storage import Storage
 
     if num_views < 1:
-        raise ValueError(f"num_views = {num_views}; give at least 1.")
+        raise UserError(f"num_views = {num_views}; give at least 1.")
     folder = Storage(campaign)
     if is_search(folder):
-        raise ValueError(f"{campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
+        raise UserError(f"{campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
     manifest = read_manifest(folder)
     own = manifest["data"]
     poses = load_poses(data, seed=seed)
@@ -202,7 +202,7 @@ def check_subjects(given: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
     """The subjects as given; raises ValueError for one that the poses do not have."""
     unknown = [subject for subject in given if subject not in known]
     if unknown:
-        raise ValueError(f"There is no subject {unknown[0]!r} in these poses; there are {', '.join(known)}.")
+        raise UserError(f"There is no subject {unknown[0]!r} in these poses; there are {', '.join(known)}.")
     return given
 
 

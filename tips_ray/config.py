@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from tips_ray.checks import check_fields
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import PARTITIONS, Part, partition
 
 Value = TypeVar("Value", bound=Any)
@@ -293,7 +294,7 @@ def arm_config(base: Config, arm: str) -> Config:
     """The config of a named arm, with a teacher only if it is distilled; raises ValueError for an
     unknown name."""
     if arm not in ARMS:
-        raise ValueError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
+        raise UserError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
     config = override(base, ARMS[arm])
     if config.objective != "distilled":
         config = dataclasses.replace(config, teacher=Teacher())
@@ -310,7 +311,7 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
     known = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
     unknown = [name for name in changes if name not in known]
     if unknown:
-        raise ValueError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
+        raise UserError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
 
     def new(name: str, value: Any) -> Any:
         if isinstance(value, dict) and dataclasses.is_dataclass(known[name]):
@@ -331,7 +332,7 @@ def parts_of(config: Config) -> tuple[Part, ...]:
     except json.JSONDecodeError:
         spelt = None
     if not isinstance(spelt, dict) or not all(isinstance(joints, list) for joints in spelt.values()):
-        raise ValueError(
+        raise UserError(
             f"Unknown partition {config.partition!r}; give one of {', '.join(PARTITIONS)}, or JSON such as"
             ' {"upper": ["spine", ...], "lower": ["l_hip", ...]} with each of the 16 joints in one part.'
         )

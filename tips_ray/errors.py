@@ -2,28 +2,44 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tips_ray.terminal import printable, steady_output
+
+FAULT = "This is a fault of tips-ray, not of your command; please report it with the lines above."
+
+
+class UserError(ValueError):
+    """What a user can mend, in a sentence that says what was given, what is accepted, and what to
+    do."""
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """End the program with `error: <sentence>` on stderr and exit code 2 on a ValueError or
-    OSError.
+    """End the program with `error: <sentence>` on stderr and exit code 2 on a UserError or an
+    OSError: the command, or the machine's disk or network, is to be mended.
 
-    Set the environment variable TIPS_RAY_TRACEBACK to see where an error came from instead.
+    Any other error is a fault of the program: its traceback is printed, and the exit code is 1. Set
+    the environment variable TIPS_RAY_TRACEBACK to see where a UserError came from, too.
     """
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        if os.environ.get("TIPS_RAY_TRACEBACK"):
-            raise
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        raise SystemExit(2) from error
+    with steady_output():
+        try:
+            yield
+        except (UserError, OSError) as error:
+            if os.environ.get("TIPS_RAY_TRACEBACK"):
+                raise
+            print(f"error: {sentence(error)}", file=sys.stderr)
+            raise SystemExit(2) from error
+        except Exception as error:
+            traceback.print_exc()
+            print(FAULT, file=sys.stderr)
+            raise SystemExit(1) from error
 
 
 def sentence(error: Exception) -> str:
     """An error's message on one line; an error of the operating system says what it was about."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"Cannot use {str(error.filename)!r} ({error.strerror}); check the path and your rights to it."
-    return " ".join(str(error).split()) or type(error).__name__
+        return printable(f"Cannot use {str(error.filename)!r} ({error.strerror}); check the path and your rights to it.")
+    return printable(" ".join(str(error).split())) or type(error).__name__

@@ -10,6 +10,7 @@ from tips_ray.columns import METRICS
 from tips_ray.config import Config, override, parts_of
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import render_views
+from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.seeding import derived_seed, stream
@@ -51,7 +52,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
         found = errors(lift_views(load_window(run, window, config), views), views, sign)
         rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
     if not rows:
-        raise ValueError(
+        raise UserError(
             f"The campaign {str(folder)!r} has no run with an epoch {epoch!r} to evaluate; train it, or give another."
         )
     return pd.DataFrame(rows)
@@ -69,14 +70,14 @@ def choose_window(curve: pd.DataFrame, epoch: str, kept: Collection[int]) -> Win
     run = str(curve["run"].iloc[0])
     known = sorted(at for at in kept if at <= len(curve))
     if not known:
-        raise ValueError(f"The run {run!r} has kept no weights; train it for at least one epoch.")
+        raise UserError(f"The run {run!r} has kept no weights; train it for at least one epoch.")
     if epoch == "last":
         return Window(known[-1], known[-1])
     if epoch.isdecimal() and int(epoch) in known:
         return Window(int(epoch), int(epoch))
     if epoch == "best" or epoch in NAMES:
         return named(curve, Oracle().name if epoch == "best" else epoch, known)
-    raise ValueError(
+    raise UserError(
         f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {known[0]} to {known[-1]}, {len(known)} in"
         f" all; rules: {', '.join(NAMES)})."
     )
@@ -92,7 +93,7 @@ def load_window(run: Storage, window: Window, config: Config) -> Lifter:
     kept = kept_epochs(run)
     if window.last not in kept:
         have = f"those of {len(kept)} epochs, {min(kept)} to {max(kept)}" if kept else "none"
-        raise ValueError(f"{str(run)!r} has kept no weights of epoch {window.last} (but {have}); give another epoch.")
+        raise UserError(f"{str(run)!r} has kept no weights of epoch {window.last} (but {have}); give another epoch.")
     epochs = [epoch for epoch in range(window.first, window.last + 1) if epoch in kept]
     lifter = load_lifter(run, epochs[-1], config)
     if len(epochs) == 1:
@@ -118,9 +119,9 @@ def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
     lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
     weights = unpacked(run.read(weights_name(epoch)))
     if weights is None:
-        raise ValueError(f"{str(run / weights_name(epoch))!r} was damaged; give another --epoch, or restore the file.")
+        raise UserError(f"{str(run / weights_name(epoch))!r} was damaged; give another --epoch, or restore the file.")
     try:
         lifter.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"The weights of {str(run)!r} were kept by a tips-ray with other networks; use that version.") from error
+        raise UserError(f"The weights of {str(run)!r} were kept by a tips-ray with other networks; use that version.") from error
     return lifter.eval()

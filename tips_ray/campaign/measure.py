@@ -18,7 +18,7 @@ from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.config import Config
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset
-from tips_ray.errors import sentence
+from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.poses.skeleton import LIFTED
@@ -151,5 +151,5 @@ def _attempt(task: Task, holder: list[Any], threads: int) -> list[dict[str, Any]
     torch.set_num_threads(threads)
     try:
         return measure_rows(task, seen_on(holder[0], what_is_seen(task.config), "cpu"))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         return f"{task.run} cannot be measured: {sentence(error)}"

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tips_ray.config import KEEPING, Config, Teacher, override
+from tips_ray.errors import UserError
 from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
@@ -29,7 +30,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         if self.num_workers < 0 or self.cpus_per_worker <= 0 or self.gpus_per_worker < 0:
-            raise ValueError(
+            raise UserError(
                 f"num_workers = {self.num_workers}, cpus_per_worker = {self.cpus_per_worker}, gpus_per_worker ="
                 f" {self.gpus_per_worker}; give at least 0 workers, more than 0 CPUs and at least 0 GPUs each."
             )
@@ -50,15 +51,15 @@ class Campaign:
 
     def __post_init__(self) -> None:
         if not self.arms:
-            raise ValueError("The campaign has no arms; give at least one.")
+            raise UserError("The campaign has no arms; give at least one.")
         configs = [asdict(config) for config in self.arms.values()]
         for name in SHARED:
             if any(config[name] != configs[0][name] for config in configs):
-                raise ValueError(
+                raise UserError(
                     f"The arms {', '.join(self.arms)} differ in {name!r}; arms of one campaign must share it to be compared."
                 )
         if self.num_seeds < 1 or self.num_epochs < 1:
-            raise ValueError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
+            raise UserError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
         check_name(self.name)
 
     @property
@@ -76,7 +77,7 @@ class Campaign:
 def check_name(name: str) -> None:
     """Raise ValueError for a campaign's name that cannot be a folder's."""
     if name in ("", ".", "..") or set(name) & set("/\\:?*"):
-        raise ValueError(f"The campaign name {name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
+        raise UserError(f"The campaign name {name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
 
 
 def unfinished(campaign: Campaign, arms: Collection[str] | None = None) -> list[str]:
@@ -97,7 +98,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     if campaign.folder.exists(SEARCH):
-        raise ValueError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
+        raise UserError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
     manifest = {"version": VERSION, "name": campaign.name, "data": data, "references": references, "arms": arms, "executions": []}
     if not campaign.folder.exists(MANIFEST):
         return manifest
@@ -111,7 +112,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
         {"data fingerprint": data["fingerprint"], **shared(arms), **{arm: fixed(arms[arm]) for arm in known}},
     )
     if changes:
-        raise ValueError(
+        raise UserError(
             f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
             " Give the same options to continue it, or another --campaign name."
         )
@@ -121,7 +122,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
 def check_version(kind: str, folder: Storage, manifest: dict[str, Any]) -> None:
     """Raise ValueError for the record of a campaign whose runs were stored otherwise."""
     if manifest["version"] != VERSION:
-        raise ValueError(
+        raise UserError(
             f"The {kind} {str(folder)!r} was made by a tips-ray that stored runs otherwise (version {manifest['version']},"
             f" now {VERSION}): it can be reported, but not continued. Give another --campaign name."
         )

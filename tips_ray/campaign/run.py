@@ -21,6 +21,7 @@ from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import Config, Data, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
+from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.store.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
@@ -144,7 +145,7 @@ def campaign_lock(folder: Storage) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ValueError(
+        raise UserError(
             f"Another process trains the campaign {str(folder)!r} already; wait for it, stop it, or give another --campaign name."
         ) from error
     try:

@@ -18,7 +18,7 @@ from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Config, Optimiser, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
-from tips_ray.errors import sentence
+from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.store.storage import Storage
 
@@ -95,7 +95,7 @@ def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any
     crash) passes through."""
     try:
         return action(*arguments), None
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         log.exception("This arm ends.")
         return [], sentence(error)
 

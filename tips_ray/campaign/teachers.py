@@ -9,7 +9,7 @@ from tips_ray.campaign.checkpoints import weights_name
 from tips_ray.campaign.evaluate import kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign
 from tips_ray.config import Config, override
-from tips_ray.errors import sentence
+from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.rules import rule_named, standard_rules
@@ -36,7 +36,7 @@ def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
         before = loaded.cards.get(student)
         try:
             card = picked_card(campaign, student, loaded)
-        except ValueError as error:
+        except UserError as error:
             failures[student] = sentence(error)
             continue
         if card != before:
@@ -78,7 +78,7 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
     """
     card = read_card(folder, student)
     if card is None:
-        raise ValueError(f"No teachers were picked for {student!r} in {str(folder)!r}; run the study's command again.")
+        raise UserError(f"No teachers were picked for {student!r} in {str(folder)!r}; run the study's command again.")
     lessons = card.of_seed(seed)
     for lesson in lessons:
         check(folder, student, lesson)
@@ -111,7 +111,7 @@ def check(folder: Storage, student: str, lesson: Lesson) -> None:
             found = None
         if found != known:
             what = "is missing" if found is None else "has changed since it was picked"
-            raise ValueError(
+            raise UserError(
                 f"The checkpoint {weights_name(int(epoch))} of {lesson.run!r}, a teacher of {student!r}, {what}; restore it, or"
                 f" delete {CARDS}/{student}.json and the runs of {student!r} in {str(folder)!r} to pick anew."
             )
@@ -132,7 +132,7 @@ def check_teachers(known: dict[str, Config], asked: list[str], num_epochs: int) 
             continue
         teacher = known[student].teacher
         if teacher.arm not in able:
-            raise ValueError(
+            raise UserError(
                 f"{student!r} learns from {teacher.arm!r}, which is not among the arms that can teach"
                 f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
             )

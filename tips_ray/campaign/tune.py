@@ -18,6 +18,7 @@ from tips_ray.campaign.ray_session import node_resources
 from tips_ray.campaign.seeds import FAILURE, REPAIRED, Training, means, train_seeds
 from tips_ray.config import Config
 from tips_ray.data.poseset import PoseSet
+from tips_ray.errors import UserError
 
 MAX_FAILURES = 10
 """How often an arm is started again after its process or its node died without notice (after a
@@ -171,12 +172,12 @@ def check_capacity(resources: Resources, num_seeds: int) -> int:
         have = [node.get(name, 0.0) for node in nodes]
         if sum(int(amount / each + 1e-6) for amount in have) < workers:
             apart = f", at most {max(have):g} on one node" if sum(have) >= each * workers else ""
-            raise ValueError(
+            raise UserError(
                 f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {sum(have):g}{apart};"
                 f" give fewer --num-workers, a smaller --{name.lower()}s-per-worker, or a larger cluster."
             )
     needs = " and ".join(f"{each:g} {name}s" for name, each in asked.items())
-    raise ValueError(
+    raise UserError(
         f"One arm needs {workers} x {needs} at once, each on one node, and the nodes of this Ray cluster have room for {places};"
         " give fewer --num-workers, ask less for each, or use a larger cluster."
     )

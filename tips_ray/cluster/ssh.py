@@ -20,6 +20,7 @@ from ray.autoscaler.sdk import bootstrap_config, configure_logging
 from ray.autoscaler.tags import NODE_KIND_HEAD, TAG_RAY_NODE_KIND
 
 from tips_ray.cluster.job import ANSWER
+from tips_ray.errors import UserError
 
 REPOSITORY = "~/tips-ray"
 """Where cluster files ship the repository to."""
@@ -155,18 +156,18 @@ def read_cluster(cluster: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(cluster.read_text())
     except yaml.YAMLError as error:
-        raise ValueError(f"{str(cluster)!r} is not YAML ({error}); cluster.yaml is an example of a cluster file.") from error
+        raise UserError(f"{str(cluster)!r} is not YAML ({error}); cluster.yaml is an example of a cluster file.") from error
     if not isinstance(config, dict):
-        raise ValueError(f"{str(cluster)!r} is no cluster file for Ray; cluster.yaml is an example of one.")
+        raise UserError(f"{str(cluster)!r} is no cluster file for Ray; cluster.yaml is an example of one.")
     try:
         with silence():
             config = prepare_config(config)
             validate_config(config)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
         said = getattr(error, "message", None) or str(error) or type(error).__name__
-        raise ValueError(f"{str(cluster)!r} is no cluster file for Ray ({said}); cluster.yaml is an example of one.") from error
+        raise UserError(f"{str(cluster)!r} is no cluster file for Ray ({said}); cluster.yaml is an example of one.") from error
     if not any(str(target).startswith(REPOSITORY) for target in config["file_mounts"]):
-        raise ValueError(f"{str(cluster)!r} does not ship this repository to {REPOSITORY}; copy file_mounts from cluster.yaml.")
+        raise UserError(f"{str(cluster)!r} does not ship this repository to {REPOSITORY}; copy file_mounts from cluster.yaml.")
     return config
 
 
@@ -180,4 +181,4 @@ def find_head(cluster: Path, config: dict[str, Any]) -> tuple[str, dict[str, Any
             return nodes[0], bootstrap_config(config)
     except Exception as error:  # each cloud's library has errors of its own: no credentials, no network, no rights
         raise OSError(f"Looking for the cluster of {str(cluster)!r} failed ({type(error).__name__}: {error}).") from error
-    raise ValueError(f"The cluster of {str(cluster)!r} is not up; start it with `ray up {cluster}` first.")
+    raise UserError(f"The cluster of {str(cluster)!r} is not up; start it with `ray up {cluster}` first.")

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from tips_ray.cluster.job import code_stamp
 from tips_ray.cluster.ssh import ConnectionLostError, Head
+from tips_ray.errors import UserError
 from tips_ray.store.curves import MANIFEST
 from tips_ray.store.records import SEARCH
 
@@ -34,14 +35,14 @@ def run_on(cluster: Path, study_name: str, arguments: list[str], campaign: str, 
     """
     here = REPORTS / campaign
     if any((here / record).exists() for record in (MANIFEST, SEARCH)):
-        raise ValueError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
+        raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
     study = {"campaign": campaign, "storage": given(arguments, "--storage")}
     study["data"] = "" if attach or data == "synthetic" else content_hash(data)
     head = Head(cluster)
     known = head.ask("find", **study)
     job, late = known["job"], True
     if attach and job is None:
-        raise ValueError(f"No study of campaign {campaign!r} was started on this cluster; leave --attach out to start it.")
+        raise UserError(f"No study of campaign {campaign!r} was started on this cluster; leave --attach out to start it.")
     say = partial(console.print, highlight=False, soft_wrap=True)
     if known["runs"]:
         say(f"{escape(campaign)} runs on the cluster already, as job {job}; following it.")
@@ -101,7 +102,7 @@ def content_hash(data: str) -> str:
     path = Path(data).expanduser()
     files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())
     if not files:
-        raise ValueError(f"{data!r} does not exist here; poses are 'synthetic', an .npz file, or a folder of CMU's files.")
+        raise UserError(f"{data!r} does not exist here; poses are 'synthetic', an .npz file, or a folder of CMU's files.")
     digest = hashlib.sha256()
     for file in files:
         digest.update(str(file.relative_to(path.parent)).encode() + b"\0")

@@ -7,6 +7,7 @@ import numpy as np
 
 from tips_ray.data.formats.npz import read_npz
 from tips_ray.data.poseset import PoseSet
+from tips_ray.errors import UserError
 
 ACCEPTED = "'synthetic', the path of an .npz file of poses, or a folder of CMU's .asf and .amc files"
 MIN_DISPLACEMENT_MM = 15.0
@@ -33,7 +34,7 @@ def load_poses(spec: str, seed: int = 0) -> PoseSet:
 
         return read_cmu(path, min_displacement_mm=MIN_DISPLACEMENT_MM)
     fault = "is a file of another kind" if path.is_file() else "does not exist"
-    raise ValueError(f"{spec!r} {fault}; poses are {ACCEPTED}.")
+    raise UserError(f"{spec!r} {fault}; poses are {ACCEPTED}.")
 
 
 def last_quarter(subjects: list[str]) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
     check_known(poses, subjects, "leave out")
     kept = ~np.isin(poses.subject, subjects)
     if not kept.any():
-        raise ValueError(f"{poses.name}: all {len(poses.subjects)} subjects are left out; leave some to train and test on.")
+        raise UserError(f"{poses.name}: all {len(poses.subjects)} subjects are left out; leave some to train and test on.")
     return poses.select(kept)
 
 
@@ -55,7 +56,7 @@ def check_known(poses: PoseSet, subjects: tuple[str, ...], purpose: str) -> None
     """Raise ValueError for a subject that the poses do not have."""
     unknown = [subject for subject in subjects if subject not in poses.subjects]
     if unknown:
-        raise ValueError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
+        raise UserError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
 
 
 def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tuple[PoseSet, PoseSet]:
@@ -66,7 +67,7 @@ def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tup
     """
     known = poses.subjects
     if len(known) < 2:
-        raise ValueError(
+        raise UserError(
             f"{poses.name}: all poses are of one subject ({known[0]!r}), but the error is measured on subjects not trained on;"
             f" give poses of at least two, with 'subject' (frames,) in the file."
         )
@@ -74,6 +75,6 @@ def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tup
         test_subjects = last_quarter(known)
     check_known(poses, test_subjects, "test on")
     if set(test_subjects) == set(known):
-        raise ValueError(f"{poses.name}: all {len(known)} subjects are held out for the test; leave at least one to train on.")
+        raise UserError(f"{poses.name}: all {len(known)} subjects are held out for the test; leave at least one to train on.")
     test = np.isin(poses.subject, test_subjects)
     return poses.select(~test), poses.select(test)

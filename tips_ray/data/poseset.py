@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS, ROOT
 
@@ -81,15 +82,15 @@ def make_poseset(
     """
     positions = np.asarray(positions)
     if positions.dtype.kind not in "fiu":
-        raise ValueError(f"{name}: 'positions' holds {positions.dtype.name} values; give real numbers, in millimetres.")
+        raise UserError(f"{name}: 'positions' holds {positions.dtype.name} values; give real numbers, in millimetres.")
     if positions.ndim != 3 or positions.shape[1:] != (len(joint_names), 3):
-        raise ValueError(
+        raise UserError(
             f"{name}: 'positions' has shape {positions.shape} for {len(joint_names)} joint names;"
             f" give (frames, {len(JOINTS)}, 3), in millimetres."
         )
     order = joint_order(joint_names, name)
     if up not in UP_AXES:
-        raise ValueError(f"{name}: the up axis {up!r} is not known; give one of {', '.join(UP_AXES)}.")
+        raise UserError(f"{name}: the up axis {up!r} is not known; give one of {', '.join(UP_AXES)}.")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
         positions = positions[:, order][..., UP_AXES[up]].astype(np.float32)
     unlabelled = np.full(len(positions), "all")
@@ -100,7 +101,7 @@ def make_poseset(
             clip = np.strings.add(np.strings.add(subject, "/"), action)
         return PoseSet(positions, subject, action, np.asarray(clip).astype(str), name=name, synthetic=synthetic)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise UserError(f"{name}: {error}") from error
 
 
 def joint_order(joint_names: Sequence[str], where: str) -> list[int]:
@@ -110,7 +111,7 @@ def joint_order(joint_names: Sequence[str], where: str) -> list[int]:
     unknown = [joint for joint in names if joint not in JOINTS]
     missing = [joint for joint in JOINTS if names.count(joint) != 1]
     if unknown or missing:
-        raise ValueError(
+        raise UserError(
             f"{where}: unknown joints: {', '.join(unknown) or 'none'}; missing or repeated: {', '.join(missing) or 'none'}."
             f" The skeleton has exactly {', '.join(JOINTS)}."
         )
@@ -121,7 +122,7 @@ def check_labels(num_poses: int, **labels: np.ndarray) -> None:
     """Raise ValueError unless each array of labels has one entry for each pose."""
     for field, given in labels.items():
         if given.shape != (num_poses,):
-            raise ValueError(f"{field!r} has shape {given.shape}; give one entry for each of the {num_poses} poses.")
+            raise UserError(f"{field!r} has shape {given.shape}; give one entry for each of the {num_poses} poses.")
 
 
 def check_positions(positions: np.ndarray) -> int:
@@ -129,16 +130,16 @@ def check_positions(positions: np.ndarray) -> int:
     number."""
     shape = positions.shape
     if len(shape) != 3 or shape[1:] != (len(JOINTS), 3) or shape[0] == 0:
-        raise ValueError(f"'positions' has shape {shape}; give (frames, {len(JOINTS)}, 3) with at least one frame.")
+        raise UserError(f"'positions' has shape {shape}; give (frames, {len(JOINTS)}, 3) with at least one frame.")
     bad = np.flatnonzero(~np.isfinite(positions).all(axis=(1, 2)))
     if len(bad):
-        raise ValueError(
+        raise UserError(
             f"{len(bad)} of {shape[0]} poses hold NaN or infinity, the first is number {bad[0]}; leave those frames out."
         )
     sizes = np.linalg.norm(np.ptp(positions, axis=1), axis=-1)
     points = np.flatnonzero(sizes == 0)
     if len(points):
-        raise ValueError(
+        raise UserError(
             f"{len(points)} of {shape[0]} poses have all joints at one point, the first is number {points[0]};"
             f" leave those frames out."
         )
@@ -147,7 +148,7 @@ def check_positions(positions: np.ndarray) -> int:
     if not low <= size <= high:
         unit = next((unit for unit, factor in {"metres": 1000, "centimetres": 10}.items() if low <= size * factor <= high), None)
         hint = f"they look like {unit}: multiply by {1000 if unit == 'metres' else 10}" if unit else "check the unit"
-        raise ValueError(f"The median pose is {size:.3g} across; positions are in millimetres ({low:.0f} to {high:.0f}), {hint}.")
+        raise UserError(f"The median pose is {size:.3g} across; positions are in millimetres ({low:.0f} to {high:.0f}), {hint}.")
     return shape[0]
 
 

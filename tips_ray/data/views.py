@@ -12,6 +12,7 @@ from torch import Tensor
 from tips_ray.config import ELEVATION_DEGREES, Config, Data
 from tips_ray.data.load import leave_out, split_by_subject
 from tips_ray.data.poseset import PoseSet, root_centred
+from tips_ray.errors import UserError
 from tips_ray.poses.geometry import View, max_normalise, reproject, rotate
 from tips_ray.seeding import derived_seed, stream
 
@@ -157,12 +158,12 @@ def check_batch_size(config: Config, num_train_poses: int) -> None:
     """Raise ValueError if an epoch has fewer training views than one batch."""
     data, num_views = config.data, num_train_poses * config.data.num_views
     if config.optimiser.batch_size > num_views:
-        raise ValueError(
+        raise UserError(
             f"The batch size {config.optimiser.batch_size} is larger than the data: {num_train_poses} training poses seen by"
             f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
         )
     if data.epoch_views is not None and config.optimiser.batch_size > data.epoch_views:
-        raise ValueError(
+        raise UserError(
             f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
             f" use a batch size of at most {data.epoch_views}, or more epoch_views."
         )

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tips_ray.errors import UserError
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED, Part, partition
 
@@ -24,11 +25,11 @@ def sensitivity(lifter: Lifter, keypoints: Float[Tensor, "poses 16 2"], at_once:
     finite, or not of shape (poses, 16, 2), and for a lifter that has diverged.
     """
     if keypoints.shape[1:] != (JOINTS, 2) or not len(keypoints):
-        raise ValueError(
+        raise UserError(
             f"The keypoints have the shape {tuple(keypoints.shape)}; give at least one pose, in the shape (poses, {JOINTS}, 2)."
         )
     if not torch.isfinite(keypoints).all():
-        raise ValueError("The keypoints hold NaN or infinity; leave such poses out.")
+        raise UserError("The keypoints hold NaN or infinity; leave such poses out.")
     modes = {module: module.training for module in lifter.modules()}
     lifter.eval()
     try:
@@ -71,5 +72,5 @@ def _summed_slopes(lifter: Lifter, keypoints: Float[Tensor, "poses 16 2"]) -> Fl
         warnings.filterwarnings("ignore", "`torch.jit.script` is", DeprecationWarning)
         slopes = torch.vmap(slopes_along)(directions)
     if not (torch.isfinite(lifter(keypoints)).all() and torch.isfinite(slopes).all()):
-        raise ValueError("The lifter answers with NaN or infinity, so its training has diverged; probe an earlier epoch.")
+        raise UserError("The lifter answers with NaN or infinity, so its training has diverged; probe an earlier epoch.")
     return slopes.abs().sum(1).view(JOINTS, 2, JOINTS).sum(1).T

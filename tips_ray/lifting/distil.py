@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from tips_ray.errors import UserError
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.types import Depth, Keypoints
 
@@ -21,12 +22,12 @@ class Teachers(nn.Module):
         depths are no errors about one mean, and an average over them would belong to no arm.
         """
         if not lifters or len(lifters) != len(signs):
-            raise ValueError(f"{len(lifters)} teachers and {len(signs)} depth signs; give at least one, and a sign for each.")
+            raise UserError(f"{len(lifters)} teachers and {len(signs)} depth signs; give at least one, and a sign for each.")
         partitions = {lifter.parts: " + ".join(part.name for part in lifter.parts) for lifter in lifters}
         if len(partitions) > 1 or len({str(lifter.generators) for lifter in lifters}) > 1:
             names = ", ".join(sorted(set(partitions.values())))
             differ = f"partitions ({names})" if len(partitions) > 1 else "networks or normalisations"
-            raise ValueError(f"The teachers have different {differ}; an ensemble is made of runs of one arm.")
+            raise UserError(f"The teachers have different {differ}; an ensemble is made of runs of one arm.")
         super().__init__()
         self.lifters = nn.ModuleList(lifters).eval()
         self.signs, self.identity = tuple(signs), identity

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
 from tips_ray.data.views import Dataset
+from tips_ray.errors import UserError
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import evaluate, lift_views, voters
 from tips_ray.lifting.losses import (
@@ -90,7 +91,7 @@ class Run:
 
     def __init__(self, config: Config, dataset: Dataset, seed: int, teachers: Teachers | None = None) -> None:
         if (config.objective == "distilled") != (teachers is not None):
-            raise ValueError(f"A run with the objective {config.objective!r} {'has no' if teachers else 'needs'} teachers.")
+            raise UserError(f"A run with the objective {config.objective!r} {'has no' if teachers else 'needs'} teachers.")
         self.config, self.dataset, self.epoch, self.teachers = config, dataset, 0, teachers
         self.identity = f"config {fingerprint(config)}, seed {seed}" + (f", teachers {teachers.identity}" if teachers else "")
         device = dataset.train.keypoints.device
@@ -210,7 +211,7 @@ class Run:
         own = fingerprint(self.config)
         before = self.identity.replace(own, fingerprint(self.config, without=()))  # as long as KEEPING belonged to it
         if state.get("identity") not in (self.identity, before):
-            raise ValueError(
+            raise UserError(
                 f"This state is of {state.get('identity', 'an unknown run')}, but the run is of {self.identity};"
                 f" continue a run with the config and seed it was started with, or start it anew."
             )
@@ -221,7 +222,7 @@ class Run:
                 rng.set_state(state["rng"][name].cpu())
             self.epoch = state["epoch"]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise ValueError(f"The state of this run ({self.identity}) is damaged: {error}; start the run anew.") from error
+            raise UserError(f"The state of this run ({self.identity}) is damaged: {error}; start the run anew.") from error
 
     _stateful = ("lifter", "discriminator", "lifter_optimiser", "discriminator_optimiser")
 

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from tips_ray.errors import UserError
+
 VALUES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
 """Coordinates a block: few enough to stay in a CPU's cache with all that is made of them, enough to
 keep a GPU busy."""
@@ -73,12 +75,12 @@ def check_alike(predicted: Tensor, target: Tensor) -> None:
     """Raises ValueError unless both are poses of one shape (..., joints, 3) and one floating point
     type."""
     if predicted.shape != target.shape or predicted.ndim < 2 or predicted.shape[-1] != 3 or predicted.shape[-2] == 0:
-        raise ValueError(
+        raise UserError(
             f"The poses have shapes {tuple(predicted.shape)} and {tuple(target.shape)};"
             " give two of the same shape (..., joints, 3)."
         )
     if predicted.dtype != target.dtype or not predicted.is_floating_point():
-        raise ValueError(f"The poses are of {predicted.dtype} and {target.dtype}; give two of the same type, float32 or float64.")
+        raise UserError(f"The poses are of {predicted.dtype} and {target.dtype}; give two of the same type, float32 or float64.")
 
 
 def check_finite(poses: Tensor, name: str) -> None:
@@ -87,4 +89,4 @@ def check_finite(poses: Tensor, name: str) -> None:
     # The sum of finite values may overflow, but any other sum is not finite either: it spares most
     # poses the slow check.
     if not poses.sum().isfinite() and not poses.isfinite().all():
-        raise ValueError(f"The {name} poses hold NaN or infinity; an error is defined for finite poses only.")
+        raise UserError(f"The {name} poses hold NaN or infinity; an error is defined for finite poses only.")

@@ -4,6 +4,8 @@ parts."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tips_ray.errors import UserError
+
 JOINTS = (
     "pelvis",
     "r_hip",
@@ -88,14 +90,14 @@ def partition(joints_of: dict[str, Sequence[str]]) -> tuple[Part, ...]:
     parts = tuple(Part(name, tuple(joints)) for name, joints in joints_of.items())
     unnamed = [part.name for part in parts if not part.name.isidentifier()]
     if unnamed:
-        raise ValueError(f"A part cannot be called {unnamed[0]!r}; give a name of letters, digits and '_', such as 'left_arm'.")
+        raise UserError(f"A part cannot be called {unnamed[0]!r}; give a name of letters, digits and '_', such as 'left_arm'.")
     given = [joint for part in parts for joint in part.joints]
     check_joints(given)
     empty = [part.name for part in parts if not part.joints]
     twice = sorted({joint for joint in given if given.count(joint) > 1})
     missing = [joint for joint in LIFTED if joint not in given]
     if empty or twice or missing:
-        raise ValueError(
+        raise UserError(
             f"A partition puts each of the {len(LIFTED)} lifted joints into exactly one part; here parts without joints:"
             f" {empty or 'none'}, joints given twice: {twice or 'none'}, joints left out: {missing or 'none'}."
         )
@@ -107,4 +109,4 @@ def check_joints(names: Iterable[str]) -> None:
     are."""
     unknown = [name for name in names if name not in LIFTED]
     if unknown:
-        raise ValueError(f"Unknown joint {unknown[0]!r}; a part is made of {', '.join(LIFTED)} (the pelvis is the origin).")
+        raise UserError(f"Unknown joint {unknown[0]!r}; a part is made of {', '.join(LIFTED)} (the pelvis is the origin).")

@@ -16,6 +16,7 @@ import pandas as pd
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from tips_ray.errors import UserError
 from tips_ray.search.objectives import OBJECTIVES, WATCHED, score_trials, watched
 from tips_ray.search.optuna_study import emptied, rungs
 from tips_ray.search.plan import Budget, Search
@@ -52,7 +53,7 @@ class Ledger:
         self._mirror()
         limit, begun = budget.max_run_epochs, self._committed()
         if self.open and limit is not None and begun > limit:
-            raise ValueError(
+            raise UserError(
                 f"max_run_epochs = {limit}, but the {self.num_trials} trials that were begun come to {begun} epochs at"
                 f" {search.num_seeds} seeds x {search.num_epochs} epochs; give more, or fewer seeds or epochs."
             )
@@ -169,14 +170,14 @@ class Ledger:
                 self._record(Record(trial.number, trial.params, trial.last_step if trial.state == TrialState.PRUNED else None))
         others = [trial.number for trial in known if trial.params != self.records[trial.number].params]
         if others:
-            raise ValueError(
+            raise UserError(
                 f"Optuna's study {self.study.study_name!r} holds other trials than {str(self.search.folder)!r} (first at number"
                 f" {min(others)}): it is another search's. Give another --study-storage or --campaign name."
             )
         trained = [int(run.split("-")[1]) for run in self.search.folder.names(RUNS) if run.startswith("trial-")]
         lost = set(range(max([*self.records, *trained], default=-1) + 1)) - set(self.records)
         if lost:
-            raise ValueError(
+            raise UserError(
                 f"The record of {trial_name(min(lost))} is missing in {str(self.search.folder)!r}, though it or a later trial was"
                 " trained, and Optuna's study has it neither; restore the file, or give another --campaign name."
             )

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.errors import UserError
 
 OBJECTIVES: dict[str, tuple[str, ...]] = {
     "error": ("error_mm",),
@@ -40,7 +41,7 @@ SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoc
 def check_objective(name: str) -> None:
     """Raise ValueError for an objective that does not exist."""
     if name not in OBJECTIVES:
-        raise ValueError(f"There is no objective {name!r}; there are {', '.join(OBJECTIVES)}.")
+        raise UserError(f"There is no objective {name!r}; there are {', '.join(OBJECTIVES)}.")
 
 
 def seed_means(curves: pd.DataFrame) -> pd.DataFrame:

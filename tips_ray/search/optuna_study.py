@@ -12,7 +12,7 @@ from optuna.study import StudyDirection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tips_ray.errors import sentence
+from tips_ray.errors import UserError, sentence
 from tips_ray.provenance import without_password
 from tips_ray.search.objectives import OBJECTIVES
 from tips_ray.search.plan import Search
@@ -52,14 +52,14 @@ def open_study(search: Search, url: str | None) -> optuna.Study:
         )
     except ImportError as error:
         driver = getattr(error.__cause__, "name", None) or sentence(error)
-        raise ValueError(
+        raise UserError(
             f"{without_password(url or '')!r} needs a Python package that is not installed ({driver}); install it with pip"
             " where the search runs: here, or on the head node of its cluster."
         ) from error
     except (OptunaError, SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
         reason = " ".join(str(cause).split("[SQL")[0].split("(Background")[0].split())
-        raise ValueError(
+        raise UserError(
             f"Cannot use {without_password(url or '')!r} as the storage of Optuna's study ({without_password(reason)}); give a"
             " URL with the user and password that it needs, such as postgresql://user:password@host/database, or the path of"
             " a journal, ending in .log."
@@ -88,7 +88,7 @@ def claim_study(study: optuna.Study, owner: str) -> None:
     if before == owner:
         return
     if before is not None or study.get_trials(deepcopy=False):
-        raise ValueError(
+        raise UserError(
             f"Optuna's study {study.study_name!r} belongs to another search in that storage; give another --campaign name or"
             " another --study-storage."
         )
@@ -99,7 +99,7 @@ def study_storage(url: str) -> BaseStorage:
     """The storage that a URL, or a journal's path, names."""
     if "://" not in url:
         if not url.endswith(".log"):
-            raise ValueError("it is neither a URL nor the path of a journal")
+            raise UserError("it is neither a URL nor the path of a journal")
         path = Path(url).expanduser().resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path)))

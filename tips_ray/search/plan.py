@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tips_ray.campaign.plan import VERSION, check_name, check_version, differences
 from tips_ray.config import Config, override
+from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
 from tips_ray.store.curves import MANIFEST
@@ -36,7 +37,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if any(limit is not None and not limit > 0 for limit in (self.num_trials, self.max_run_epochs, self.max_hours)):
-            raise ValueError(
+            raise UserError(
                 f"num_trials = {self.num_trials}, max_run_epochs = {self.max_run_epochs}, max_hours = {self.max_hours}:"
                 " give more than 0 of each, or leave the last two out."
             )
@@ -65,19 +66,19 @@ class Search:
         check_objective(self.objective)
         check_space(self.space, self.base)
         if self.pruner not in PRUNERS:
-            raise ValueError(f"There is no pruner {self.pruner!r}; there are {', '.join(PRUNERS)}.")
+            raise UserError(f"There is no pruner {self.pruner!r}; there are {', '.join(PRUNERS)}.")
         if self.pruner != "none" and self.objective not in ("error", "label_free"):
-            raise ValueError(
+            raise UserError(
                 f"The objective {self.objective!r} cannot be pruned: what is stopped early has had less time to be unstable,"
                 " and would look better than it is. Give --pruner none."
             )
         if self.objective == "label_free" and self.base.objective != "adversarial":
-            raise ValueError(
+            raise UserError(
                 f"The objective 'label_free' is the sum of consistency losses, which a {self.base.objective} config has none of;"
                 " search for error or instability, or an adversarial config."
             )
         if not 1 <= self.num_seeds < FRESH_SEED or self.num_epochs < 1:
-            raise ValueError(
+            raise UserError(
                 f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {FRESH_SEED - 1} seeds and at"
                 " least 1 epoch."
             )
@@ -123,7 +124,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "executions": [],
     }
     if search.folder.exists(MANIFEST):
-        raise ValueError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")
+        raise UserError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")
     if not search.folder.exists(SEARCH):
         return manifest
     before = read_search(search.folder)
@@ -131,7 +132,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
     before["config"] = asdict(override(Config(), before["config"]))  # fields that were added since have their defaults
     changed = differences(what_must_agree(before), what_must_agree(manifest))
     if changed:
-        raise ValueError(
+        raise UserError(
             f"The search {str(search.folder)!r} was made with another space, config or data: {'; '.join(changed)}."
             " Give the same options to continue it, or another --campaign name."
         )

@@ -16,6 +16,7 @@ from tips_ray.campaign.tune import Training, check_capacity, run_trials
 from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
+from tips_ray.errors import UserError
 from tips_ray.search.ledger import Ledger
 from tips_ray.search.optuna_study import claim_study, open_study
 from tips_ray.search.plan import FRESH_SEED, Budget, Search, agree_search
@@ -59,9 +60,9 @@ def split_for_search(poses: PoseSet, data: Data, validation_subjects: tuple[str,
         check_known(poses, subjects, role)
     for (role, subjects), (other, others) in combinations(roles.items(), 2):
         if both := sorted(set(subjects) & set(others)):
-            raise ValueError(f"Subject {both[0]!r} is one to {role} and one to {other}; a subject has one role in a search.")
+            raise UserError(f"Subject {both[0]!r} is one to {role} and one to {other}; a subject has one role in a search.")
     if not set(rest) - set(validation):
-        raise ValueError(
+        raise UserError(
             f"{poses.name}: no subject is left to train on; a search needs at least one each to train, to validate and to test"
             " on."
         )
@@ -81,7 +82,7 @@ def total(asked: str, folder: Storage) -> int:
     try:
         number = int(asked)
     except ValueError:
-        raise ValueError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
+        raise UserError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
     if not asked.startswith("+") or not folder.exists(SEARCH):
         return number
     begun, before = len(read_records(folder)), read_search(folder).get("asked")

@@ -10,6 +10,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tips_ray.config import Config, WeightRanges, override
+from tips_ray.errors import UserError
 
 Space = Mapping[str, BaseDistribution]
 """Dotted path of a config field, such as "weights.legs", to the values it may take."""
@@ -27,7 +28,7 @@ def weight_space(ranges: WeightRanges) -> dict[str, BaseDistribution]:
 def log_uniform(path: str, low: float, high: float) -> FloatDistribution:
     """A range searched by its logarithm."""
     if not 0 < low < high < math.inf:
-        raise ValueError(f"The range of {path} is {low:g} to {high:g}; give two numbers above 0, the smaller one first.")
+        raise UserError(f"The range of {path} is {low:g} to {high:g}; give two numbers above 0, the smaller one first.")
     return FloatDistribution(low, high, log=True)
 
 
@@ -41,21 +42,21 @@ def parse_field(text: str, base: Config) -> tuple[str, BaseDistribution]:
     """
     path, equals, values = text.partition("=")
     if not equals or not values:
-        raise ValueError(f"{text!r} is no field to search; give FIELD=LOW..HIGH or FIELD=VALUE,VALUE.")
+        raise UserError(f"{text!r} is no field to search; give FIELD=LOW..HIGH or FIELD=VALUE,VALUE.")
     present = value_at(base, path)
     if ".." not in values:
         choices = [read_value(path, value, present) for value in values.split(",")]
         if len(set(choices)) < max(2, len(choices)):
-            raise ValueError(f"{text!r} is no choice; give at least two values, each once.")
+            raise UserError(f"{text!r} is no choice; give at least two values, each once.")
         return path, CategoricalDistribution(choices)
     span, _, scale = values.partition(":")
     low, high = (read_value(path, value, present) for value in span.split("..", 1))
     if scale not in ("", "log", "linear") or isinstance(low, (str, bool)) or isinstance(high, (str, bool)):
-        raise ValueError(f"{text!r} is no range; give numbers as LOW..HIGH, with :linear or :log after it if need be.")
+        raise UserError(f"{text!r} is no range; give numbers as LOW..HIGH, with :linear or :log after it if need be.")
     log = scale == "log" or (scale == "" and low > 0)
     if not -math.inf < low < high < math.inf or (log and low <= 0):
         above = " above 0" if log else ""
-        raise ValueError(f"The range of {path} is {low:g} to {high:g}; give two numbers{above}, the smaller one first.")
+        raise UserError(f"The range of {path} is {low:g} to {high:g}; give two numbers{above}, the smaller one first.")
     if isinstance(present, int):
         return path, IntDistribution(int(low), int(high), log=log)
     return path, FloatDistribution(low, high, log=log)
@@ -68,7 +69,7 @@ def read_value(path: str, text: str, present: Any) -> Any:
     try:
         return read(text.lower() if isinstance(present, bool) else text)
     except (ValueError, KeyError) as error:
-        raise ValueError(f"{path} cannot be {text!r}; it is {present!r} now, and takes values like it.") from error
+        raise UserError(f"{path} cannot be {text!r}; it is {present!r} now, and takes values like it.") from error
 
 
 def value_at(config: Any, path: str) -> Any:
@@ -80,7 +81,7 @@ def value_at(config: Any, path: str) -> Any:
         if name not in known:
             kind = type(value).__name__
             hint = f"it has {', '.join(known)}" if known else f"{kind} values have no fields"
-            raise ValueError(f"Unknown field {path!r} to search: {name!r} is none of {kind}; {hint}.")
+            raise UserError(f"Unknown field {path!r} to search: {name!r} is none of {kind}; {hint}.")
         value = getattr(value, name)
     return value
 
@@ -89,18 +90,18 @@ def check_space(space: Space, base: Config) -> None:
     """Raise ValueError for a space that is empty, varies what trials must share, or leaves out the
     config it starts from."""
     if not space:
-        raise ValueError("The search space is empty; give at least one field to search.")
+        raise UserError("The search space is empty; give at least one field to search.")
     for path, values in space.items():
         present = value_at(base, path)
         if path.split(".")[0] in FIXED:
-            raise ValueError(f"{path} cannot be searched: all trials share {', '.join(FIXED)}, to be compared.")
+            raise UserError(f"{path} cannot be searched: all trials share {', '.join(FIXED)}, to be compared.")
         if dataclasses.is_dataclass(present):
             first = dataclasses.fields(present)[0].name
-            raise ValueError(f"{path} is a group of fields; search {path}.{first} or another of it.")
+            raise UserError(f"{path} is a group of fields; search {path}.{first} or another of it.")
         for value in ends(values):
             override(base, changes({path: value}))
         if not contains(values, present):
-            raise ValueError(
+            raise UserError(
                 f"The values of {path}, {in_words(values)}, leave out {present!r}, with which the search starts; include it, or"
                 " start from one of them."
             )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.errors import UserError
 from tips_ray.search.objectives import (
     OBJECTIVES,
     ORACLES,
@@ -261,18 +262,18 @@ def merge(searches: Sequence[SearchTables]) -> SearchTables:
     first = searches[0]
     names = [other.manifest["name"] for other in searches]
     if len(set(names)) < len(names):
-        raise ValueError(f"Two of the searches to merge have the same name ({', '.join(names)}); merge each once.")
+        raise UserError(f"Two of the searches to merge have the same name ({', '.join(names)}); merge each once.")
     for other in searches[1:]:
         for what in ("objective", "num_seeds", "num_epochs"):
             if other.manifest[what] != first.manifest[what]:
-                raise ValueError(
+                raise UserError(
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in {what}"
                     f" ({first.manifest[what]!r} and {other.manifest[what]!r}), so that their trials cannot be compared."
                 )
         seen = [{**manifest["data"], **manifest["config"]} for manifest in (first.manifest, other.manifest)]
         for what in ("fingerprint", "train_subjects", "test_subjects", "data", "evaluate_views"):
             if seen[0][what] != seen[1][what]:
-                raise ValueError(
+                raise UserError(
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in their data ({what}), so"
                     " that their trials cannot be compared."
                 )

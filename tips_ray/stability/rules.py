@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tips_ray.errors import UserError
 from tips_ray.stability.stopping import LOSSES, SIGNALS, Curve, Rule, Window
 
 WARMUP_SHARE = 0.1
@@ -236,4 +237,4 @@ def rule_named(name: str, rules: Sequence[Rule]) -> Rule:
     for rule in rules:
         if rule.name == name:
             return rule
-    raise ValueError(f"There is no stop rule {name!r}; there are {', '.join(repr(rule.name) for rule in rules)}.")
+    raise UserError(f"There is no stop rule {name!r}; there are {', '.join(repr(rule.name) for rule in rules)}.")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.errors import UserError
 
 LOSSES = ("loss_adversarial", "loss_reprojection", "loss_ninety_degree", "loss_discriminator", "loss_distillation")
 ADVERSARY = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
@@ -61,7 +62,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if not 1 <= self.first <= self.last:
-            raise ValueError(f"A window of the epochs {self.first} to {self.last} is none; epochs count from 1, the first first.")
+            raise UserError(f"A window of the epochs {self.first} to {self.last} is none; epochs count from 1, the first first.")
 
     @property
     def single(self) -> bool:
@@ -84,7 +85,7 @@ class Curve:
         ValueError for other epochs."""
         self.epochs = rows["epoch"].to_numpy(int)
         if len(rows) == 0 or (self.epochs != np.arange(1, len(rows) + 1)).any():
-            raise ValueError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
+            raise UserError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
         self._columns = {name: rows[name].to_numpy(float) for name in LABEL_FREE if name in rows}
 
     def __len__(self) -> int:
@@ -109,7 +110,7 @@ class Curve:
     def check(self, window: Window) -> Window:
         """The window, if it lies within the curve; raises ValueError if not."""
         if window.last > len(self):
-            raise ValueError(
+            raise UserError(
                 f"The window {window} is outside the curve, which has {len(self)} epochs; train longer, or stop earlier."
             )
         return window

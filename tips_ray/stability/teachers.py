@@ -15,6 +15,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Teacher
+from tips_ray.errors import UserError
 from tips_ray.stability.regret import best_epoch, median_interval, rules_for, score_stops, whole_runs
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.statistics import runs_of
@@ -68,7 +69,7 @@ class TeacherCard:
         """Whom the student of a seed learns from; raises ValueError if nobody was picked for it."""
         found = self.lessons if self.teacher.runs != "own" else tuple(each for each in self.lessons if each.seed == seed)
         if not found:
-            raise ValueError(
+            raise UserError(
                 f"No teacher was picked for seed {seed} of {self.student!r}: {self.teacher.arm} has no finished run of that seed."
             )
         return found
@@ -104,17 +105,17 @@ def pick(
     runs, ended = whole_runs(own, teacher.arm), runs_of(own, teacher.arm)
     short = ended[(ended["status"] != "diverged") & (ended["epochs"] < num_epochs)]
     if len(short):
-        raise ValueError(
+        raise UserError(
             f"{student!r} learns from {short['run'].iloc[0]!r}, which has {short['epochs'].iloc[0]} of {num_epochs} epochs; train"
             " that arm to its end first, or give the student fewer --num-epochs."
         )
     if not runs:
-        raise ValueError(f"{student!r} learns from {teacher.arm!r}, which has no finished run; train that arm first.")
+        raise UserError(f"{student!r} learns from {teacher.arm!r}, which has no finished run; train that arm first.")
     needed = [seed for seed in seeds if seed not in runs]
     if teacher.runs == "own" and needed:
         lost = ended[ended["status"] == "diverged"]["epochs"]
         why = f"diverged in epoch {lost[needed[0]]}" if needed[0] in lost else "was not trained"
-        raise ValueError(
+        raise UserError(
             f"{student!r} of seed {needed[0]} learns from {teacher.arm!r} of that seed, which {why}; let all learn from one run"
             " that did not (--teacher.runs picked), or from their mean (all)."
         )
@@ -144,7 +145,7 @@ def most_plausible(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) ->
             found[seed] = float(values[np.isfinite(values)].mean())
     if not found and len(runs) > 1:
         names = ", ".join(repr(str(run["run"].iloc[0])) for run in runs.values())
-        raise ValueError(
+        raise UserError(
             f"The runs {names} have no {PICKED_BY!r} up to their stops, by which one would be picked; let each student learn from"
             " the run of its own seed (--teacher.runs own), or from the mean of all (all)."
         )
@@ -179,13 +180,11 @@ def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
         lacking = [column for column in chosen.columns if column not in curve]
         if lacking:
             able = ", ".join(repr(other.name) for other in rules_for(curve))
-            raise ValueError(
-                f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another: {able}."
-            )
+            raise UserError(f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another: {able}.")
         window = curve.check(chosen(curve))
     last = max((epoch for epoch in kept if epoch <= window.last), default=None)
     if last is None:
-        raise ValueError(
+        raise UserError(
             f"{rule!r} names epoch {window.last} of {name!r}, which has kept no weights up to there; choose another rule, or"
             " train it anew with more kept (--keep-weights-every)."
         )

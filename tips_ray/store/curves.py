@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from tips_ray.errors import UserError
 from tips_ray.store.storage import Storage
 
 MANIFEST = "campaign.json"
@@ -17,7 +18,7 @@ FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
 PARALLEL_READS = 16
 
 
-class DamagedCurveError(ValueError):
+class DamagedCurveError(UserError):
     """A curve that was damaged on disk; its run makes it anew when it is continued."""
 
 
@@ -64,7 +65,7 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
 def read_manifest(folder: Storage, file: str = MANIFEST, kind: str = "campaign", maker: str = "study") -> dict[str, Any]:
     """The record of what the campaign in a folder is; raises ValueError if there is none."""
     if not folder.exists(file):
-        raise ValueError(
+        raise UserError(
             f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME."
         )
     return json.loads(folder.read(file))

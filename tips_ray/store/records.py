@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tips_ray.errors import UserError
 from tips_ray.store.curves import PARALLEL_READS, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
 
@@ -50,7 +51,7 @@ def read_records(folder: Storage) -> list[Record]:
         try:
             return Record(**json.loads(folder.read(f"{TRIALS}/{name}")))
         except (ValueError, TypeError) as error:
-            raise ValueError(
+            raise UserError(
                 f"The trial's record {folder}/{TRIALS}/{name} is damaged ({error}); delete the file, and the next execution of"
                 " the search restores it from Optuna's study, where that is kept in a file or a database."
             ) from error

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import fs
 
+from tips_ray.errors import UserError
 from tips_ray.store.retry import StorageError, with_retries
 
 ASIDE = ".*.new"
@@ -44,7 +45,7 @@ class Storage:
         try:
             return self._with_retries(lambda: fs.FileSystem.from_uri(self.location))
         except pa.ArrowInvalid as error:
-            raise ValueError(
+            raise UserError(
                 f"Cannot use {self.location!r} as storage ({error}); give a folder, or a URI such as s3://bucket/path."
             ) from error
 
@@ -139,7 +140,7 @@ class Storage:
         try:
             return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{str(self / name)!r} is damaged ({error}).") from error
+            raise UserError(f"{str(self / name)!r} is damaged ({error}).") from error
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table as a parquet file."""

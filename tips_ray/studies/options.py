@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from tips_ray.config import PRESETS, Config
+from tips_ray.errors import UserError
+from tips_ray.terminal import steady_output
 
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C."""
@@ -50,7 +52,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.attach and self.cluster is None:
-            raise ValueError("--attach follows a study on a cluster; say which one with --cluster cluster.yaml.")
+            raise UserError("--attach follows a study on a cluster; say which one with --cluster cluster.yaml.")
 
     def name(self, study: str) -> str:
         """The campaign's name: the one given, or one made of the study's, the preset and the
@@ -73,12 +75,14 @@ def parse(kind: type[Kind], arguments: list[str], description: str | None, defau
 
 
 def interruptible(run: Callable[[], int]) -> int:
-    """Run a study; Ctrl-C ends it without a traceback. Returns its exit code."""
-    try:
-        return run()
-    except KeyboardInterrupt:
-        print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
-        return INTERRUPTED
+    """Run a study; Ctrl-C ends it without a traceback, and output that fails does not end it.
+    Returns its exit code."""
+    with steady_output():
+        try:
+            return run()
+        except KeyboardInterrupt:
+            print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+            return INTERRUPTED
 
 
 def without_cluster(arguments: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from tips_ray.config import WeightRanges
-from tips_ray.errors import user_errors
+from tips_ray.errors import UserError, user_errors
 from tips_ray.studies.options import INTERRUPTED, Options, interruptible, parse, without_cluster
 
 
@@ -61,7 +61,7 @@ class WeightSearch(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.confirm_top < 0 or self.confirm_seeds < 1:
-            raise ValueError(
+            raise UserError(
                 f"--confirm-top is {self.confirm_top} and --confirm-seeds is {self.confirm_seeds}; give at least 0 trials"
                 " (none is confirmed) and 1 seed."
             )
@@ -131,11 +131,11 @@ def searched(asked: WeightSearch) -> dict[str, Any]:
     for name in asked.fix:
         if space.pop(f"weights.{name}", None) is None:
             known = ", ".join(entry.name for entry in fields(asked.ranges))
-            raise ValueError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
+            raise UserError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
     for text in asked.vary:
         path, values = parse_field(text, asked.config)
         if path in space:
-            raise ValueError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
+            raise UserError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
         space[path] = values
     return space
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tips_ray.data.formats.asf import Skeleton, euler, is_finite_number, numbered_lines
+from tips_ray.errors import UserError
 
 
 def read_amc(path: Path, skeleton: Skeleton) -> dict[str, np.ndarray]:
@@ -23,20 +24,20 @@ def read_amc(path: Path, skeleton: Skeleton) -> dict[str, np.ndarray]:
     first = [line.split()[0] for _, line in lines[1:stride]]
     whole, rest = divmod(len(lines), stride)
     if not whole or rest or sorted(first) != sorted(widths):
-        raise ValueError(first_fault(lines, widths, path))
+        raise UserError(first_fault(lines, widths, path))
     values = {}
     for offset, name in enumerate(first, start=1):
         words = " ".join([line for _, line in lines[offset::stride]]).split()
         width = 1 + widths[name]
         if len(words) != width * whole or set(words[::width]) != {name}:
-            raise ValueError(first_fault(lines, widths, path))
+            raise UserError(first_fault(lines, widths, path))
         del words[::width]
         try:
             values[name] = np.array(list(map(float, words))).reshape(whole, widths[name])
         except ValueError as error:
-            raise ValueError(first_fault(lines, widths, path)) from error
+            raise UserError(first_fault(lines, widths, path)) from error
         if not np.isfinite(values[name]).all():
-            raise ValueError(first_fault(lines, widths, path))
+            raise UserError(first_fault(lines, widths, path))
     return values
 
 

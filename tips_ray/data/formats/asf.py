@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from tips_ray.errors import UserError
+
 MM_PER_INCH = 25.4
 ROOT_ORDER = "TX TY TZ RX RY RZ"
 
@@ -53,7 +55,7 @@ def read_asf(path: Path) -> Skeleton:
             elif section == ":units":
                 units[key] = positive(values[0]) if key == "length" else values[0]
             elif section == ":root" and key == "order" and " ".join(values).upper() != ROOT_ORDER:
-                raise ValueError(f"the root's order is {' '.join(values)}; only {ROOT_ORDER} is read")
+                raise UserError(f"the root's order is {' '.join(values)}; only {ROOT_ORDER} is read")
             elif section == ":root" and key == "orientation":
                 root_axes = euler("xyz", three(values), degrees=units["angle"] == "deg")
             elif section == ":bonedata" and key == "begin":
@@ -66,14 +68,14 @@ def read_asf(path: Path) -> Skeleton:
             elif section == ":hierarchy" and key not in ("begin", "end"):
                 lost = [name for name in (key, *values) if name not in found and name != "root"]
                 if lost:
-                    raise ValueError(f"no bone {lost[0]!r} in :bonedata")
+                    raise UserError(f"no bone {lost[0]!r} in :bonedata")
                 parents |= dict.fromkeys(values, key)
         except IndexError as error:
-            raise ValueError(f"{path}, line {number}: {key!r} lacks a value.") from error
+            raise UserError(f"{path}, line {number}: {key!r} lacks a value.") from error
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}.") from error
+            raise UserError(f"{path}, line {number}: {error}.") from error
     if not parents:
-        raise ValueError(f"{path}: no :bonedata and :hierarchy; this is not an Acclaim skeleton file.")
+        raise UserError(f"{path}: no :bonedata and :hierarchy; this is not an Acclaim skeleton file.")
     for child, parent in parents.items():
         found[child].parent = parent
     bones = {name: found[name] for name in parents_first(parents, path)}
@@ -84,7 +86,7 @@ def make_bone(fields: dict[str, Any], degrees: bool) -> Bone:
     """A bone from the values of its block; raises ValueError if one is missing."""
     missing = [field for field in BONE_FIELDS if field not in fields and field != "dof"]
     if missing:
-        raise ValueError(f"the bone {fields.get('name', '')!r} that ends here has no {missing[0]!r}")
+        raise UserError(f"the bone {fields.get('name', '')!r} that ends here has no {missing[0]!r}")
     angles, order = fields["axis"]
     vector = fields["direction"] * fields["length"]
     return Bone(fields["name"], vector, euler(order, angles, degrees), fields.get("dof", ()), order)
@@ -93,14 +95,14 @@ def make_bone(fields: dict[str, Any], degrees: bool) -> Bone:
 def three(values: list[str]) -> np.ndarray:
     """Three numbers (3,)."""
     if len(values) != 3 or not all(map(is_finite_number, values)):
-        raise ValueError(f"three finite numbers are needed, here are {' '.join(values)!r}")
+        raise UserError(f"three finite numbers are needed, here are {' '.join(values)!r}")
     return np.array(values, dtype=float)
 
 
 def positive(word: str) -> float:
     """A number above 0."""
     if not is_finite_number(word) or float(word) <= 0:
-        raise ValueError(f"a positive number is needed, here is {word!r}")
+        raise UserError(f"a positive number is needed, here is {word!r}")
     return float(word)
 
 
@@ -108,7 +110,7 @@ def axis(values: list[str]) -> tuple[np.ndarray, str]:
     """Euler angles (3,) and their order, "xyz" or another."""
     order = values[-1].lower()
     if sorted(order) != list("xyz"):
-        raise ValueError(f"an axis ends with its order, such as XYZ; here is {values[-1]!r}")
+        raise UserError(f"an axis ends with its order, such as XYZ; here is {values[-1]!r}")
     return three(values[:-1]), order
 
 
@@ -116,7 +118,7 @@ def degrees_of_freedom(values: list[str]) -> tuple[str, ...]:
     """The angles that a motion gives for the bone, in order."""
     unknown = [value for value in values if value.lower() not in ("rx", "ry", "rz")]
     if unknown:
-        raise ValueError(f"the degree of freedom {unknown[0]!r} is not read; a bone turns by rx, ry, rz")
+        raise UserError(f"the degree of freedom {unknown[0]!r} is not read; a bone turns by rx, ry, rz")
     return tuple(value.lower() for value in values)
 
 
@@ -137,7 +139,7 @@ def parents_first(parents: dict[str, str], path: Path) -> list[str]:
         order += [child for child, parent in parents.items() if parent == name]
     lost = sorted(set(parents) - set(order))
     if lost:
-        raise ValueError(f"{path}: :hierarchy does not join {', '.join(lost)} to the root.")
+        raise UserError(f"{path}: :hierarchy does not join {', '.join(lost)} to the root.")
     return order[1:]
 
 

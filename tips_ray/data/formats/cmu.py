@@ -14,6 +14,7 @@ import numpy as np
 from tips_ray.data.formats.amc import bone_ends, read_amc
 from tips_ray.data.formats.asf import Skeleton, read_asf
 from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
+from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS
 
@@ -84,9 +85,7 @@ def read_clip(amc: Path, skeleton: Skeleton) -> np.ndarray:
     bones = tuple(dict.fromkeys(bone for bones in BONES_OF.values() for bone in bones))
     missing = [bone for bone in bones if bone not in skeleton.bones]
     if missing:
-        raise ValueError(
-            f"{skeleton.path}: no bone {', '.join(missing)}; the 17 joints are the ends of CMU's {len(bones)} bones."
-        )
+        raise UserError(f"{skeleton.path}: no bone {', '.join(missing)}; the 17 joints are the ends of CMU's {len(bones)} bones.")
     ends = bone_ends(skeleton, read_amc(amc, skeleton), bones)
     joints = [np.mean([ends[bone] for bone in BONES_OF[joint]], axis=0) for joint in JOINTS]
     return np.stack(joints, axis=1).astype(np.float32)
@@ -108,7 +107,7 @@ def moved(positions: np.ndarray, min_displacement_mm: float) -> np.ndarray:
     for a negative distance.
     """
     if not min_displacement_mm >= 0:
-        raise ValueError(f"The smallest displacement is {min_displacement_mm} mm; give 0 (keep every frame) or more.")
+        raise UserError(f"The smallest displacement is {min_displacement_mm} mm; give 0 (keep every frame) or more.")
     if min_displacement_mm == 0:
         return np.ones(len(positions), dtype=bool)
     relative = root_centred(positions)
@@ -130,7 +129,7 @@ def clip_files(folder: Path) -> list[tuple[Path, Path]]:
     """Each clip's motion file and skeleton file, in natural order; the skeleton beside the clip
     goes before one elsewhere."""
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; give the one that holds CMU's NN.asf and NN_MM.amc files.")
+        raise UserError(f"{folder}: no such folder; give the one that holds CMU's NN.asf and NN_MM.amc files.")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     skeletons = {path.stem: path for path in files if path.suffix.lower() == ".asf"}
     beside = {(path.parent, path.stem): path for path in files if path.suffix.lower() == ".asf"}
@@ -139,14 +138,14 @@ def clip_files(folder: Path) -> list[tuple[Path, Path]]:
         owner = path.stem.split("_")[0]
         skeleton = beside.get((path.parent, owner), skeletons.get(owner))
         if skeleton is None:
-            raise ValueError(
+            raise UserError(
                 f"{path}: no skeleton {owner}.asf for it under {folder}; put the subject's .asf file beside its clips."
             )
         if path.stem in clips:
-            raise ValueError(f"{path}: the same clip is also {clips[path.stem][0]}; keep one of them.")
+            raise UserError(f"{path}: the same clip is also {clips[path.stem][0]}; keep one of them.")
         clips[path.stem] = (path, skeleton)
     if not clips:
-        raise ValueError(f"{folder}: no .amc files in it; give the folder that holds CMU's NN.asf and NN_MM.amc files.")
+        raise UserError(f"{folder}: no .amc files in it; give the folder that holds CMU's NN.asf and NN_MM.amc files.")
     return [clips[name] for name in natural_sorted(clips)]
 
 
@@ -156,7 +155,7 @@ def read_index(folder: Path, index: str | Path | None) -> dict[str, str]:
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         if index is not None:
-            raise ValueError(f"{index}: no such file; give an index with a line 'NN_MM, description' for each clip.")
+            raise UserError(f"{index}: no such file; give an index with a line 'NN_MM, description' for each clip.")
         return {}
     found = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -164,7 +163,7 @@ def read_index(folder: Path, index: str | Path | None) -> dict[str, str]:
         if match and match[2]:
             found[match[1]] = match[2]
     if not found:
-        raise ValueError(f"{path}: no line of the form 'NN_MM, description' in it.")
+        raise UserError(f"{path}: no line of the form 'NN_MM, description' in it.")
     return found
 
 

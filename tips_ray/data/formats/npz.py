@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from tips_ray.data.poseset import PoseSet, make_poseset
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 from tips_ray.store.atomic import replacing
 
@@ -33,7 +34,7 @@ def read_npz(path: str | Path) -> PoseSet:
     arrays = read_arrays(path)
     missing = [key for key in REQUIRED if key not in arrays]
     if missing:
-        raise ValueError(
+        raise UserError(
             f"{path}: no {' and no '.join(map(repr, missing))} in the file; the plain format has"
             f" 'positions' (frames, {len(JOINTS)}, 3) in millimetres and 'joint_names', and may have {', '.join(OPTIONAL)}."
         )
@@ -72,7 +73,7 @@ def write_npz(poses: PoseSet, path: str | Path) -> None:
 def check_suffix(path: str | Path) -> Path:
     """The path, if its name ends in .npz; raises ValueError if not."""
     if Path(path).suffix != ".npz":
-        raise ValueError(f"{path}: poses are written to a file whose name ends in .npz.")
+        raise UserError(f"{path}: poses are written to a file whose name ends in .npz.")
     return Path(path)
 
 
@@ -80,14 +81,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the plain format that the file holds; raises ValueError for a file that is not
     a sound .npz of them."""
     if not path.is_file():
-        raise ValueError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}; give an .npz file of poses.")
+        raise UserError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}; give an .npz file of poses.")
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not an .npz file; write one with numpy.savez(path, positions=..., joint_names=...).")
+        raise UserError(f"{path}: not an .npz file; write one with numpy.savez(path, positions=..., joint_names=...).")
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: read_array(file, key) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: {error}; write the file again.") from error
+        raise UserError(f"{path}: {error}; write the file again.") from error
 
 
 def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
@@ -96,13 +97,13 @@ def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
         return file[key]
     except ValueError as error:
         if "allow_pickle" in str(error):
-            raise ValueError(
+            raise UserError(
                 f"{key!r} needs pickle, which can run code when it is loaded;"
                 f" save numbers, and text as numpy.array(names, dtype=str)"
             ) from error
-        raise ValueError(f"{key!r} is damaged ({error})") from error
+        raise UserError(f"{key!r} is damaged ({error})") from error
     except (EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{key!r} is damaged ({error})") from error
+        raise UserError(f"{key!r} is damaged ({error})") from error
 
 
 def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -112,12 +113,12 @@ def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray 
     if not by_clip:
         return clip, action
     if clip is None or clip.ndim != 1 or clip.dtype.kind not in "iu":
-        raise ValueError(
+        raise UserError(
             f"{path}: {' and '.join(map(repr, by_clip))} need 'clip', a whole number (frames,) that points into them."
         )
     for key, values in by_clip.items():
         if values.ndim != 1 or (len(clip) and not 0 <= clip.min() <= clip.max() < len(values)):
-            raise ValueError(f"{path}: {key!r} has shape {values.shape}; 'clip' must point into it, from 0 to {len(values) - 1}.")
+            raise UserError(f"{path}: {key!r} has shape {values.shape}; 'clip' must point into it, from 0 to {len(values) - 1}.")
     if action is None and "clip_action" in by_clip:
         action = by_clip["clip_action"][clip]
     return by_clip["clip_names"][clip] if "clip_names" in by_clip else clip, action
@@ -128,5 +129,5 @@ def scalar(arrays: dict[str, np.ndarray], key: str, default: T, path: Path) -> T
     if key not in arrays:
         return default
     if arrays[key].size != 1:
-        raise ValueError(f"{path}: {key!r} has shape {arrays[key].shape}; give one value.")
+        raise UserError(f"{path}: {key!r} has shape {arrays[key].shape}; give one value.")
     return type(default)(arrays[key].item())

@@ -9,6 +9,7 @@ from tips_ray.data.synthetic.actions import ACTIONS
 from tips_ray.data.synthetic.body import ANKLE_HEIGHT, Subject, make_subject
 from tips_ray.data.synthetic.clip import FRAMES_PER_SECOND, Clip
 from tips_ray.data.synthetic.kinematics import forward_kinematics
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 
 CLIP_FRAMES = 150
@@ -33,11 +34,11 @@ def synthesise(num_poses: int = 30_000, num_subjects: int = 8, seed: int = 0) ->
     """
     least = num_subjects * len(ACTIONS)
     if num_subjects < 2:
-        raise ValueError(f"num_subjects is {num_subjects}; give at least 2, so that one can be held out.")
+        raise UserError(f"num_subjects is {num_subjects}; give at least 2, so that one can be held out.")
     if seed < 0:
-        raise ValueError(f"seed is {seed}; give a whole number from 0 on.")
+        raise UserError(f"seed is {seed}; give a whole number from 0 on.")
     if num_poses < least:
-        raise ValueError(
+        raise UserError(
             f"num_poses is {num_poses}; give at least {least}, one for each of {num_subjects} subjects × {len(ACTIONS)} actions."
         )
     positions, labels = [], []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import BONES, JOINTS, LEFT, RIGHT
 
 SIDES = {"left": LEFT, "right": RIGHT, "middle": tuple(name for name in JOINTS if name not in LEFT + RIGHT)}
@@ -43,9 +44,9 @@ def skeleton_figure(
     poses = np.asarray(positions, dtype=float)
     poses = poses[None] if poses.ndim == 2 else poses
     if poses.ndim != 3 or poses.shape[1:] != (len(JOINTS), 3) or not len(poses):
-        raise ValueError(f"Poses to draw have shape {np.shape(positions)}; give (poses, {len(JOINTS)}, 3).")
+        raise UserError(f"Poses to draw have shape {np.shape(positions)}; give (poses, {len(JOINTS)}, 3).")
     if titles and len(titles) != len(poses):
-        raise ValueError(f"There are {len(titles)} titles for {len(poses)} poses; give one a pose, or none.")
+        raise UserError(f"There are {len(titles)} titles for {len(poses)} poses; give one a pose, or none.")
     poses = facing_viewer(poses) if face_viewer else poses
     placed, centres, reach = in_a_row(poses, reach)
     low, high = heights or (float(placed[..., 1].min()), float(placed[..., 1].max()))
