@@ -5,8 +5,9 @@ from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.study import figures, stop_tables
-from tips_ray.report.study.headline import finding, mm
+from tips_ray.report.study.headline import finding
 from tips_ray.report.study.page import COMPARISONS
+from tips_ray.report.text import ends, mm
 
 MANY_ARMS = 4
 """With so many, the page lists paired differences of the last half alone; more than so many are not
@@ -146,7 +147,7 @@ def regret(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return "–"
     found = entry["regret_mm"]
-    text = f"{mm(found['median'])} ({stop_tables.ends(found)}; {mm(found['worst'])})"
+    text = f"{mm(found['median'])} ({ends(found)}; {mm(found['worst'])})"
     return f"**{text}**" if entry["chosen"] else text
 
 

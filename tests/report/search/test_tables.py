@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.report.search import tables as tables
+from tips_ray.report.search import tables
 from tips_ray.report.search.importances import importance_table
 
 PATHS = ("weights.legs", "weights.reprojection", "weights.ninety_degree", "weights.torso")

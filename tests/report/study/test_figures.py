@@ -9,6 +9,7 @@ import pytest
 
 from tips_ray.columns import METRICS
 from tips_ray.report.study import figures, tables
+from tips_ray.report.style import arm_colours
 from tips_ray.stability.statistics import divergences, errors_of, over_seeds
 
 METRIC = METRICS[0]
@@ -104,7 +105,7 @@ def drawn(curves: pd.DataFrame, summary: dict, synthetic: bool = True):
         {metric: tables.seed_band(curves, metric) for metric in METRICS},
         {metric: tables.seed_lines(curves, metric) for metric in METRICS},
         {metric: tables.reference_lines(summary, metric) for metric in METRICS},
-        figures.arm_colours(list(summary["arms"])),
+        arm_colours(list(summary["arms"])),
         synthetic,
     )
 
@@ -161,6 +162,6 @@ def test_every_figure_of_synthetic_data_says_so(curves, make_summary, synthetic)
 
 
 def test_arms_keep_their_colours(curves, make_summary):
-    colours = figures.arm_colours(["five", "solo", "left_right", "parts"])
+    colours = arm_colours(["five", "solo", "left_right", "parts"])
     assert len({colours[arm] for arm in ("five", "solo", "left_right", "parts", "supervised")}) == 5
-    assert colours["solo"] == figures.arm_colours(["parts", "solo"])["solo"]
+    assert colours["solo"] == arm_colours(["parts", "solo"])["solo"]

@@ -3,7 +3,8 @@
 import pytest
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.report.study.headline import cautions, finding, headline_rows, mm, verdict
+from tips_ray.report.study.headline import cautions, finding, headline_rows
+from tips_ray.report.text import mm, verdict
 from tips_ray.stability.statistics import interval
 
 

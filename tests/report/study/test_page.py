@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tips_ray.report.study.page import escaped, render, write_report
+from tips_ray.report.base import escaped
+from tips_ray.report.study.page import render, write_report
 
 INK = "document.getElementById('plot-errors')._fullLayout.font.color"
 

@@ -9,10 +9,10 @@ import pytest
 
 from tips_ray.config import Teacher
 from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED
-from tips_ray.report.study import stop_tables
-from tips_ray.report.study.figures import arm_colours
 from tips_ray.report.study.page import render
 from tips_ray.report.study.stop_figures import draw_codependence, draw_rules
+from tips_ray.report.style import arm_colours
+from tips_ray.report.text import ends
 from tips_ray.stability.teachers import Lesson, TeacherCard
 from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
 
@@ -122,5 +122,5 @@ def test_without_students_the_page_says_nothing_of_them(make_curves, make_summar
 
 def test_rows_of_one_seed_have_no_interval(make_curves, make_summary):
     summary = make_summary(make_curves(num_seeds=1, num_epochs=40))
-    assert all("no interval" in stop_tables.ends(entry["regret_mm"]) for entry in summary["stop_rules"])
+    assert all("no interval" in ends(entry["regret_mm"]) for entry in summary["stop_rules"])
     assert render(make_curves(num_seeds=1, num_epochs=40), summary)

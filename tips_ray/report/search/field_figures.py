@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from tips_ray.report.search.figures import BASELINE, BEST, QUIET, TRIAL, finished, marks, points
 from tips_ray.report.search.tables import is_log, positions, short_names, shortened
-from tips_ray.report.study.figures import faded, finish, rounded
+from tips_ray.report.style import faded, finish, rounded
 
 SCORE_COLOURS = {"error_mm": TRIAL, "instability_mm": "#E69F00", "label_free": "#CC79A7"}
 MAX_LINES = 300

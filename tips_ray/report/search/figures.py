@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tips_ray.report.search.tables import HeatMap, shortened, thinned
-from tips_ray.report.study.figures import faded, finish, rounded
+from tips_ray.report.style import faded, finish, rounded
 
 TRIAL, BASELINE, BEST, QUIET = "#2B8CC4", "#D55E00", "#009E73", "#7F7F7F"
 """A lighter blue than the arms', as many points are drawn one above the other, on both

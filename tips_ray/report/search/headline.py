@@ -8,7 +8,7 @@ import pandas as pd
 
 from tips_ray.config import Weights
 from tips_ray.report.search.tables import complete_trials, edges, luck_of_the_best, short_names
-from tips_ray.report.study.headline import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm
+from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm
 
 SCORE_LABELS = {"error_mm": "error", "instability_mm": "instability", "label_free": "label-free score"}
 SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": ""}

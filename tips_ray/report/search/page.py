@@ -6,14 +6,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from tips_ray.report.search import field_figures
-from tips_ray.report.search import figures as figures
+from tips_ray.report.base import LONG_TABLE, filled
+from tips_ray.report.search import field_figures, figures, tables
 from tips_ray.report.search import headline as words
-from tips_ray.report.search import tables as tables
 from tips_ray.report.search.importances import MIN_IMPORTANCE_TRIALS, importance_table
-from tips_ray.report.study.figures import METRIC_LABELS, rounded
-from tips_ray.report.study.headline import mm
-from tips_ray.report.study.page import LONG_TABLE, described, filled, ordered
+from tips_ray.report.style import rounded
+from tips_ray.report.text import METRIC_LABELS, described, mm, ordered
 
 TOP_ROWS = 25
 """Trials in the table, besides those that started a search."""

@@ -1,18 +1,12 @@
 """Tables in, Plotly figures out. `tables` builds what is drawn here."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 
-METRIC_LABELS = {
-    "p_mpjpe_signed_mm": "P-MPJPE, one depth sign a run",
-    "p_mpjpe_reflected_mm": "P-MPJPE, reflection allowed",
-    "p_mpjpe_mm": "P-MPJPE, rotation only",
-    "n_mpjpe_mm": "N-MPJPE",
-    "mpjpe_mm": "MPJPE",
-}
+from tips_ray.report.style import FIXED_COLOURS, faded, finish, rounded
+from tips_ray.report.text import METRIC_LABELS
 
 TERM_LABELS = {
     "loss_adversarial": "Adversarial (eq. 6)",
@@ -45,46 +39,10 @@ TERM_LABELS = {
 SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
 """Columns that are shares, drawn from 0 to 1."""
 
-FIXED_COLOURS = {"solo": "#D55E00", "parts": "#0072B2", "supervised": "#7F7F7F", "flat": "#7F7F7F"}
-OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
-"""Okabe and Ito's palette, told apart by colour-blind readers, without black and yellow, which
-vanish on one of the two backgrounds; then two more, for many arms."""
-
 REFERENCE_STYLES = {"flat": ("flat prediction (z = 0)", "dot"), "supervised": ("supervised, last half (saw labels)", "dash")}
 
 FEW_SEEDS = 5
 """With fewer seeds than this, each run is drawn beneath the band."""
-
-
-def arm_colours(arms: Sequence[str]) -> dict[str, str]:
-    """One colour an arm, the same in every figure; past eight arms the palette starts again."""
-    free = [arm for arm in arms if arm not in FIXED_COLOURS]
-    return FIXED_COLOURS | {arm: OTHER_COLOURS[place % len(OTHER_COLOURS)] for place, arm in enumerate(free)}
-
-
-def theme(dark: bool = False) -> dict[str, Any]:
-    """A Plotly template, as plain JSON, for a light or dark page; the background is the page's."""
-    ink, soft, rule, paper = (
-        ("#d6dade", "#9aa3ab", "#343a40", "#181b1f") if dark else ("#24292e", "#5c6670", "#e3e6e9", "#ffffff")
-    )
-    axis = {
-        "gridcolor": rule,
-        "linecolor": rule,
-        "zeroline": False,
-        "automargin": True,
-        "title": {"font": {"color": soft, "size": 13}},
-    }
-    return {
-        "layout": {
-            "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": ink},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "xaxis": axis | {"showspikes": False},
-            "yaxis": axis,
-            "hoverlabel": {"bgcolor": paper, "bordercolor": rule, "font": {"color": ink}},
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": soft, "activecolor": ink},
-        }
-    }
 
 
 def draw_error_curves(
@@ -148,17 +106,6 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
 
 def _seeds(table: pd.DataFrame, arm: str) -> int:
     return int(max(table.loc[table["arm"] == arm, "n"], default=0))
-
-
-def rounded(values: Iterable[Any]) -> list[float | None]:
-    """Four significant digits or hundredths: the page holds tens of thousands of these."""
-    return [None if pd.isna(value) else float(f"{value:.4g}") if abs(value) < 100 else round(float(value), 2) for value in values]
-
-
-def faded(colour: str, opacity: float) -> str:
-    """A colour such as "#0072B2", made transparent."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
@@ -253,18 +200,3 @@ def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str]
     figure.update_yaxes(title_text=next(iter(titles.values()), None))
     figure.update_xaxes(title_text="epoch")
     return finish(figure, synthetic, 460)
-
-
-def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
-    """Give a figure the layout that all share, and name synthetic data on it."""
-    figure.update_layout(
-        template=theme(),
-        height=height,
-        margin={"l": 60, "r": 16, "t": 44, "b": 52},
-        hovermode="x unified",
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "grouped"},
-    )
-    if synthetic:
-        figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)
-        figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-34, font_size=12)
-    return figure

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm, span, verdict
 from tips_ray.stability.statistics import STATISTICS
 
 REFLECTED_METRIC = "p_mpjpe_reflected_mm"
@@ -16,41 +17,6 @@ PAPER = {
 }
 """The paper's P-MPJPE on Human3.6M in mm: table 1 (best epoch) and section 4.3 (last half: epochs
 400 to 800)."""
-
-COVERAGE = {2: 50, 3: 75, 4: 78, 5: 85, 7: 88, 10: 89}
-"""How often, in %, a 95% BCa interval of the mean of n normal values holds the true mean (1,500
-draws each; n = 2 is exact)."""
-
-ENOUGH_SEEDS = 10
-"""With fewer, the page warns that intervals are too narrow."""
-
-FEW_SEEDS = 5
-"""With fewer, even all seeds agreeing is likely enough by chance (1 in 8 for four) that the finding
-itself says so."""
-
-
-def mm(value: float | None, sign: bool = False) -> str:
-    """Tenths of a millimetre as text, with a true minus sign; a dash where there is no number."""
-    return "–" if value is None else f"{value:{'+' if sign else ''}.1f}".replace("-", "−")
-
-
-def span(entry: Mapping[str, Any]) -> str:
-    """The interval of an entry, or why it has none."""
-    if entry["n"] == 0:
-        return "no finished run"
-    return "n = 1 seed, no interval" if entry["low"] is None else f"{mm(entry['low'])} to {mm(entry['high'])}"
-
-
-def verdict(entry: Mapping[str, Any]) -> str:
-    """What a paired difference says: which arm errs less, that they cannot be told apart, or that
-    nothing can be said."""
-    if entry["n"] == 0:
-        return "no shared seed"
-    if entry["low"] is None:
-        return "n = 1 seed, no interval"
-    if entry["low"] <= 0 <= entry["high"]:
-        return "cannot tell apart"
-    return f"{entry['a'] if entry['high'] < 0 else entry['b']} errs less"
 
 
 def finding(summary: Mapping[str, Any]) -> str:
@@ -180,28 +146,6 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
         said = ", ".join(f"{arm} {count}" for arm, count in epochs.items())
         found.append(f"The arms stand at different epochs ({said}); paired differences use the first {min(epochs.values())}.")
     return found
-
-
-def data_cautions(data: Mapping[str, Any]) -> list[str]:
-    """What a reader must know about the poses."""
-    found = []
-    if data.get("synthetic"):
-        found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
-    if data.get("weakly_supervised"):
-        found.append(
-            "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
-        )
-    return found
-
-
-def few_seeds(few: int) -> str:
-    """By how much intervals over so few seeds (at least 2) are too narrow."""
-    held = COVERAGE[max(n for n in COVERAGE if n <= few)]
-    return (
-        f"{few} seeds are few: bootstrap intervals over so few are too narrow. A 95% interval over {few} normal values holds"
-        f" the true mean about {held}% of the time, and of two equal arms one would win on all {few} seeds in"
-        f" 1 of {2 ** (few - 1)} studies."
-    )
 
 
 def headline_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,21 +1,19 @@
 """A campaign's report: one HTML file that opens offline."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
+from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, headline, stop_figures, stop_tables, tables
+from tips_ray.report.style import arm_colours
+from tips_ray.report.text import METRIC_LABELS, described, ordered
 from tips_ray.stability.stopping import SIGNALS
 from tips_ray.store.atomic import replacing
-
-PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
 
 STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
 
@@ -28,9 +26,6 @@ COMPARISONS = {
     "arm": "Does it help to distil at all? A student's error at its last epoch minus that of an arm at its own, paired by seed.",
     "student": "Which student? Error at the last epoch that both have, paired by seed.",
 }
-
-LONG_TABLE = 15
-"""Tables with more rows than this scroll."""
 
 
 def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -> None:
@@ -52,7 +47,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         "signs": tables.term_table(curves, SIGN_TERMS),
         "signals": tables.term_table(curves, SIGNALS),
     }
-    colours = figures.arm_colours([*summary["arms"], *summary["references"]])
+    colours = arm_colours([*summary["arms"], *summary["references"]])
     drawn = draw_all(curves, summary, panels, colours)
     return filled(
         "study/page.html.j2",
@@ -68,7 +63,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),
         statistics=("best", "last_half", "last"),
         statistic_labels=STATISTIC_LABELS,
-        metric_labels=figures.METRIC_LABELS,
+        metric_labels=METRIC_LABELS,
         pairs=headline.pairs(summary),
         colours=colours,
         term_labels=figures.TERM_LABELS,
@@ -98,34 +93,6 @@ def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
         "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
         "codependence": stop_tables.codependence_rows(summary),
     }
-
-
-def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
-    """A page on `base.html.j2`, filled with values; its figures stand in the elements "plot-" and
-    their name.
-
-    Each of `choices` is a dropdown that several figures share: {label, plots, traces, options:
-    [{label, y}]}, where `plots` names the figures, and an option's `y` has the values of each of
-    `traces` (their places within a figure).
-    """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "ends": stop_tables.ends,
-        "mm": headline.mm,
-        "span": headline.span,
-        "verdict": headline.verdict,
-        "folded": folded,
-    }
-    content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
-    return environment.get_template(template).render(
-        drawn=list(drawn), content=escaped(content), plotlyjs=get_plotlyjs(), **values
-    )
 
 
 def draw_all(
@@ -169,60 +136,3 @@ def action_rows(curves: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for action, group in table.groupby("action", sort=False)
     ]
-
-
-def plain(figure: go.Figure) -> dict[str, Any]:
-    """A figure as JSON values without its template: the page gives all figures the template of the
-    day or the night."""
-    content = json.loads(str(figure.to_json()))
-    content["layout"].pop("template", None)
-    return content
-
-
-def themes() -> dict[str, Any]:
-    """The figures' templates by colour scheme."""
-    return {"light": figures.theme(), "dark": figures.theme(dark=True)}
-
-
-def escaped(content: Any) -> str:
-    """JSON for a script element: no value of it can end the element."""
-    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
-
-
-def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Known keys in reading order, then the others as they come."""
-    known = [key for key in PROVENANCE_ORDER if key in provenance]
-    return {key: provenance[key] for key in [*known, *(key for key in provenance if key not in known)]}
-
-
-def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each value with how it is shown: `code` for commands and hashes, `fold` for what is nested,
-    else `text`."""
-    entries = []
-    for key, value in values.items():
-        label = key.replace("_", " ")
-        if key == "wall_seconds" and isinstance(value, (int, float)):
-            entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
-        elif key in ("command", "commit", "fingerprint", "spec"):
-            entries.append({"label": label, "kind": "code", "value": str(value)})
-        elif isinstance(value, Mapping) and all(not isinstance(item, (Mapping, list, tuple)) for item in value.values()):
-            entries.append({"label": label, "kind": "text", "value": ", ".join(f"{name} {item}" for name, item in value.items())})
-        elif isinstance(value, (list, tuple)) and all(not isinstance(item, (Mapping, list, tuple)) for item in value):
-            entries.append({"label": label, "kind": "text", "value": ", ".join(str(item) for item in value)})
-        elif isinstance(value, (Mapping, list, tuple)):
-            entries.append({"label": label, "kind": "fold", "value": value})
-        else:
-            entries.append({"label": label, "kind": "text", "value": readable(value)})
-    return entries
-
-
-def readable(value: Any) -> str:
-    """A scalar as text."""
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "unknown"}[value]
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
-
-
-def folded(value: Any) -> str:
-    """Nested values as indented JSON text."""
-    return json.dumps(value, indent=2, ensure_ascii=False)

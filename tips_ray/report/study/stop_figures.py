@@ -6,8 +6,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from tips_ray.poses.skeleton import LEGS, LIFTED
-from tips_ray.report.study.figures import finish, rounded
 from tips_ray.report.study.stop_tables import in_order
+from tips_ray.report.style import finish, rounded
 
 ROW_HEIGHT = 21
 PART_BORDER = len(LEGS) - 0.5

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from tips_ray.report.study.headline import mm, span
+from tips_ray.report.text import ends, mm, span
 
 STEADINESS = {
     "gap_to_best_mm": "gap to the best so far, mm",
@@ -70,11 +70,6 @@ def rule_findings(summary: Mapping[str, Any]) -> list[str]:
             )
         said.append(sentence)
     return said
-
-
-def ends(entry: Mapping[str, Any], sign: bool = False) -> str:
-    """The interval of an entry in words."""
-    return "no interval" if entry["low"] is None else f"{mm(entry['low'], sign)} to {mm(entry['high'], sign)}"
 
 
 def steadiness_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

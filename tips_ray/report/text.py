@@ -1,0 +1,116 @@
+"""Numbers, intervals and provenance as text, alike on all pages and on the terminal."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
+
+METRIC_LABELS = {
+    "p_mpjpe_signed_mm": "P-MPJPE, one depth sign a run",
+    "p_mpjpe_reflected_mm": "P-MPJPE, reflection allowed",
+    "p_mpjpe_mm": "P-MPJPE, rotation only",
+    "n_mpjpe_mm": "N-MPJPE",
+    "mpjpe_mm": "MPJPE",
+}
+
+COVERAGE = {2: 50, 3: 75, 4: 78, 5: 85, 7: 88, 10: 89}
+"""How often, in %, a 95% BCa interval of the mean of n normal values holds the true mean (1,500
+draws each; n = 2 is exact)."""
+
+ENOUGH_SEEDS = 10
+"""With fewer, the page warns that intervals are too narrow."""
+
+FEW_SEEDS = 5
+"""With fewer, even all seeds agreeing is likely enough by chance (1 in 8 for four) that the finding
+itself says so."""
+
+
+def mm(value: float | None, sign: bool = False) -> str:
+    """Tenths of a millimetre as text, with a true minus sign; a dash where there is no number."""
+    return "–" if value is None else f"{value:{'+' if sign else ''}.1f}".replace("-", "−")
+
+
+def span(entry: Mapping[str, Any]) -> str:
+    """The interval of an entry, or why it has none."""
+    if entry["n"] == 0:
+        return "no finished run"
+    return "n = 1 seed, no interval" if entry["low"] is None else f"{mm(entry['low'])} to {mm(entry['high'])}"
+
+
+def verdict(entry: Mapping[str, Any]) -> str:
+    """What a paired difference says: which arm errs less, that they cannot be told apart, or that
+    nothing can be said."""
+    if entry["n"] == 0:
+        return "no shared seed"
+    if entry["low"] is None:
+        return "n = 1 seed, no interval"
+    if entry["low"] <= 0 <= entry["high"]:
+        return "cannot tell apart"
+    return f"{entry['a'] if entry['high'] < 0 else entry['b']} errs less"
+
+
+def ends(entry: Mapping[str, Any], sign: bool = False) -> str:
+    """The interval of an entry in words."""
+    return "no interval" if entry["low"] is None else f"{mm(entry['low'], sign)} to {mm(entry['high'], sign)}"
+
+
+def data_cautions(data: Mapping[str, Any]) -> list[str]:
+    """What a reader must know about the poses."""
+    found = []
+    if data.get("synthetic"):
+        found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
+    if data.get("weakly_supervised"):
+        found.append(
+            "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
+        )
+    return found
+
+
+def few_seeds(few: int) -> str:
+    """By how much intervals over so few seeds (at least 2) are too narrow."""
+    held = COVERAGE[max(n for n in COVERAGE if n <= few)]
+    return (
+        f"{few} seeds are few: bootstrap intervals over so few are too narrow. A 95% interval over {few} normal values holds"
+        f" the true mean about {held}% of the time, and of two equal arms one would win on all {few} seeds in"
+        f" 1 of {2 ** (few - 1)} studies."
+    )
+
+
+def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Known keys in reading order, then the others as they come."""
+    known = [key for key in PROVENANCE_ORDER if key in provenance]
+    return {key: provenance[key] for key in [*known, *(key for key in provenance if key not in known)]}
+
+
+def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each value with how it is shown: `code` for commands and hashes, `fold` for what is nested,
+    else `text`."""
+    entries = []
+    for key, value in values.items():
+        label = key.replace("_", " ")
+        if key == "wall_seconds" and isinstance(value, (int, float)):
+            entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
+        elif key in ("command", "commit", "fingerprint", "spec"):
+            entries.append({"label": label, "kind": "code", "value": str(value)})
+        elif isinstance(value, Mapping) and all(not isinstance(item, (Mapping, list, tuple)) for item in value.values()):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(f"{name} {item}" for name, item in value.items())})
+        elif isinstance(value, (list, tuple)) and all(not isinstance(item, (Mapping, list, tuple)) for item in value):
+            entries.append({"label": label, "kind": "text", "value": ", ".join(str(item) for item in value)})
+        elif isinstance(value, (Mapping, list, tuple)):
+            entries.append({"label": label, "kind": "fold", "value": value})
+        else:
+            entries.append({"label": label, "kind": "text", "value": readable(value)})
+    return entries
+
+
+def readable(value: Any) -> str:
+    """A scalar as text."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "unknown"}[value]
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def folded(value: Any) -> str:
+    """Nested values as indented JSON text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
