@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def tips_ray(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "tips_ray.cli", *words]
+    command = [sys.executable, "-m", "tips_ray", *words]
     return subprocess.run(
         command,
         cwd=cwd,

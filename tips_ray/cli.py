@@ -1,13 +1,25 @@
 """The `tips-ray` command. Each sub-command imports what it needs, so that `--help` is quick."""
 
+import argparse
+import importlib
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from tips_ray.columns import METRICS
 from tips_ray.errors import UserError, user_errors
+
+STUDIES = {
+    "stability": "How good are arms, how stable, and when should training stop?",
+    "search": "Which loss weights are best, and how much of the gain is luck?",
+    "tips": "The paper's whole chain: train, decide when to stop, pick teachers, distil, compare.",
+    "distil": "Does a student beat its teachers, and which teachers are best?",
+    "claims": "Are part generators better than a solo one, or do they only learn faster?",
+    "evaluate": "How well do a campaign's saved lifters do on other poses?",
+}
+"""Each is a module of `tips_ray.studies` with a command line of its own."""
 
 MAX_ROWS = 15
 """Actions shown in the terminal; the page shows all."""
@@ -128,106 +140,23 @@ def report(
     print(f"Report: {folders[0] / 'report.html'}")
 
 
-@app.command(name="evaluate")
-def evaluate(
-    campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")],
-    data: str,
-    epoch: str = "last",
-    subjects: tuple[str, ...] = (),
-    num_views: int = 1,
-    seed: int = 0,
-    json: bool = False,
-) -> None:
-    """Evaluate a campaign's saved lifters on other poses.
-
-    Args:
-        campaign: Folder of the campaign, as the study printed it.
-        data: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
-        epoch: last, best (an oracle: chosen by the error on the campaign's own test poses), a
-            number, or the name of a stop rule,
-            such as 'average of the last 10 %'.
-        subjects: Subjects to evaluate on; by default all, or the campaign's test subjects on the
-            campaign's own poses.
-        num_views: Cameras that see each pose.
-        seed: Seed of the synthetic poses.
-        json: Print one JSON object instead of a table.
-    """
-    import json as json_format
-
-    import numpy as np
-    from rich.console import Console
-
-    from tips_ray.campaign.evaluate import evaluate_saved, flat_reference
-    from tips_ray.data.load import load_poses
-    from tips_ray.report.publish import is_search
-    from tips_ray.search.trials import CONFIRMATION
-    from tips_ray.store.curves import read_manifest
-    from tips_ray.store.storage import Storage
-
-    if num_views < 1:
-        raise UserError(f"num_views = {num_views}; give at least 1.")
-    folder = Storage(campaign)
-    if is_search(folder):
-        raise UserError(f"{campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
-    manifest = read_manifest(folder)
-    own = manifest["data"]
-    poses = load_poses(data, seed=seed)
-    if not subjects and poses.fingerprint == own["fingerprint"]:
-        subjects = tuple(own["test_subjects"])
-    if subjects:
-        poses = poses.select(np.isin(poses.subject, check_subjects(subjects, poses.subjects)))
-    elif set(poses.subjects) & set(own["train_subjects"]):
-        print("caution: some of these subjects have the names of subjects trained on; choose with --subjects.", file=sys.stderr)
-    found = evaluate_saved(folder, poses, epoch, num_views)
-    left_out = [arm for arm in manifest["arms"] if arm not in set(found["arm"])]
-    if left_out:
-        print(f"caution: no run of {', '.join(left_out)} has what {epoch!r} needs; left out.", file=sys.stderr)
-    flat = flat_reference(folder, poses, num_views)
-    if json:
-        told = {
-            "campaign": campaign,
-            "data": data,
-            "subjects": poses.subjects,
-            "num_poses": len(poses),
-            "synthetic": poses.synthetic,
-        }
-        print(json_format.dumps({**told, "epoch": epoch, "flat": flat, "runs": found.to_dict("records")}, indent=1))
-        return
-    print_errors(found[["arm", "seed", "window", *METRICS]], flat, Console())
-    kind = "synthetic poses" if poses.synthetic else "poses"
-    print(f"{len(poses):,} {kind} of {', '.join(poses.subjects)}; mm; epoch: {epoch}{' (oracle)' if epoch == 'best' else ''}")
-
-
-def check_subjects(given: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
-    """The subjects as given; raises ValueError for one that the poses do not have."""
-    unknown = [subject for subject in given if subject not in known]
-    if unknown:
-        raise UserError(f"There is no subject {unknown[0]!r} in these poses; there are {', '.join(known)}.")
-    return given
-
-
-def print_errors(found, flat, console) -> None:
-    """Print errors of runs, their mean for each arm, and those of the flat prediction."""
-    from rich.table import Table
-
-    metrics = list(flat)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in found.columns:
-        name = "epoch" if column == "window" else column.removesuffix("_mm")
-        table.add_column(name, justify="left" if column == "arm" else "right", overflow="fold")
-    for row in found.itertuples(index=False):
-        table.add_row(row.arm, str(row.seed), row.window, *(f"{getattr(row, metric):.1f}" for metric in metrics))
-    for arm, mean in found.groupby("arm", sort=False)[metrics].mean().iterrows():
-        table.add_row(f"[bold]{arm}[/]", "mean", "", *(f"[bold]{value:.1f}[/]" for value in mean))
-    table.add_row("flat", "", "", *(f"{value:.1f}" for value in flat.values()))
-    console.print(table)
-
-
-def main() -> None:
-    """Run the command line; a user's mistake ends it with one sentence and exit code 2."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line (by default this process's), and return its exit code; a user's mistake
+    ends it with one sentence and exit code 2."""
+    chosen, rest = parser().parse_known_args(sys.argv[1:] if arguments is None else arguments)
+    if chosen.command in STUDIES:
+        return importlib.import_module(f"tips_ray.studies.{chosen.command}").main(rest)
     with user_errors():
-        app.cli(prog="tips-ray", description="Train, measure and compare unsupervised 2D-to-3D pose lifters.")
+        app.cli(prog="tips-ray", args=[chosen.command, *rest])
+    return 0
 
 
-if __name__ == "__main__":
-    main()
+def parser() -> argparse.ArgumentParser:
+    """The command line up to the name of the command."""
+    top = argparse.ArgumentParser("tips-ray", description="Train, measure and compare unsupervised 2D-to-3D pose lifters.")
+    top.add_argument("--version", action="version", version=f"tips-ray {version('tips-ray')}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    tools = {"data": "Convert and look at sets of poses.", "report": "Write the report of a study or a search anew."}
+    for name, line in {**STUDIES, **tools}.items():
+        commands.add_parser(name, help=line, add_help=False)
+    return top

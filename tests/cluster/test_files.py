@@ -1,5 +1,5 @@
 """The cluster files hold by Ray's own schema, pin what the tests pass with, and let no one in
-without the token."""
+without the token; what is sent to a cluster, and what may come back."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tips_ray.cluster.ssh import read_cluster
+from tips_ray.cluster.submit import Submission, check_report, content_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["cluster.yaml", "cluster.local.yaml"]
@@ -86,3 +87,31 @@ def test_a_cluster_that_is_not_up_is_said_to_be(tmp_path: Path, name: str) -> No
     assert ended.returncode == 2, ended.stderr
     assert ("Unable to locate credentials" if name == "cluster.yaml" else f"`ray up {name}`") in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_only_files_of_a_report_are_taken_from_the_head_node() -> None:
+    check_report(["report.html", "confirmation/curves.parquet"])
+    with pytest.raises(OSError, match=r"'\.\./\.\./home/\.bashrc' as a file of the report"):
+        check_report(["report.html", "../../home/.bashrc"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--storage", "s3://KEY:s3cret@bucket/studies"],
+        ["--storage=s3://KEY:s3cret@bucket/studies"],
+        ["--study-storage", "postgresql://me:s3cret@host/db"],
+    ],
+)
+def test_no_password_goes_into_the_command_line_of_a_job(arguments: list[str]) -> None:
+    with pytest.raises(ValueError, match="holds a password") as refusal:
+        Submission("search", arguments, "not-made", "synthetic").check()
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_hidden_files_are_no_part_of_uploaded_data(tmp_path: Path) -> None:
+    (tmp_path / "01.asf").write_text("poses")
+    without = content_hash(str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id").write_text("private")
+    assert content_hash(str(tmp_path)) == without

@@ -70,9 +70,7 @@ def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
         ended = run(bucket, "studies/stability.py", *SMALL, "--arms", "solo", "--campaign", "c", "--num-epochs", epochs)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "Report: s3://bucket/studies/c/report.html" in ended.stdout
-    found = run(
-        bucket, "-m", "tips_ray.cli", "evaluate", "s3://bucket/studies/c", "--data", "synthetic", "--epoch", "3", "--json"
-    )
+    found = run(bucket, "-m", "tips_ray", "evaluate", "s3://bucket/studies/c", "--data", "synthetic", "--epoch", "3", "--json")
     assert found.returncode == 0, found.stderr
     assert [row["epoch"] for row in json.loads(found.stdout)["runs"]] == [3, 3]
 

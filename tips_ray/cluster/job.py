@@ -1,9 +1,10 @@
-"""What `remote` runs on a cluster's head node: hand a study to Ray Jobs, follow it, and lay out its
-report to be fetched.
+"""What runs on a cluster's head node for `tips_ray.cluster.submit`: give a study to Ray Jobs,
+follow it, and tell where its report is.
 
     python -m tips_ray.cluster.job COMMAND JSON
 
-Each command takes one JSON object, and ends with a line that starts with ANSWER and holds another.
+Each command takes its arguments as one JSON object, and ends with a line that starts with ANSWER
+and holds another.
 """
 
 import asyncio
@@ -20,17 +21,20 @@ from typing import Any
 
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
+from tips_ray.provenance import without_password
 from tips_ray.search.trials import CONFIRMATION
 from tips_ray.store.storage import Storage
 
+START = "tips-ray starts"
+"""The line after which a command's output begins."""
 ANSWER = "tips-ray answers "
 ADDRESS = "http://127.0.0.1:8265"
 DATA = Path("~/tips-ray-data").expanduser()
-WHOLE = ".whole"
+UPLOADED = ".whole"
 """Marks data that was uploaded to its end."""
-STUDIED = ("report.html", "summary.json", "curves.parquet")
-REPORT = (*STUDIED, "trials.parquet", "surface.parquet", *(f"{CONFIRMATION}/{name}" for name in STUDIED))
-"""What a study or a search leaves that is worth having elsewhere."""
+STUDY_REPORT = ("report.html", "summary.json", "curves.parquet")
+REPORT = (*STUDY_REPORT, "trials.parquet", "surface.parquet", *(f"{CONFIRMATION}/{name}" for name in STUDY_REPORT))
+"""The files of a study or a search that are copied from the cluster, and no others."""
 LINES_AT_ATTACH = 20
 SHIPPED = {".py", ".j2", ".css", ".js"}
 REPORTED = (0, 1, 130)
@@ -38,48 +42,49 @@ REPORTED = (0, 1, 130)
 
 
 def find(campaign: str, storage: str, data: str) -> dict[str, Any]:
-    """The latest job of a campaign, if there is one; whether the data is here, and room for it; and
-    what code is here."""
+    """The latest job of a campaign, if there is one; where its data belongs, and whether the data
+    is there; a hash of this machine's code."""
     if data:
         (DATA / data).mkdir(parents=True, exist_ok=True)
     jobs = jobs_of(JobSubmissionClient(ADDRESS), campaign, storage)
     return {
         "job": jobs[-1].submission_id if jobs else None,
         "runs": bool(jobs) and not jobs[-1].status.is_terminal(),
-        "data_is_here": (DATA / data / WHOLE).exists(),
+        "data_is_here": (DATA / data / UPLOADED).exists(),
         "data_folder": str(DATA / data),
-        "code": code_stamp(Path.cwd()),
+        "code": code_hash(Path.cwd()),
     }
 
 
-def start(campaign: str, storage: str, data: str, study: str, arguments: list[str], columns: int) -> dict[str, Any]:
-    """Submit a study, unless its campaign runs already; returns the id of the job that now runs."""
+def start(campaign: str, storage: str, data: str, study: list[str], columns: int) -> dict[str, Any]:
+    """Submit a study (its command line), unless its campaign runs already; returns the id of the
+    job that now runs."""
     client = JobSubmissionClient(ADDRESS)
     if data:
-        (DATA / data / WHOLE).touch()
+        (DATA / data / UPLOADED).touch()
     jobs = jobs_of(client, campaign, storage)
     if jobs and not jobs[-1].status.is_terminal():
         return {"job": jobs[-1].submission_id, "new": False}
     # Two submissions at once choose the same number, and Ray refuses the second.
     job = f"{re.sub('[^A-Za-z0-9_.-]', '-', campaign)}-{len(jobs) + 1}"
     client.submit_job(
-        entrypoint=f"cd {shlex.quote(os.getcwd())} && exec python -m tips_ray.studies.{shlex.join([study, *arguments])}",
+        entrypoint=f"cd {shlex.quote(os.getcwd())} && exec python -m tips_ray {shlex.join(study)}",
         submission_id=job,
-        metadata={"campaign": campaign, "storage": place(storage)},
+        metadata=metadata_of(campaign, storage),
         runtime_env={"env_vars": {"COLUMNS": str(columns), "PYTHONUNBUFFERED": "1"}},
     )
     return {"job": job, "new": True}
 
 
-def follow(job: str, late: bool) -> dict[str, Any]:
-    """Print what a job prints until it ends; one that was `late`-ly attached to is told from its
-    last lines on."""
+def follow(job: str, from_its_last_lines: bool) -> dict[str, Any]:
+    """Print what a job prints, until it ends; of what it has printed before, only the last lines if
+    so told."""
     client = JobSubmissionClient(ADDRESS)
-    told = client.get_job_logs(job) if late else ""
-    print("".join(told.splitlines(keepends=True)[-LINES_AT_ATTACH:]), end="", flush=True)
+    printed = client.get_job_logs(job) if from_its_last_lines else ""
+    print(f"{START}\n", "".join(printed.splitlines(keepends=True)[-LINES_AT_ATTACH:]), sep="", end="", flush=True)
 
     async def tail() -> None:
-        skip = len(told)
+        skip = len(printed)
         async for text in client.tail_job_logs(job):
             print(text[skip:], end="", flush=True)
             skip = max(0, skip - len(text))
@@ -88,7 +93,7 @@ def follow(job: str, late: bool) -> dict[str, Any]:
     return {}
 
 
-def collect(job: str) -> dict[str, Any]:
+def collect(job: str, campaign: str, storage: str) -> dict[str, Any]:
     """How a job ended, and the folder of this machine from which its report can be copied."""
     client = JobSubmissionClient(ADDRESS)
     for _ in range(60):
@@ -97,11 +102,10 @@ def collect(job: str) -> dict[str, Any]:
             break
         time.sleep(0.5)
     code = 0 if details.status == JobStatus.SUCCEEDED else details.driver_exit_code
-    metadata = details.metadata or {}
-    folder = Storage(metadata["storage"]) / metadata["campaign"]
+    folder = storage_here(storage) / campaign
     files = [name for name in REPORT if code in REPORTED and folder.exists(name)]
     if not folder.is_local:
-        copy = Storage(str(DATA / "reports")) / metadata["campaign"]
+        copy = Storage(str(DATA / "reports")) / campaign
         for name in files:
             copy.write(name, folder.read(name))
         folder = copy
@@ -116,17 +120,22 @@ def collect(job: str) -> dict[str, Any]:
 
 def jobs_of(client: JobSubmissionClient, campaign: str, storage: str) -> list[JobDetails]:
     """All jobs of a campaign in a storage, the latest last."""
-    wanted = {"campaign": campaign, "storage": place(storage)}
+    wanted = metadata_of(campaign, storage)
     jobs = [job for job in client.list_jobs() if job.submission_id and wanted.items() <= (job.metadata or {}).items()]
     return sorted(jobs, key=lambda job: job.start_time or 0)
 
 
-def place(storage: str) -> str:
+def metadata_of(campaign: str, storage: str) -> dict[str, str]:
+    """What a job's metadata say; everybody who can list jobs reads it."""
+    return {"campaign": campaign, "storage": without_password(storage_here(storage).location)}
+
+
+def storage_here(storage: str) -> Storage:
     """The storage that a study uses here: the one given, or this cluster's own."""
-    return Storage(storage or os.environ.get("TIPS_RAY_STORAGE") or "reports").location
+    return Storage(storage or os.environ.get("TIPS_RAY_STORAGE") or "reports")
 
 
-def code_stamp(root: Path) -> str:
+def code_hash(root: Path) -> str:
     """A hash of the code that a study runs, to tell whether the cluster has what was edited
     elsewhere."""
     digest = hashlib.sha256()
@@ -145,7 +154,7 @@ def main() -> int:
     except ConnectionError:
         answer = {"error": "Ray does not run there"}
     except (RuntimeError, OSError, ValueError) as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
+        answer = {"error": without_password(f"{type(error).__name__}: {error}")}
     print(f"\n{ANSWER}{json.dumps(answer)}", flush=True)
     return 1 if "error" in answer else 0
 

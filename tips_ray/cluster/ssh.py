@@ -1,32 +1,31 @@
-"""The way to the head node of a Ray cluster: by ssh, as `ray exec` and `ray rsync` go."""
+"""The way to the head node of a Ray cluster: by ssh, with `ray exec` and Ray's rsync."""
 
 import contextlib
 import io
 import json
 import logging
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 from jsonschema import ValidationError
-from ray.autoscaler._private.providers import _get_node_provider
-from ray.autoscaler._private.updater import NodeUpdaterThread
 from ray.autoscaler._private.util import prepare_config, validate_config
-from ray.autoscaler.sdk import bootstrap_config, configure_logging
-from ray.autoscaler.tags import NODE_KIND_HEAD, TAG_RAY_NODE_KIND
+from ray.autoscaler.sdk import configure_logging, get_head_node_ip, rsync
 
-from tips_ray.cluster.job import ANSWER
+from tips_ray.cluster.job import ANSWER, START
 from tips_ray.errors import UserError
 
 REPOSITORY = "~/tips-ray"
 """Where cluster files ship the repository to."""
-CONNECT_SECONDS = 10
-LOST = 255
-"""Exit code of ssh when there is no connection, or no longer."""
+NOISE = ("Warning: Permanently added", "Shared connection", "Command failed:", "ssh -tt")
+"""Beginnings of lines of ssh and Ray that do not say why a command failed."""
 
 
 class ConnectionLostError(OSError):
@@ -34,119 +33,97 @@ class ConnectionLostError(OSError):
 
 
 class Head:
-    """The head node of a cluster that is up, reached as Ray's own commands reach it."""
+    """The head node of a cluster that is up."""
 
-    def __init__(self, cluster: Path) -> None:
-        self.cluster, self.process = cluster, Process()
+    def __init__(self, cluster: Path, config: dict[str, Any]) -> None:
+        """`config` is the content of the cluster file (`read_cluster`); raises ValueError where the
+        cluster is not up, OSError where the cloud does not say."""
+        self.cluster, self.config = cluster, config
         configure_logging(log_style="pretty", color_mode="false", verbosity=0)
         logging.getLogger("ray").setLevel(logging.ERROR)
-        config = read_cluster(cluster)
-        with silence():
-            node, config = find_head(cluster, config)
-            self.node = NodeUpdaterThread(
-                node_id=node,
-                provider_config=config["provider"],
-                provider=_get_node_provider(config["provider"], config["cluster_name"]),
-                auth_config=config["auth"],
-                cluster_name=config["cluster_name"],
-                file_mounts={},
-                initialization_commands=[],
-                setup_commands=[],
-                ray_start_commands=[],
-                runtime_hash="",
-                file_mounts_contents_hash="",
-                is_head_node=True,
-                process_runner=self.process,
-                docker_config=config.get("docker"),
-            )
+        check_is_up(cluster)
 
-    def ask(self, command: str, **question: Any) -> dict[str, Any]:
-        """Run a command of `head` on the head node, and return its answer; raises OSError if there
-        is none."""
-        self._run(command, question, show=False)
-        answers = [line for line in self.process.output.splitlines() if line.startswith(ANSWER)]
-        answer = json.loads(answers[-1].removeprefix(ANSWER)) if answers else {}
-        if answer and "error" not in answer:
-            return answer
-        said = answer.get("error") or self.process.complaint()
-        if self.process.code == LOST:
-            raise OSError(f"The head node of {str(self.cluster)!r} cannot be reached ({said}); is it up? `ray up {self.cluster}`")
-        raise OSError(f"The head node of {str(self.cluster)!r} is not ready ({said}); `ray up {self.cluster}` sets it up again.")
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Run a command of `tips_ray.cluster.job` on the head node, and return its answer; raises
+        OSError if there is none."""
+        answer, complaint = self._run(command, arguments, show=False)
+        node = f"The head node of {str(self.cluster)!r}"
+        if answer is None:
+            raise OSError(f"{node} cannot be reached ({complaint}); is it up? `ray up {self.cluster}`")
+        if "error" in answer:
+            raise OSError(f"{node} is not ready ({answer['error']}); `ray up {self.cluster}` sets it up again.")
+        return answer
 
-    def follow(self, job: str, late: bool) -> None:
+    def follow(self, job: str, from_its_last_lines: bool) -> None:
         """Print what a job prints, until it ends; raises ConnectionLostError if the connection ends
         before."""
-        self._run("follow", {"job": job, "late": late}, show=True)
-        if ANSWER not in self.process.output:
-            raise ConnectionLostError(self.process.complaint())
+        answer, complaint = self._run("follow", {"job": job, "from_its_last_lines": from_its_last_lines}, show=True)
+        if answer is None:
+            raise ConnectionLostError(complaint)
 
     def upload(self, source: Path, folder: str) -> None:
-        """Copy a file or folder into a folder of the head node."""
-        with silence():
-            self.node.rsync_up(str(source.expanduser().resolve()), f"{folder}/")
-        self._check_copy(source)
+        """Copy a file, or a folder without its hidden files, into a folder of the head node."""
+        source = source.expanduser().resolve()
+        if source.is_dir():
+            self._copy(f"{source}/", f"{folder}/{source.name}/", down=False, exclude=[".*"])
+        else:
+            self._copy(str(source), f"{folder}/", down=False)
 
     def download(self, source: str, target: Path) -> None:
         """Copy a file of the head node here."""
-        with silence():
-            self.node.rsync_down(source, str(target))
-        self._check_copy(source)
+        self._copy(source, str(target), down=True)
 
-    def _check_copy(self, source: Path | str) -> None:
-        if self.process.code:
-            raise OSError(f"Copying {str(source)!r} between this machine and the cluster failed ({self.process.complaint()}).")
+    def _copy(self, source: str, target: str, down: bool, exclude: list[str] | None = None) -> None:
+        try:
+            with silence():
+                rsync({**self.config, "rsync_exclude": exclude or []}, source=source, target=target, down=down)
+        except (click.ClickException, subprocess.CalledProcessError, RuntimeError) as error:
+            command = "rsync-down" if down else "rsync-up"
+            again = shlex.join(["ray", command, str(self.cluster), source, target])
+            raise OSError(f"Copying {source!r} between this machine and the cluster failed; `{again}` shows why.") from error
 
-    def _run(self, command: str, question: dict[str, Any], show: bool) -> None:
-        words = shlex.join(["python", "-m", "tips_ray.cluster.job", command, json.dumps(question)])
-        self.process.show = show
-        with silence():
-            self.node.cmd_runner.run(f"cd {REPOSITORY} && RAY_BACKEND_LOG_LEVEL=error {words}", timeout=CONNECT_SECONDS)
-
-
-class Process:
-    """Runs the ssh and rsync commands that Ray composes: keeps what they print, and shows it if
-    asked, but for the answer."""
-
-    DEVNULL = subprocess.DEVNULL
-
-    def __init__(self) -> None:
-        self.show, self.output, self.errors, self.code = False, "", "", 0
-        self.screen = sys.stdout
-
-    def check_call(self, command: list[str], **streams: Any) -> int:
-        """Run a command to its end; `code` tells how it ended."""
-        self.output = ""
-        # A shared ssh connection outlives the command and would keep a pipe open: errors go to a
+    def _run(self, command: str, arguments: dict[str, Any], show: bool) -> tuple[dict[str, Any] | None, str]:
+        """Run a command of `tips_ray.cluster.job`; returns its answer, if there was one, and the
+        last line that says why there was none. With `show` its output is printed as it comes."""
+        words = shlex.join(["python", "-m", "tips_ray.cluster.job", command, json.dumps(arguments)])
+        there = f"cd {REPOSITORY} && RAY_BACKEND_LOG_LEVEL=error {words}"
+        ray = [sys.executable, "-m", "ray.scripts.scripts", "exec", "--log-color", "false", str(self.cluster), there]
+        lines, started = [], False
+        # The shared ssh connection outlives the command and would keep a pipe open: errors go to a
         # file.
-        with tempfile.TemporaryFile("w+", errors="replace") as errors:
-            with subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
-            ) as process:
-                try:
-                    for line in process.stdout or ():
-                        self._take(line.replace("\r\n", "\n"))
-                except KeyboardInterrupt:
-                    process.kill()
-                    raise
+        with (
+            tempfile.TemporaryFile("w+", errors="replace") as errors,
+            subprocess.Popen(
+                ray,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                for line in process.stdout or ():
+                    line = line.replace("\r\n", "\n")
+                    if line.startswith(ANSWER):
+                        return json.loads(line.removeprefix(ANSWER)), ""
+                    if show and started:
+                        print(line, end="", flush=True)
+                    else:
+                        lines.append(line)
+                    started = started or line.startswith(START)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
             errors.seek(0)
-            self.errors, self.code = errors.read(), process.returncode
-        return self.code
-
-    def complaint(self) -> str:
-        """The last thing that the command said, for an error message."""
-        lines = [line.strip() for line in (self.output + "\n" + self.errors).splitlines()]
-        lines = [line for line in lines if line and not line.startswith(("Warning: Permanently added", "Shared connection"))]
-        return lines[-1] if lines else f"exit code {self.code}"
-
-    def _take(self, line: str) -> None:
-        if not self.show or self.output or line.startswith(ANSWER):
-            self.output += line
-        else:
-            print(line, end="", flush=True, file=self.screen)
+            lines += errors.read().splitlines()
+        reasons = [line.strip() for line in lines if line.strip() and not line.strip().startswith(NOISE)]
+        return None, reasons[-1] if reasons else f"exit code {process.returncode}"
 
 
 def silence() -> contextlib.AbstractContextManager[Any]:
-    """Keeps Ray from telling each step of what it does."""
+    """Keeps Ray from printing each step of what it does."""
     return contextlib.redirect_stdout(io.StringIO())
 
 
@@ -155,7 +132,7 @@ def read_cluster(cluster: Path) -> dict[str, Any]:
     schema."""
     try:
         config = yaml.safe_load(cluster.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{str(cluster)!r} is not YAML ({error}); cluster.yaml is an example of a cluster file.") from error
     if not isinstance(config, dict):
         raise UserError(f"{str(cluster)!r} is no cluster file for Ray; cluster.yaml is an example of one.")
@@ -164,21 +141,20 @@ def read_cluster(cluster: Path) -> dict[str, Any]:
             config = prepare_config(config)
             validate_config(config)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
-        said = getattr(error, "message", None) or str(error) or type(error).__name__
-        raise UserError(f"{str(cluster)!r} is no cluster file for Ray ({said}); cluster.yaml is an example of one.") from error
+        reason = getattr(error, "message", None) or str(error) or type(error).__name__
+        raise UserError(f"{str(cluster)!r} is no cluster file for Ray ({reason}); cluster.yaml is an example of one.") from error
     if not any(str(target).startswith(REPOSITORY) for target in config["file_mounts"]):
         raise UserError(f"{str(cluster)!r} does not ship this repository to {REPOSITORY}; copy file_mounts from cluster.yaml.")
     return config
 
 
-def find_head(cluster: Path, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The id of the head node of a cluster that is up, and the cluster's file as the provider
-    completes it."""
+def check_is_up(cluster: Path) -> None:
+    """Raise ValueError where the cluster has no head node, OSError where its provider does not
+    tell."""
     try:
-        provider = _get_node_provider(config["provider"], config["cluster_name"])
-        nodes = provider.non_terminated_nodes({TAG_RAY_NODE_KIND: NODE_KIND_HEAD})
-        if nodes:
-            return nodes[0], bootstrap_config(config)
+        with silence(), contextlib.redirect_stderr(io.StringIO()):
+            get_head_node_ip(str(cluster))
+    except RuntimeError as error:  # Ray's, for a head node that is not found
+        raise UserError(f"The cluster of {str(cluster)!r} is not up; start it with `ray up {cluster}` first.") from error
     except Exception as error:  # each cloud's library has errors of its own: no credentials, no network, no rights
         raise OSError(f"Looking for the cluster of {str(cluster)!r} failed ({type(error).__name__}: {error}).") from error
-    raise UserError(f"The cluster of {str(cluster)!r} is not up; start it with `ray up {cluster}` first.")

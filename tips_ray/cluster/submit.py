@@ -1,22 +1,24 @@
 """Run a study on a Ray cluster from one's own machine: submit it, follow it, and fetch its report.
 
 All goes through ssh to the head node, as with `ray up` and `ray exec`, so that no port of the
-cluster is open; `head` is what is run there. The study is a Ray Job: it goes on when this machine
-is closed.
+cluster is open; `tips_ray.cluster.job` is what runs there. The study is a Ray Job: it goes on when
+this machine is closed.
 """
 
 import hashlib
 import shlex
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from tips_ray.cluster.job import code_stamp
-from tips_ray.cluster.ssh import ConnectionLostError, Head
+from tips_ray.cluster.job import REPORT, code_hash
+from tips_ray.cluster.ssh import ConnectionLostError, Head, read_cluster
 from tips_ray.errors import UserError
+from tips_ray.provenance import without_password
 from tips_ray.store.curves import MANIFEST
 from tips_ray.store.records import SEARCH
 
@@ -24,83 +26,110 @@ REPORTS = Path("reports")
 STOPPED = 130
 
 
-def run_on(cluster: Path, study_name: str, arguments: list[str], campaign: str, data: str, attach: bool, console: Console) -> int:
+@dataclass(frozen=True)
+class Submission:
+    """A study that shall run on a cluster."""
+
+    command: str
+    """Such as "stability"."""
+    arguments: list[str]
+    """The rest of its command line there: without --cluster and --attach."""
+    campaign: str
+    data: str
+
+    @property
+    def storage(self) -> str:
+        """The storage on the command line; empty: the cluster's own."""
+        return value_of(self.arguments, "--storage")
+
+    def check(self) -> None:
+        """Raise ValueError where the study cannot be submitted from here."""
+        here = REPORTS / self.campaign
+        if any((here / record).exists() for record in (MANIFEST, SEARCH)):
+            raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
+        for option in ("--storage", "--study-storage"):
+            value = value_of(self.arguments, option)
+            if value != without_password(value):
+                variable = f"TIPS_RAY_{option[2:].upper().replace('-', '_')}"
+                raise UserError(
+                    f"{option} holds a password, which all who can list the cluster's jobs would read; leave the option out, and"
+                    f" set {variable} in the setup commands of the cluster file."
+                )
+
+
+def run_on(cluster: Path, submission: Submission, attach: bool, console: Console) -> int:
     """Run a study on a cluster that is up, and fetch its report into `reports/CAMPAIGN`; returns
     the study's exit code.
 
-    `arguments` are those of the script there, without --cluster and --attach. A campaign that runs
-    there already is followed, not started again; with `attach` nothing is ever started. Raises
-    ValueError or OSError, saying what to do, if the file is no cluster file, the cluster is not up,
-    or there is nothing to attach to.
+    A campaign that runs there already is followed, not started again; with `attach` nothing is ever
+    started. Raises ValueError or OSError, saying what to do, if the file is no cluster file, the
+    cluster is not up, or there is nothing to attach to.
     """
-    here = REPORTS / campaign
-    if any((here / record).exists() for record in (MANIFEST, SEARCH)):
-        raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
-    study = {"campaign": campaign, "storage": given(arguments, "--storage")}
-    study["data"] = "" if attach or data == "synthetic" else content_hash(data)
-    head = Head(cluster)
-    known = head.ask("find", **study)
-    job, late = known["job"], True
+    config, campaign = read_cluster(cluster), submission.campaign
+    submission.check()
+    data = "" if attach or submission.data == "synthetic" else content_hash(submission.data)
+    study = {"campaign": campaign, "storage": submission.storage, "data": data}
+    head = Head(cluster, config)
+    there = head.ask("find", **study)
+    job, is_new = there["job"], False
     if attach and job is None:
         raise UserError(f"No study of campaign {campaign!r} was started on this cluster; leave --attach out to start it.")
     say = partial(console.print, highlight=False, soft_wrap=True)
-    if known["runs"]:
+    if there["runs"]:
         say(f"{escape(campaign)} runs on the cluster already, as job {job}; following it.")
     elif not attach:
-        if known["code"] != code_stamp(Path(__file__).resolve().parents[2]):
+        if there["code"] != code_hash(Path(__file__).resolve().parents[2]):
             say(f"[yellow]The cluster has other code than this folder; `ray up {cluster}` ships what you edited.[/]")
-        if study["data"]:
-            arguments = [*arguments, "--data", f"{known['data_folder']}/{Path(data).resolve().name}"]
-        if study["data"] and not known["data_is_here"]:
-            say(f"Uploading {escape(data)} ...")
-            head.upload(Path(data), known["data_folder"])
-        if not given(arguments, "--campaign"):
-            arguments = [*arguments, "--campaign", campaign]
-        started = head.ask("start", **study, study=study_name, arguments=arguments, columns=console.width)
-        job, late = started["job"], not started["new"]
-        say(f"{'Following' if late else 'Started'} job {job} on the cluster.")
-    again = [
-        sys.executable,
-        "-m",
-        f"tips_ray.studies.{study_name}",
-        "--cluster",
-        str(cluster),
-        "--attach",
-        "--campaign",
-        campaign,
-    ]
-    again += ["--storage", study["storage"]] if study["storage"] else []
+        words = [submission.command, *submission.arguments]
+        if data:
+            words += ["--data", f"{there['data_folder']}/{Path(submission.data).expanduser().resolve().name}"]
+        if data and not there["data_is_here"]:
+            say(f"Uploading {escape(submission.data)} ...")
+            head.upload(Path(submission.data), there["data_folder"])
+        if not value_of(words, "--campaign"):
+            words += ["--campaign", campaign]
+        started = head.ask("start", **study, study=words, columns=console.width)
+        job, is_new = started["job"], started["new"]
+        say(f"{'Started' if is_new else 'Following'} job {job} on the cluster.")
     try:
-        head.follow(job, late)
+        head.follow(job, from_its_last_lines=not is_new)
     except (KeyboardInterrupt, ConnectionLostError) as error:
-        what = "Detached" if isinstance(error, KeyboardInterrupt) else "Lost the connection to the cluster"
-        print(f"\n{what}; the study goes on there as job {job}.\n  follow it  {shlex.join(again)}", file=sys.stderr)
+        event = "Detached" if isinstance(error, KeyboardInterrupt) else "Lost the connection to the cluster"
+        attach_again = [sys.executable, "-m", "tips_ray", submission.command, "--cluster", str(cluster), "--attach"]
+        attach_again += ["--campaign", campaign, *(["--storage", submission.storage] if submission.storage else [])]
+        print(f"\n{event}; the study goes on there as job {job}.\n  follow it  {shlex.join(attach_again)}", file=sys.stderr)
         print(f"  stop it    ray exec {shlex.quote(str(cluster))} 'ray job stop {job}'", file=sys.stderr)
         return STOPPED
-    return fetch(head, job, here)
-
-
-def fetch(head: Head, job: str, here: Path) -> int:
-    """Copy the report of a job that ended, and say how it ended; returns its exit code."""
-    ending = head.ask("collect", job=job)
+    ending = head.ask("collect", job=job, campaign=campaign, storage=submission.storage)
+    check_report(ending["files"])
     stopped = ending["status"] == "STOPPED"
     code = STOPPED if stopped else 1 if ending["exit_code"] is None else ending["exit_code"]
     if code:
         reason = "; the same command continues it" if stopped else "" if ending["exit_code"] else f": {ending['message']}"
         print(f"Job {job} on the cluster is {ending['status']}, exit code {code}{reason}", file=sys.stderr)
+    here = REPORTS / campaign
+    for name in ending["files"]:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        head.download(f"{ending['folder']}/{name}", here / name)
     if ending["files"]:
-        for name in ending["files"]:
-            (here / name).parent.mkdir(parents=True, exist_ok=True)
-            head.download(f"{ending['folder']}/{name}", here / name)
         print(f"Report: {(here / 'report.html').resolve()}")
     return code
 
 
+def check_report(names: list[str]) -> None:
+    """Raise OSError unless all are names of a report's files: no cluster chooses where its files
+    land here."""
+    others = [name for name in names if name not in REPORT]
+    if others:
+        raise OSError(f"The cluster names {others[0]!r} as a file of the report, which it is not; nothing was copied.")
+
+
 def content_hash(data: str) -> str:
-    """A short hash of a file, or of all files in a folder; raises ValueError if there is
-    neither."""
+    """A short hash of a file, or of all files in a folder but the hidden ones; raises ValueError if
+    there is neither."""
     path = Path(data).expanduser()
     files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())
+    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
     if not files:
         raise UserError(f"{data!r} does not exist here; poses are 'synthetic', an .npz file, or a folder of CMU's files.")
     digest = hashlib.sha256()
@@ -111,7 +140,7 @@ def content_hash(data: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def given(arguments: list[str], option: str) -> str:
-    """The value of an option in a command line, or nothing."""
+def value_of(arguments: list[str], option: str) -> str:
+    """The value of an option in a command line; empty where it is not given."""
     values = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == option]
     return ([word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")] + values + [""])[0]

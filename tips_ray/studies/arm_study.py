@@ -44,9 +44,10 @@ def run_arm_study(
         campaign = Campaign(study.name(name), Storage(study.storage), arms, study.num_seeds, study.num_epochs)
         resources = Resources(study.num_workers, study.cpus_per_worker, study.gpus_per_worker)
         if study.cluster:
-            from tips_ray.cluster.submit import run_on
+            from tips_ray.cluster.submit import Submission, run_on
 
-            return run_on(study.cluster, command, without_cluster(arguments), campaign.name, study.data, study.attach, console)
+            submission = Submission(command, without_cluster(arguments), campaign.name, study.data)
+            return run_on(study.cluster, submission, study.attach, console)
 
         from tips_ray.campaign.run import run_study
         from tips_ray.data.load import load_poses

@@ -11,6 +11,7 @@ Run the same command again to continue after an interruption; give more --num-tr
 --num-seeds or --num-epochs to extend the search: trials go on from where they stopped.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -52,7 +53,7 @@ class WeightSearch(Options):
     """Best trials to confirm; 0: none."""
     confirm_seeds: int = 5
     """Fresh seeds of the confirmation."""
-    study_storage: str | None = None
+    study_storage: str | None = os.environ.get("TIPS_RAY_STUDY_STORAGE")
     """Where Optuna keeps its study: a URL, or a journal's path ending in .log; default: study.db in
     the campaign's folder."""
     search_seed: int = 0
@@ -74,9 +75,11 @@ def search_and_report(arguments: list[str]) -> int:
         asked = parse(WeightSearch, arguments, __doc__)
         name, space = asked.name("weights"), searched(asked)
         if asked.cluster:
-            from tips_ray.cluster.submit import run_on
+            from tips_ray.cluster.submit import Submission, run_on
 
-            return run_on(asked.cluster, "search", without_cluster(arguments), name, asked.data, asked.attach, console)
+            return run_on(
+                asked.cluster, Submission("search", without_cluster(arguments), name, asked.data), asked.attach, console
+            )
 
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.plan import Resources
