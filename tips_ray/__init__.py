@@ -1,1 +1,43 @@
-"""When to stop, and which weights to trust, an unsupervised 2D-to-3D pose lifter."""
+"""When to stop, and which weights to trust, an unsupervised 2D-to-3D pose lifter.
+
+The names below are loaded when they are first used, so that `import tips_ray` is quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tips_ray.config import PRESETS as PRESETS
+    from tips_ray.config import Config as Config
+    from tips_ray.config import arm_config as arm_config
+    from tips_ray.config import override as override
+    from tips_ray.data.load import load_poses as load_poses
+    from tips_ray.data.views import prepare as prepare
+    from tips_ray.lifting.train import fit as fit
+    from tips_ray.poses.metrics import auc as auc
+    from tips_ray.poses.metrics import mpjpe as mpjpe
+    from tips_ray.poses.metrics import n_mpjpe as n_mpjpe
+    from tips_ray.poses.metrics import p_mpjpe as p_mpjpe
+    from tips_ray.poses.metrics import pck as pck
+    from tips_ray.stability.campaign import compare_stop_rules as compare_stop_rules
+    from tips_ray.stability.campaign import open_campaign as open_campaign
+
+MODULES = {
+    "tips_ray.config": ("PRESETS", "Config", "arm_config", "override"),
+    "tips_ray.data.load": ("load_poses",),
+    "tips_ray.data.views": ("prepare",),
+    "tips_ray.lifting.train": ("fit",),
+    "tips_ray.poses.metrics": ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"),
+    "tips_ray.stability.campaign": ("compare_stop_rules", "open_campaign"),
+}
+PUBLIC = {name: module for module, names in MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"tips_ray has no {name!r}; it has {', '.join(PUBLIC)}.")
+    return getattr(importlib.import_module(PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *PUBLIC]

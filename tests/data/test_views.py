@@ -156,7 +156,10 @@ def test_views_are_moved_as_a_whole(poses):
             Data(num_views=1, max_train_poses=50),
             "The batch size 64 is larger than the data: 50 training poses seen by 1 cameras are 50 views",
         ),
-        (Data(epoch_views=63), "The batch size 64 is larger than an epoch of 63 views; use a batch size of at most 63"),
+        (
+            Data(epoch_views=63),
+            "The batch size 64 is larger than an epoch of 63 views; give an --optimiser.batch-size of at most 63",
+        ),
         (Data(test_subjects=("Anna",)), "no subject 'Anna'"),
     ],
 )

@@ -156,12 +156,3 @@ def test_a_study_storage_without_its_driver_is_an_error_without_the_password(tmp
     assert ended.returncode == 2
     assert "'mysql+pymysql://me:***@127.0.0.1:1/studies' needs a Python package that is not installed (pymysql)" in ended.stderr
     assert "s3cret" not in ended.stdout + ended.stderr
-
-
-def test_help_is_quick_and_names_what_a_search_is_told() -> None:
-    loads = [sys.executable, "-X", "importtime", "studies/weight_search.py", "--help"]
-    ended = subprocess.run(loads, cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}
-    assert not loaded & {"torch", "ray", "optuna", "pandas"}
-    for option in ("--num-trials", "--minimise", "--pruner", "--ranges.legs", "--vary", "--max-hours", "--study-storage"):
-        assert option in ended.stdout

@@ -199,20 +199,3 @@ def test_a_storage_that_cannot_be_written_is_refused_before_training(tmp_path: P
     ended = run_study(tmp_path / "file", "--num-seeds", "2")
     assert ended.returncode == 2
     assert "Cannot write to the storage" in ended.stderr
-
-
-def test_help_is_quick_and_names_every_field() -> None:
-    ended = subprocess.run(
-        [sys.executable, "studies/stability.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for option in (
-        "--preset",
-        "--weights.legs",
-        "--network.width",
-        "--adversary.renormalise",
-        "--num-workers",
-        "--data.num-views",
-        "--cluster",
-        "--attach",
-    ):
-        assert option in ended.stdout

@@ -36,7 +36,7 @@ class Head:
     """The head node of a cluster that is up."""
 
     def __init__(self, cluster: Path, config: dict[str, Any]) -> None:
-        """`config` is the content of the cluster file (`read_cluster`); raises ValueError where the
+        """`config` is the content of the cluster file (`read_cluster`); raises UserError where the
         cluster is not up, OSError where the cloud does not say."""
         self.cluster, self.config = cluster, config
         configure_logging(log_style="pretty", color_mode="false", verbosity=0)
@@ -128,7 +128,7 @@ def silence() -> contextlib.AbstractContextManager[Any]:
 
 
 def read_cluster(cluster: Path) -> dict[str, Any]:
-    """A cluster file, filled with Ray's defaults; raises ValueError if it is none, by Ray's own
+    """A cluster file, filled with Ray's defaults; raises UserError if it is none, by Ray's own
     schema."""
     try:
         config = yaml.safe_load(cluster.read_text())
@@ -149,7 +149,7 @@ def read_cluster(cluster: Path) -> dict[str, Any]:
 
 
 def check_is_up(cluster: Path) -> None:
-    """Raise ValueError where the cluster has no head node, OSError where its provider does not
+    """Raise UserError where the cluster has no head node, OSError where its provider does not
     tell."""
     try:
         with silence(), contextlib.redirect_stderr(io.StringIO()):

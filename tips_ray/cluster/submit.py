@@ -43,7 +43,7 @@ class Submission:
         return value_of(self.arguments, "--storage")
 
     def check(self) -> None:
-        """Raise ValueError where the study cannot be submitted from here."""
+        """Raise UserError where the study cannot be submitted from here."""
         here = REPORTS / self.campaign
         if any((here / record).exists() for record in (MANIFEST, SEARCH)):
             raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
@@ -62,7 +62,7 @@ def run_on(cluster: Path, submission: Submission, attach: bool, console: Console
     the study's exit code.
 
     A campaign that runs there already is followed, not started again; with `attach` nothing is ever
-    started. Raises ValueError or OSError, saying what to do, if the file is no cluster file, the
+    started. Raises UserError or OSError, saying what to do, if the file is no cluster file, the
     cluster is not up, or there is nothing to attach to.
     """
     config, campaign = read_cluster(cluster), submission.campaign
@@ -125,7 +125,7 @@ def check_report(names: list[str]) -> None:
 
 
 def content_hash(data: str) -> str:
-    """A short hash of a file, or of all files in a folder but the hidden ones; raises ValueError if
+    """A short hash of a file, or of all files in a folder but the hidden ones; raises UserError if
     there is neither."""
     path = Path(data).expanduser()
     files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())

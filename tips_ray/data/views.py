@@ -160,12 +160,12 @@ def check_batch_size(config: Config, num_train_poses: int) -> None:
     if config.optimiser.batch_size > num_views:
         raise UserError(
             f"The batch size {config.optimiser.batch_size} is larger than the data: {num_train_poses} training poses seen by"
-            f" {data.num_views} cameras are {num_views} views; use a batch size of at most {num_views}."
+            f" {data.num_views} cameras are {num_views} views; give an --optimiser.batch-size of at most {num_views}."
         )
     if data.epoch_views is not None and config.optimiser.batch_size > data.epoch_views:
         raise UserError(
             f"The batch size {config.optimiser.batch_size} is larger than an epoch of {data.epoch_views} views;"
-            f" use a batch size of at most {data.epoch_views}, or more epoch_views."
+            f" give an --optimiser.batch-size of at most {data.epoch_views}, or more --data.epoch-views."
         )
 
 

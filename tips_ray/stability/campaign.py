@@ -16,6 +16,8 @@ from tips_ray.stability.agreement import (
     student_disagreement,
     students_of,
 )
+from tips_ray.stability.regret import rank_rules, score_stops, stops
+from tips_ray.stability.statistics import arms_of
 from tips_ray.stability.teachers import TeacherCard
 from tips_ray.store.curves import read_curves, read_manifest
 from tips_ray.store.lifted import read_lifted
@@ -47,6 +49,38 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None) -> Loade
     cards = {arm: TeacherCard.from_json(card) for arm, card in read_cards(folder).items()}
     curves = with_agreement(read_curves(folder, manifest["name"], arms), cards, folder)
     return LoadedCampaign(manifest, curves, read_measurements(folder), cards)
+
+
+def open_campaign(folder: str) -> LoadedCampaign:
+    """Read the campaign in a folder, or under a URI, as the study printed it."""
+    return load_campaign(Storage(folder))
+
+
+def compare_stop_rules(campaign: LoadedCampaign) -> pd.DataFrame:
+    """What stopping by each rule costs, one row a rule and arm, by arm and median regret.
+
+    Columns: arm, rule, label_free, chosen (the arm's rule with the lowest median regret on training
+    subjects), error_mm (mean over runs), regret_mm (median over runs), num_runs, and stops: the
+    epoch or window by seed. The oracle (not label-free) is the yardstick.
+    """
+    windows = stops(campaign.curves, arms_of(campaign.curves))
+    scored = score_stops(campaign.curves, windows, campaign.measured.windows)
+    named = {key: dict(zip(own["seed"], own["window"].map(str), strict=True)) for key, own in scored.groupby(["arm", "rule"])}
+    rows = [
+        (
+            entry["arm"],
+            entry["rule"],
+            entry["label_free"],
+            entry["chosen"],
+            entry["error_mm"]["mean"],
+            entry["regret_mm"]["median"],
+            entry["n"],
+            named[entry["arm"], entry["rule"]],
+        )
+        for entry in rank_rules(scored)
+    ]
+    columns = ["arm", "rule", "label_free", "chosen", "error_mm", "regret_mm", "num_runs", "stops"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def with_agreement(curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folder: Storage) -> pd.DataFrame:

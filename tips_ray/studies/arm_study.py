@@ -13,7 +13,7 @@ from tips_ray.studies.options import INTERRUPTED, Options, parse, without_cluste
 
 @dataclass(frozen=True)
 class ArmStudy(Options):
-    """A study of arms; each script's own dataclass names its arms."""
+    """A study of arms; each study's own dataclass names its arms."""
 
     arms: tuple[str, ...] = ()
     """What is trained."""
@@ -27,15 +27,15 @@ def run_arm_study(
     preset: str = "quick",
     arguments: list[str] | None = None,
 ) -> int:
-    """Parse the command line of a script, train what is missing, and report; returns the exit code.
+    """Parse the command line of a study, train what is missing, and report; returns the exit code.
 
-    `name` begins the campaign's name where none is given; studies with the same one go on with each
+    `name` begins the campaign's name where none is given; studies with the same one continue each
     other's campaigns.
     """
     console = Console()
     arguments = sys.argv[1:] if arguments is None else arguments
     with user_errors():
-        study = parse(kind, arguments, description, preset)
+        study = parse(kind, command, arguments, description, preset)
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.plan import Campaign, Resources
         from tips_ray.store.storage import Storage

@@ -2,6 +2,7 @@
 Ray: --help is quick."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -20,8 +21,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Options:
-    """What every study can be told; a study's own dataclass extends it with fields that have
-    defaults."""
+    """The options of every study; a study's own dataclass adds fields that have defaults."""
 
     preset: Literal["quick", "laptop", "claims", "paper"]
     """Size of the study: sets the defaults of the other options, as shown here."""
@@ -55,15 +55,15 @@ class Options:
             raise UserError("--attach follows a study on a cluster; say which one with --cluster cluster.yaml.")
 
     def name(self, study: str) -> str:
-        """The campaign's name: the one given, or one made of the study's, the preset and the
-        data."""
-        return self.campaign or f"{study}-{self.preset}-{Path(self.data).stem}"
+        """The campaign's name: the one given, or one made of the study's, the preset and the data,
+        with a '-' for what a folder's name should not hold."""
+        return self.campaign or re.sub(r"[^\w.-]+", "-", f"{study}-{self.preset}-{Path(self.data).stem}").strip("-")
 
 
 Kind = TypeVar("Kind", bound=Options)
 
 
-def parse(kind: type[Kind], arguments: list[str], description: str | None, default_preset: str = "quick") -> Kind:
+def parse(kind: type[Kind], command: str, arguments: list[str], description: str | None, default_preset: str = "quick") -> Kind:
     """Read the options of a study from its command line; those left out have the values of the
     preset."""
     given = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == "--preset"]
@@ -71,7 +71,7 @@ def parse(kind: type[Kind], arguments: list[str], description: str | None, defau
     name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
     preset = PRESETS[name]()
     default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
-    return tyro.cli(kind, default=default, args=arguments, description=description)
+    return tyro.cli(kind, prog=f"tips-ray {command}", default=default, args=arguments, description=description)
 
 
 def interruptible(run: Callable[[], int]) -> int:

@@ -72,13 +72,13 @@ def search_and_report(arguments: list[str]) -> int:
     """Parse the command line, run what is missing, confirm, and report; returns the exit code."""
     console = Console()
     with user_errors():
-        asked = parse(WeightSearch, arguments, __doc__)
-        name, space = asked.name("weights"), searched(asked)
-        if asked.cluster:
+        options = parse(WeightSearch, "search", arguments, __doc__)
+        name, space = options.name("weights"), search_space(options)
+        if options.cluster:
             from tips_ray.cluster.submit import Submission, run_on
 
             return run_on(
-                asked.cluster, Submission("search", without_cluster(arguments), name, asked.data), asked.attach, console
+                options.cluster, Submission("search", without_cluster(arguments), name, options.data), options.attach, console
             )
 
         # Imported late, so that --help and mistakes are answered at once.
@@ -89,27 +89,29 @@ def search_and_report(arguments: list[str]) -> int:
         from tips_ray.search.run import confirm, run_search, split_for_search, total
         from tips_ray.store.storage import Storage
 
-        poses = load_poses(asked.data, asked.config.data.seed)
-        seen, unseen = split_for_search(poses, asked.config.data, asked.validation_subjects)
+        poses = load_poses(options.data, options.config.data.seed)
+        seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
             name,
-            Storage(asked.storage),
-            replace(asked.config, data=seen),
+            Storage(options.storage),
+            replace(options.config, data=seen),
             space,
-            asked.num_seeds,
-            asked.num_epochs,
-            asked.minimise,
-            asked.pruner,
-            asked.search_seed,
+            options.num_seeds,
+            options.num_epochs,
+            options.minimise,
+            options.pruner,
+            options.search_seed,
         )
-        budget = Budget(total(asked.num_trials, search.folder), asked.max_run_epochs, asked.max_hours, asked.num_trials)
-        resources = Resources(asked.num_workers, asked.cpus_per_worker, asked.gpus_per_worker)
-        ending = run_search(search, budget, resources, poses, asked.data, asked.study_storage, console)
+        budget = Budget(total(options.num_trials, search.folder), options.max_run_epochs, options.max_hours, options.num_trials)
+        resources = Resources(options.num_workers, options.cpus_per_worker, options.gpus_per_worker)
+        ending = run_search(search, budget, resources, poses, options.data, options.study_storage, console)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
         has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)
-        if asked.confirm_top and has_ended:
+        if options.confirm_top and has_ended:
             publish_search(search.folder)  # it stands, whatever becomes of the confirmation
-            confirmed = confirm(search, unseen, asked.confirm_top, asked.confirm_seeds, resources, poses, asked.data, console)
+            confirmed = confirm(
+                search, unseen, options.confirm_top, options.confirm_seeds, resources, poses, options.data, console
+            )
             if confirmed:
                 failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]
                 stopped = not confirmed.failures.keys() >= set(confirmed.unfinished)
@@ -119,24 +121,24 @@ def search_and_report(arguments: list[str]) -> int:
     if unfinished or stopped or ending.ran_out:
         which = f" ({', '.join(unfinished)})" if unfinished else ""
         console.print(f"Not all epochs were trained{which}; the same command continues where it stopped.", soft_wrap=True)
-    if ending.ran_out and asked.confirm_top:
+    if ending.ran_out and options.confirm_top:
         console.print("To end the search with the trials that were begun, and confirm its best: the same with --num-trials +0.")
     print(f"Report: {search.folder / 'report.html'}")
     return 1 if failures else INTERRUPTED if stopped else 0
 
 
-def searched(asked: WeightSearch) -> dict[str, Any]:
-    """The search space that was asked for, by dotted path; raises ValueError for a field that is
-    unknown or given twice."""
+def search_space(options: WeightSearch) -> dict[str, Any]:
+    """The search space, by dotted path; raises UserError for a field that is unknown or given
+    twice."""
     from tips_ray.search.space import parse_field, weight_space
 
-    space: dict[str, Any] = weight_space(asked.ranges)
-    for name in asked.fix:
+    space: dict[str, Any] = weight_space(options.ranges)
+    for name in options.fix:
         if space.pop(f"weights.{name}", None) is None:
-            known = ", ".join(entry.name for entry in fields(asked.ranges))
+            known = ", ".join(entry.name for entry in fields(options.ranges))
             raise UserError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
-    for text in asked.vary:
-        path, values = parse_field(text, asked.config)
+    for text in options.vary:
+        path, values = parse_field(text, options.config)
         if path in space:
             raise UserError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
         space[path] = values

@@ -1,0 +1,47 @@
+"""What tests of several rooms share."""
+
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from tips_ray.config import Config
+from tips_ray.store.curves import CURVE, RUNS, write_manifest
+from tips_ray.store.storage import Storage
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
+"""Columns of a curve that a clock measured."""
+TINY_NETWORK = ["--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"]
+TINY = [
+    *TINY_NETWORK,
+    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
+]
+"""Options of a study that trains in seconds."""
+
+
+def run_python(*words: str, cwd: Path = ROOT, timeout: float = 280, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python, as a user would, with the package of this folder."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def store_campaign(folder: Storage, curves: pd.DataFrame, configs: dict[str, Config]) -> None:
+    """Write what the runs of a campaign leave: its record, and a curve a run, from columns arm,
+    run, seed, epoch, status and any others."""
+    arms = {arm: asdict(config) for arm, config in configs.items()}
+    record = {"version": 4, "name": "c", "data": {}, "references": {}, "arms": arms, "executions": []}
+    write_manifest(folder, record)
+    for run, curve in curves.groupby("run"):
+        (folder / RUNS / str(run)).write_table(CURVE, curve.reset_index(drop=True))

@@ -1,0 +1,74 @@
+"""`tips-ray`: its commands, and what `import tips_ray` offers."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers import run_python
+from tips_ray.cli import STUDIES, main
+
+
+def loaded_by(*words: str) -> tuple[set[str], str]:
+    """The modules that a command loads, and what it prints."""
+    ended = run_python("-X", "importtime", *words)
+    assert ended.returncode == 0, ended.stderr[-500:]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}, ended.stdout
+
+
+def test_help_is_quick_and_lists_all_commands() -> None:
+    loaded, output = loaded_by("-m", "tips_ray", "--help")
+    assert not loaded & {"numpy", "torch", "ray", "plotly", "optuna", "pandas"}
+    assert all(f"\n    {command}" in output for command in (*STUDIES, "data", "report"))
+
+
+@pytest.mark.parametrize("study", sorted(set(STUDIES) - {"evaluate"}))
+def test_a_study_has_its_own_help_and_its_presets(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([study, "--preset", "paper", "--help"])
+    assert end.value.code == 0
+    output = capsys.readouterr().out
+    assert f"usage: tips-ray {study} " in output
+    for option in ("--weights.legs", "--network.width", "--num-workers", "--data.num-views", "--cluster", "--attach"):
+        assert option in output
+    assert "800)" in output
+
+
+def test_help_of_a_study_is_quick_by_its_script_too() -> None:
+    loaded, output = loaded_by("studies/weight_search.py", "--help")
+    assert not loaded & {"torch", "ray", "optuna", "pandas"}
+    assert "--num-trials" in output
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("tips-ray ")
+
+
+def test_another_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["stabilty"])
+    assert end.value.code == 2
+    assert "stability" in capsys.readouterr().err
+
+
+def test_the_package_is_imported_quickly_and_offers_its_names() -> None:
+    loaded, _ = loaded_by("-c", "import tips_ray")
+    assert not loaded & {"numpy", "torch", "ray", "pandas"}
+    program = "import tips_ray; [getattr(tips_ray, name) for name in tips_ray.PUBLIC]; tips_ray.nothing"
+    ended = run_python("-c", program)
+    assert ended.returncode == 1
+    assert "tips_ray has no 'nothing'; it has " in ended.stderr.splitlines()[-1]
+
+
+def test_a_campaign_is_named_after_its_data_whatever_the_file_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["stability", "--data", "poses: v2?.npz"])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert "campaign name" not in error
+    assert "poses: v2?.npz" in error
