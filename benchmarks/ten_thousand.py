@@ -7,12 +7,11 @@ whether it can be reported.
 Training is replaced by one recorded run of a tiny network, its errors and losses times a factor of
 each trial's own; a trial's rows are written once, whole, where a real run writes them after each
 epoch. Records, curves and Optuna's study are the real ones. The first --tune-trials go through
-`conduct_search` and Ray, the others through the ledger alone. How the memory of Ray's driver grew
+`run_search` and Ray, the others through the queue of trials alone. How the memory of Ray's driver grew
 over the second half of its trials is extrapolated to all.
 
 Resuming is timed as a user waits for it, with all imports: when all trials have ended, and when one
-is open. `lose_study` deletes Optuna's file, so that every trial is entered again, as when a search
-is extended by epochs; no target is set for it.
+is open.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from typing import Any
 
 from measure import publish
 
-STEPS = ("record", "tune", "fill", "resume_ended", "begin", "resume_open", "lose_study", "report")
+STEPS = ("record", "tune", "fill", "resume_ended", "begin", "resume_open", "report")
 
 
 def main() -> None:

@@ -26,9 +26,8 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import fit
 from tips_ray.report.publish import publish_search
-from tips_ray.search.ledger import Ledger
-from tips_ray.search.optuna_study import open_study
 from tips_ray.search.plan import Budget, Search
+from tips_ray.search.queue import TrialQueue
 from tips_ray.search.run import run_search
 from tips_ray.seeding import derived_seed
 from tips_ray.store.curves import CURVE, RUNS, run_name
@@ -100,13 +99,13 @@ def run_study(search: Search, poses: PoseSet, num_trials: int) -> None:
     run_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
 
 
-def fill(ledger: Ledger, folder: Storage) -> dict[str, Any]:
+def fill(queue: TrialQueue, folder: Storage) -> dict[str, Any]:
     """End all trials of the budget; returns the seconds of a trial among the first and the last
     hundred."""
     clock = [time.perf_counter()]
-    while (record := ledger.next()) is not None:
+    while (record := queue.next()) is not None:
         store(folder, record.number)
-        ledger.end(record.number)
+        queue.end(record.number)
         clock.append(time.perf_counter())
     taken = np.diff(clock)
     return {"trials": len(taken), "seconds_at_first": taken[:100].mean(), "seconds_at_last": taken[-100:].mean()}
@@ -130,16 +129,13 @@ def perform(step: str, folder: str, num_trials: int, num_epochs: int, num_tuned:
     if step == "resume_ended":
         run_study(search, poses, num_trials)  # finds that nothing is to be done
         return {}
-    if step == "lose_study":
-        search.folder.delete("study.db")
-    budget = Budget(num_trials if step == "fill" else num_trials + 1)
-    ledger = Ledger(search, budget, open_study(search, None), lambda *_: None)
+    queue = TrialQueue(search, Budget(num_trials if step == "fill" else num_trials + 1))
     if step == "fill":
-        return fill(ledger, search.folder)
+        return fill(queue, search.folder)
     if step == "begin":
-        ledger.next()  # and die
-    elif (ledger.num_trials, len(ledger.open)) != (num_trials + 1, 1):
-        raise RuntimeError(f"Of {num_trials + 1} trials, one of them open, {ledger.num_trials} were found, {ledger.open} open.")
+        queue.next()  # and die
+    elif (queue.num_trials, len(queue.open)) != (num_trials + 1, 1):
+        raise RuntimeError(f"Of {num_trials + 1} trials, one of them open, {queue.num_trials} were found, {queue.open} open.")
     return {}
 
 

@@ -10,9 +10,9 @@ from tips_ray.store.storage import Storage
 
 HOLDER = """
 import sys, time
-from tips_ray.campaign.run import alone
+from tips_ray.campaign.run import campaign_lock
 from tips_ray.store.storage import Storage
-with alone(Storage(sys.argv[1])):
+with campaign_lock(Storage(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -36,3 +36,15 @@ def test_a_campaign_is_one_process_s_until_it_dies(tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     with campaign_lock(folder), campaign_lock(folder / "confirmation"):
         pass
+
+
+def test_a_folder_in_which_nothing_was_written_does_not_stay(tmp_path: Path) -> None:
+    refused, begun = (Storage(str(tmp_path / "storage" / name)) for name in ("refused", "begun"))
+    with pytest.raises(ValueError, match="too few CPUs"), campaign_lock(refused):
+        raise ValueError("too few CPUs")
+    assert list(tmp_path.iterdir()) == []
+    with campaign_lock(begun):
+        begun.write("campaign.json", b"{}")
+    with campaign_lock(begun):
+        pass
+    assert begun.names() == ["campaign.json"]

@@ -32,8 +32,10 @@ TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=1.0)
 @pytest.fixture(scope="module")
 def ray_folder() -> Iterator[Path]:
     """Where the Ray that these tests share keeps its files, by which its processes are known."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, running_ray(temp_dir=folder):
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        with running_ray():
+            yield Path(folder)
 
 
 @pytest.fixture(scope="module")

@@ -38,11 +38,18 @@ def rows_of(storage: Path) -> pd.DataFrame:
 
 
 def agrees(storage: Path, study: str) -> dict:
-    """The summary, once Optuna's study was found to hold its trials, none of them running, with the
-    scores of their curves."""
+    """The summary, once the study for optuna-dashboard was found to hold its trials with the scores
+    of their curves."""
     summary = json.loads((storage / "s" / "summary.json").read_text())
-    known = optuna.load_study(study_name=study, storage=f"sqlite:///{storage}/s/study.db").get_trials()
-    assert [trial.number for trial in known] == [trial["number"] for trial in summary["trials"]] == list(range(len(known)))
+    url = f"sqlite:///{storage}/s/study.db"
+    name = next(name for name in optuna.get_all_study_names(url) if name.startswith(study))
+    known = optuna.load_study(study_name=name, storage=url).get_trials()
+    known.sort(key=lambda trial: trial.user_attrs["trial"])
+    assert (
+        [trial.user_attrs["trial"] for trial in known]
+        == [trial["number"] for trial in summary["trials"]]
+        == list(range(len(known)))
+    )
     curves = rows_of(storage)
     for trial, row in zip(known, summary["trials"], strict=True):
         assert trial.state == optuna.trial.TrialState.COMPLETE

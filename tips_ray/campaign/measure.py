@@ -87,18 +87,18 @@ def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
     curves = load_campaign(folder, arms).curves
     known = {table: set(read_measured(folder, table)[KEYS[table]].itertuples(index=False, name=None)) for table in KEYS}
     named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
-    named = named[[row not in known[WINDOWS] for row in named.itertuples(index=False, name=None)]]
+    missing = [row for row in named.itertuples(index=False, name=None) if row not in known[WINDOWS]]
     probed = {key[:3] for key in known[CODEPENDENCE]}
     tasks = []
     for arm in arms:
         config = campaign.arms[arm]
         for seed, run in whole_runs(curves, arm).items():
             kept, last = kept_epochs(folder / RUNS / run_name(arm, seed)), len(run)
-            own = named[(named["arm"] == arm) & (named["seed"] == seed) & named["last"].isin(kept)]
             wanted = {
                 WINDOWS: [
-                    Window(first, until, half or None)
-                    for first, until, half in zip(own["first"], own["last"], own["half_life"], strict=True)
+                    Window(first, until, half_life or None)
+                    for *run_of, first, until, half_life in missing
+                    if run_of == [arm, seed] and until in kept
                 ],
                 CODEPENDENCE: [Window(last, last)] if last in kept and (arm, seed, last) not in probed else [],
                 TAUGHT: [Window(last, last)] if config.objective == "distilled" and (arm, seed) not in known[TAUGHT] else [],

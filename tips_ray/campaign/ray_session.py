@@ -3,15 +3,21 @@
 import logging
 import os
 import socket
+import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ray
 import yaml
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module)
 from ray.exceptions import AuthenticationError, RpcError
 from rich.console import Console
+
+from tips_ray.signals import handlers_kept, stop_as_ctrl_c
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -22,12 +28,16 @@ QUIET = {
 
 ANSWER_SECONDS = 10.0
 """How long a cluster may take to answer at all."""
+LONGEST_FOLDER = 36
+"""Characters of a folder in which Ray's sockets have names of at most 107."""
+VITAL = {"gcs_server": "Ray's control process (gcs_server)", "raylet": "Ray's scheduler (raylet)"}
+"""Processes of a local Ray without which nothing goes on."""
 LAUNCHED = Path("~/ray_bootstrap_config.yaml")
 """What `ray up` leaves on a head node, for its autoscaler: the nodes that there may be."""
 
 
 @contextmanager
-def running_ray(console: Console | None = None, temp_dir: str | None = None) -> Iterator[None]:
+def running_ray(console: Console | None = None) -> Iterator[None]:
     """Ray for the length of a block, announced on a console: the one that runs here, the cluster
     that RAY_ADDRESS names, or one started here and stopped at the end.
 
@@ -39,19 +49,68 @@ def running_ray(console: Console | None = None, temp_dir: str | None = None) -> 
         return
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    settings = {"logging_level": logging.ERROR, "log_to_driver": False}
+    settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     console = console or Console(quiet=True)
-    if address := os.environ.get("RAY_ADDRESS"):
-        console.print(f"Joining the Ray cluster at {address} ...", highlight=False)
-        check_address(address)
-        ray.init(**settings)
-    else:
-        console.print("Starting Ray ...")
-        ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=temp_dir, **settings)
+    with handlers_kept(), short_temporary_folder() as folder:
+        if address := os.environ.get("RAY_ADDRESS"):
+            console.print(f"Joining the Ray cluster at {address} ...", highlight=False)
+            check_address(address)
+            ray.init(**settings)
+        else:
+            console.print("Starting Ray ...")
+            ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=folder, **settings)
+        stop_as_ctrl_c()  # Ray has its own handler of SIGTERM
+        try:
+            with ended_with_ray():
+                yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def short_temporary_folder() -> Iterator[str | None]:
+    """A folder for Ray's files whose sockets have names of at most 107 characters; None where the
+    usual one will do.
+
+    Slurm and macOS have longer ones.
+    """
+    if len(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) <= LONGEST_FOLDER:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@contextmanager
+def ended_with_ray() -> Iterator[None]:
+    """End the program with one sentence if a process that the local Ray cannot do without dies
+    during a block.
+
+    Ray itself would try to reach it for minutes, and then end the program with a dump of its state.
+    """
+    node, over = ray._private.worker._global_node, threading.Event()
+    if node is None or not node.head:
+        yield
+        return
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            dead = {name for name, _ in node.dead_processes()} & VITAL.keys()
+            if dead and not over.is_set():
+                print(
+                    f"error: {VITAL[min(dead)]} was ended by something else, such as the system for want of memory;"
+                    " the same command continues with every epoch that was stored.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                node.kill_all_processes(check_alive=False, allow_graceful=False)
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
-        ray.shutdown()
+        over.set()
 
 
 def check_address(address: str) -> None:

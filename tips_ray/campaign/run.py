@@ -3,9 +3,10 @@ record of it."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -131,12 +132,15 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
 
 @contextmanager
 def campaign_lock(folder: Storage) -> Iterator[None]:
-    """Make the folder of a campaign, and keep other processes from training it during a block.
+    """Make the folder of a campaign, and keep other processes from training it during a block; a
+    folder in which the block writes nothing does not stay.
 
     Object stores have no locks; the studies that are sent to a cluster are kept apart by the names
     of their jobs. Raises OSError for a folder that cannot be written to, and ValueError if another
     process trains the campaign.
     """
+    place = Path(folder.path())
+    missing = [path for path in (place, *place.parents) if folder.is_local and not path.exists()]
     folder.make()
     if not folder.is_local:
         yield
@@ -152,6 +156,11 @@ def campaign_lock(folder: Storage) -> Iterator[None]:
         folder.sweep()
         yield
     finally:
+        with suppress(OSError):  # a folder that stays does no harm
+            if missing and [path.name for path in place.iterdir()] == [".lock"]:
+                (place / ".lock").unlink()
+                for path in missing:
+                    path.rmdir()
         lock.release()
 
 

@@ -19,6 +19,7 @@ from tips_ray.campaign.seeds import FAILURE, REPAIRED, Training, means, train_se
 from tips_ray.config import Config
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
+from tips_ray.signals import handlers_kept
 
 MAX_FAILURES = 10
 """How often an arm is started again after its process or its node died without notice (after a
@@ -83,7 +84,8 @@ def run_trials(
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )
-        results = tuner.fit()
+        with handlers_kept():  # Tune leaves its own, which lets one Ctrl-C pass
+            results = tuner.fit()
         if not results.num_errors:
             return troubles.failures
         ended = [results[index] for index in range(len(results))]  # fewer than arms if it was interrupted

@@ -1,5 +1,4 @@
-"""Live progress of a search: a bar over its trials on a terminal, and a line for each trial that
-ends."""
+"""Live progress of a search: a bar on a terminal, and a line for each trial that ends."""
 
 import math
 import time
@@ -8,11 +7,13 @@ from typing import Any
 import pandas as pd
 from ray import tune
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tips_ray.campaign.progress import PACE_SECONDS, time_left
 from tips_ray.campaign.seeds import is_epoch
 from tips_ray.search.objectives import OBJECTIVES, ORACLES
 from tips_ray.search.plan import Budget, Search
+from tips_ray.search.queue import EndedTrial
 from tips_ray.store.records import trial_name, trial_number
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -20,35 +21,38 @@ UNITS = {"error_mm": "mm", "instability_mm": "mm instability", "label_free": "co
 
 
 class SearchProgress(tune.Callback):
-    """Hears of epochs from Tune and of ended trials from the ledger."""
+    """Shows how many epochs of the trials are trained, which trials have ended, and the best."""
 
     def __init__(self, search: Search, budget: Budget, console: Console) -> None:
         self.search, self.budget, self.console = search, budget, console
         self.columns = OBJECTIVES[search.objective]
         self.last_line = time.monotonic()
-        self.first_result: float | None = None
-        """When training was under way: until then Ray starts, which says nothing about the pace."""
-        self.epochs_since = 0
         self.ended = 0
         self.under_way: dict[str, int] = {}
         """Latest epoch of each trial that trains."""
         self.best: tuple[float, int] = (math.inf, -1)
-        self.bar: Progress | None = None
-        if console.is_terminal:
-            columns = TextColumn("trials"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
-            self.bar = Progress(*columns, TimeElapsedColumn(), console=console)
-            self.task = self.bar.add_task("trials", total=budget.num_trials, text="")
+        columns = (
+            TextColumn("epochs"),
+            BarColumn(20),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=console, speed_estimate_period=PACE_SECONDS)
+        self.task = self.bar.add_task("epochs", total=budget.num_trials * search.num_epochs, text="")
+        self.num_trained = 0
+        """Epochs of this execution, over all its trials."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks for a restoration that is not done here
 
     def __enter__(self) -> "SearchProgress":
-        if self.bar:
+        if self.console.is_terminal:
             self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.bar:
+        if self.console.is_terminal:
             self.bar.stop()
 
     def begin(self, ended: int, going_on: int, best: tuple[float, int] | None) -> None:
@@ -58,46 +62,37 @@ class SearchProgress(tune.Callback):
         if ended or going_on:
             more = f"; {going_on} more {'was' if going_on == 1 else 'were'} begun and will go on" if going_on else ""
             self._print(f"{self._count()}{self._best()}{more}")
-        self._draw()
 
-    def trial_ended(self, number: int, state: str, score: pd.Series | None) -> None:
+    def trial_ended(self, trial: EndedTrial) -> None:
         """Say how a trial ended."""
         self.ended += 1
-        self.under_way.pop(trial_name(number), None)
-        if state == "complete" and score is not None:
-            self.best = min(self.best, (float(score[self.columns[0]]), number))
-        after = "" if state == "complete" or score is None else f" after epoch {int(score['epochs'])}"
-        values = "" if state == "diverged" or score is None else f": {', '.join(said(score, column) for column in self.columns)}"
-        self._print(f"trial {number} {state}{after}{values}  |  {self._count()}{self.standing()}")
-        self._draw()
+        self.under_way.pop(trial_name(trial.number), None)
+        score = trial.score
+        if trial.state == "complete" and score is not None:
+            self.best = min(self.best, (float(score[self.columns[0]]), trial.number))
+        after = "" if trial.state == "complete" or score is None else f" after epoch {int(score['epochs'])}"
+        has_values = trial.state != "diverged" and score is not None
+        values = f": {', '.join(score_text(score, column) for column in self.columns)}" if has_values else ""
+        self._update()
+        self._print(f"trial {trial.number} {trial.state}{after}{values}  |  {self._count()}{self._best()}{self._left()}")
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         """Take in one epoch of one trial."""
         if not is_epoch(result):
             return
-        now = time.monotonic()
-        if self.first_result is None:
-            self.first_result = now
-        else:
-            self.epochs_since += 1
         self.under_way[result["arm"]] = result["epoch"]
-        if not self.bar and now - self.last_line > SECONDS_BETWEEN_LINES:
+        self.num_trained += 1
+        self._update()
+        if not self.console.is_terminal and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
             number = trial_number(result["arm"])
             under_way = f"trial {number} at epoch {result['epoch']} of {self.search.num_epochs} ({result['error_mm']:.1f} mm)"
-            self._print(f"{under_way}  |  {self._count()}{self.standing()}")
-        self._draw()
+            self._print(f"{under_way}  |  {self._count()}{self._best()}{self._left()}")
 
-    def standing(self) -> str:
-        """The best trial so far, and the time that the rest may take."""
-        return self._best() + self._left()
-
-    def seconds_left(self) -> float | None:
-        """Time to the last epoch at the pace since the first result, if no trial ends early; None
-        before there is a pace."""
-        if self.first_result is None or not self.epochs_since:
-            return None
-        epochs = (self.budget.num_trials - self.ended) * self.search.num_epochs - sum(self.under_way.values())
-        return max(0, epochs) * (time.monotonic() - self.first_result) / self.epochs_since
+    def _update(self) -> None:
+        """Of a trial that ended early, the epochs that it lacks are not to be trained any more."""
+        left = (self.budget.num_trials - self.ended) * self.search.num_epochs - sum(self.under_way.values())
+        self.bar.tasks[self.task].total = self.num_trained + max(0, left)
+        self.bar.update(self.task, completed=self.num_trained, text=f"{self._count()}{self._best()}")
 
     def _count(self) -> str:
         return f"{self.ended} of {max(self.ended, self.budget.num_trials)} trials"
@@ -108,23 +103,14 @@ class SearchProgress(tune.Callback):
         return f", best {value:.4g} {UNITS[self.columns[0]]} ({oracle}trial {number})" if number >= 0 else ""
 
     def _left(self) -> str:
-        seconds = self.seconds_left()
-        if not seconds:
-            return ""
-        if seconds <= 90:
-            return f", at most {seconds:.0f} s left"
-        return f", at most {seconds / 60:.0f} min left" if seconds <= 5400 else f", at most {seconds / 3600:.1f} h left"
-
-    def _draw(self) -> None:
-        if self.bar:
-            self.bar.update(self.task, completed=self.ended, text=self.standing().removeprefix(", "))
+        return time_left(self.bar.tasks[self.task], "at most ")
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()
         self.console.print(line, soft_wrap=True, highlight=False)
 
 
-def said(score: pd.Series, column: str) -> str:
+def score_text(score: pd.Series, column: str) -> str:
     """A score with its unit; an error with its standard deviation between seeds."""
     spread = score["error_std_mm"]
     between = f" ± {spread:.1f}" if column == "error_mm" and not math.isnan(spread) else ""

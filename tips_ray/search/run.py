@@ -1,10 +1,9 @@
-"""Conduct a search: check everything, claim its folder, run its trials on Ray, and confirm what it
+"""Run a search: check everything, lock its folder, train its trials on Ray, and confirm what it
 chose on fresh seeds."""
 
 import time
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,12 +16,12 @@ from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
-from tips_ray.search.ledger import Ledger
-from tips_ray.search.optuna_study import claim_study, open_study
+from tips_ray.search.export import StudyExport
 from tips_ray.search.plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.search.progress import SearchProgress
+from tips_ray.search.queue import EndedTrial, TrialQueue
 from tips_ray.search.space import changes, ends
-from tips_ray.search.suggest import Pilot, Pruning
+from tips_ray.search.suggest import PruningScheduler, QueueSearcher
 from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables
 from tips_ray.store.records import SEARCH, read_records, read_search, trial_name, trial_number, write_search
 from tips_ray.store.storage import Storage
@@ -101,7 +100,7 @@ def run_search(
     """Train the trials of a search that are missing, with live progress.
 
     Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before
-    anything is trained, and if another process trains the search.
+    anything is written, and if another process trains the search.
     """
     data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")])
     console.print(
@@ -116,47 +115,39 @@ def run_search(
     with campaign_lock(search.folder):
         manifest = agree_search(search, data, references)
         manifest["asked"] = {"as": budget.asked, "num_trials": budget.num_trials}
-        return train(search, budget, manifest, resources, poses, study_storage, console)
+        export = StudyExport(search, manifest["id"], study_storage, console)
+        progress = SearchProgress(search, budget, console)
 
+        def on_end(trial: EndedTrial) -> None:
+            progress.trial_ended(trial)
+            export.add(trial.optuna)
 
-def train(
-    search: Search,
-    budget: Budget,
-    manifest: dict[str, Any],
-    resources: Resources,
-    poses: PoseSet,
-    study_storage: str | None,
-    console: Console,
-) -> SearchEnding:
-    """Open the books of a search whose folder is this process's alone, and train what they lack."""
-    study = open_study(search, study_storage)
-    if not search.folder.exists(SEARCH):
-        write_search(search.folder, manifest)  # the study is claimed by an id that must outlive this process
-    claim_study(study, manifest["id"])
-    progress = SearchProgress(search, budget, console)
-    ledger = Ledger(search, budget, study, progress.trial_ended)
-    write_search(search.folder, manifest)
-    progress.begin(ledger.num_trials - len(ledger.open), len(ledger.open), ledger.best())
-    if not ledger.has_more():
-        return SearchEnding({}, [], False, False)
-    clock = time.monotonic()
-    with recorded(search.folder, SEARCH, resources), running_ray(console), progress:
-        check_capacity(resources, search.num_seeds)
-        pilot = Pilot(ledger)
-        seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
-        failures = run_trials(
-            Training(search.folder, search.seeds, search.num_epochs, resources),
-            poses,
-            [progress],
-            search_alg=pilot,
-            scheduler=Pruning(pilot),
-            num_samples=-1,
-            time_budget_s=seconds,
-        )
-    for arm, error in failures.items():
-        ledger.fail(trial_number(arm), error.strip().split("\n")[-1])
-    unfinished = [trial_name(number) for number in sorted(ledger.trials)]
-    missing = bool(unfinished) or ledger.has_more()
+        queue = TrialQueue(search, budget, on_end)
+        progress.begin(queue.num_trials - len(queue.open), len(queue.open), queue.best())
+        if not queue.has_more():
+            write_search(search.folder, manifest)
+            export.add(*queue.ended)
+            return SearchEnding({}, [], False, False)
+        clock, failures = time.monotonic(), {}
+        with recorded(search.folder, SEARCH, resources), running_ray(console), progress:
+            check_capacity(resources, search.num_seeds)
+            write_search(search.folder, manifest)
+            export.add(*queue.ended)
+            searcher = QueueSearcher(queue)
+            seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
+            failures = run_trials(
+                Training(search.folder, search.seeds, search.num_epochs, resources),
+                poses,
+                [progress],
+                search_alg=searcher,
+                scheduler=PruningScheduler(searcher),
+                num_samples=-1,
+                time_budget_s=seconds,
+            )
+        for arm, error in failures.items():
+            queue.fail(trial_number(arm), error.strip().split("\n")[-1])
+    unfinished = [trial_name(number) for number in queue.unfinished]
+    missing = bool(unfinished) or queue.has_more()
     out_of_time = budget.max_hours is not None and time.monotonic() - clock >= budget.max_hours * 3600 - 1.0
     return SearchEnding(failures, unfinished, missing and out_of_time, missing and not out_of_time and not failures)
 

@@ -1,5 +1,4 @@
-"""Between Ray Tune and a search's ledger: suggests trials, stops those that are pruned or diverged,
-and books their ends."""
+"""A search as Ray Tune sees it: where trials come from, and when they stop."""
 
 from typing import Any
 
@@ -8,7 +7,7 @@ from ray.tune.search import Searcher
 
 from tips_ray.campaign.tune import suggestion
 from tips_ray.config import override
-from tips_ray.search.ledger import Ledger
+from tips_ray.search.queue import TrialQueue
 from tips_ray.search.space import changes
 from tips_ray.store.records import trial_name
 
@@ -16,54 +15,53 @@ REPORTED = {"error": "error_mm", "label_free": "consistency"}
 """What a pruner watches, by objective."""
 
 
-class Pilot(Searcher):
-    """Asks the ledger for the trials that Tune wants.
+class QueueSearcher(Searcher):
+    """Gives Tune the trials of a queue, and tells the queue which have ended.
 
-    Ray's own OptunaSearch keeps its state in Tune's files, leaves trials with NaN running for ever,
-    and tells those that were stopped early as complete; here the ledger decides, which reads what
-    is stored.
+    Ray's own OptunaSearch keeps its state in Tune's files, never ends trials with NaN, and takes
+    those that were stopped early for complete ones.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, queue: TrialQueue) -> None:
         super().__init__()
-        self.ledger = ledger
+        self.queue = queue
         self.numbers: dict[str, int] = {}
         """Of the search's trials, by the ids that Tune gave them."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Pilot":
-        return self  # Tune copies what it is given, but there is one ledger
+    def __deepcopy__(self, memo: dict[int, Any]) -> "QueueSearcher":
+        return self  # Tune copies what it is given, but there is one queue
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The next trial, or that there is none."""
-        record = self.ledger.next()
+        record = self.queue.next()
         if record is None:
             return Searcher.FINISHED
         self.numbers[trial_id] = record.number
-        return {"arm": suggestion(trial_name(record.number), override(self.ledger.search.base, changes(record.params)))}
+        return {"arm": suggestion(trial_name(record.number), override(self.queue.search.base, changes(record.params)))}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Book a trial's end, whatever it was."""
-        self.ledger.end(self.numbers[trial_id])
+        """Pass on that a trial is no longer trained, for whatever reason."""
+        self.queue.end(self.numbers[trial_id])
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: what the ledger knows is stored already."""
+        """Nothing: all that the queue needs is stored already."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, likewise."""
 
 
-class Pruning(FIFOScheduler):
+class PruningScheduler(FIFOScheduler):
     """Stops a trial when one of its seeds has diverged or its pruner says so."""
 
-    def __init__(self, pilot: Pilot) -> None:
+    def __init__(self, searcher: QueueSearcher) -> None:
         super().__init__()
-        self.pilot = pilot
+        self.searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Decide on one epoch of one trial."""
-        ledger = self.pilot.ledger
+        queue = self.searcher.queue
         if result["num_diverged"]:
             return self.STOP
-        watched = result.get(REPORTED.get(ledger.search.objective, ""), float("nan"))
-        pruned = ledger.should_prune(self.pilot.numbers[trial.trial_id], result["epoch"], watched)
+        watched = result.get(REPORTED.get(queue.search.objective, ""), float("nan"))
+        pruned = queue.should_prune(self.searcher.numbers[trial.trial_id], result["epoch"], watched)
         return self.STOP if pruned else self.CONTINUE

@@ -77,23 +77,6 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
     return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=columns)
 
 
-def without_curves(folder: Storage, numbers: Iterable[int], num_seeds: int) -> list[int]:
-    """Those of some trials of which a run has no curve, or one that was cut short on disk; only the
-    ends of files are read."""
-
-    def lacks(number: int) -> bool:
-        try:
-            for seed in range(num_seeds):
-                pq.ParquetFile(io.BytesIO(folder.read(f"{RUNS}/{run_name(trial_name(number), seed)}/{CURVE}")))
-        except (FileNotFoundError, pa.ArrowInvalid):
-            return True
-        return False
-
-    listed = list(numbers)
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return [number for number, lost in zip(listed, pool.map(lacks, listed), strict=True) if lost]
-
-
 def read_tables(folder: Storage) -> SearchTables:
     """Read a search: its manifest, its trials' records, and their curves. Raises ValueError if
     there is none in the folder."""

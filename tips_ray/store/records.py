@@ -52,8 +52,8 @@ def read_records(folder: Storage) -> list[Record]:
             return Record(**json.loads(folder.read(f"{TRIALS}/{name}")))
         except (ValueError, TypeError) as error:
             raise UserError(
-                f"The trial's record {folder}/{TRIALS}/{name} is damaged ({error}); delete the file, and the next execution of"
-                " the search restores it from Optuna's study, where that is kept in a file or a database."
+                f"The trial's record {folder}/{TRIALS}/{name} is damaged ({error}); restore the file, or give another"
+                " --campaign name."
             ) from error
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:

@@ -13,10 +13,11 @@ import tyro
 
 from tips_ray.config import PRESETS, Config
 from tips_ray.errors import UserError
+from tips_ray.signals import handlers_kept, stop_as_ctrl_c
 from tips_ray.terminal import steady_output
 
 INTERRUPTED = 130
-"""Exit code of a program stopped by Ctrl-C."""
+"""Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,13 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
 
 
 def interruptible(run: Callable[[], int]) -> int:
-    """Run a study; Ctrl-C ends it without a traceback, and output that fails does not end it.
-    Returns its exit code."""
+    """Run a study; Ctrl-C, SIGTERM and SIGHUP end it without a traceback, and output that fails
+    does not end it. Returns its exit code."""
     with steady_output():
         try:
-            return run()
+            with handlers_kept():
+                stop_as_ctrl_c()
+                return run()
         except KeyboardInterrupt:
             print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
             return INTERRUPTED

@@ -54,8 +54,8 @@ class WeightSearch(Options):
     confirm_seeds: int = 5
     """Fresh seeds of the confirmation."""
     study_storage: str | None = os.environ.get("TIPS_RAY_STUDY_STORAGE")
-    """Where Optuna keeps its study: a URL, or a journal's path ending in .log; default: study.db in
-    the campaign's folder."""
+    """Where trials are copied as they end, for optuna-dashboard: a URL, or a journal's path ending
+    in .log; default: study.db in the campaign's folder."""
     search_seed: int = 0
     """Of Optuna's sampler."""
 
