@@ -7,7 +7,7 @@ whether it can be reported.
 Training is replaced by one recorded run of a tiny network, its errors and losses times a factor of
 each trial's own; a trial's rows are written once, whole, where a real run writes them after each
 epoch. Records, curves and Optuna's study are the real ones. The first --tune-trials go through
-`run_search` and Ray, the others through the queue of trials alone. How the memory of Ray's driver grew
+`run_search` and Ray, the others through the queue of trials. How the memory of Ray's driver grew
 over the second half of its trials is extrapolated to all.
 
 Resuming is timed as a user waits for it, with all imports: when all trials have ended, and when one

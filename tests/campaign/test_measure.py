@@ -8,10 +8,11 @@ import pytest
 
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.measure import is_unmeasured, measure_rows, unmeasured
-from tips_ray.campaign.plan import Campaign
+from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, Data, Network, Optimiser, arm_config
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.store.curves import write_manifest
 from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
 from tips_ray.store.storage import Storage
 
@@ -31,6 +32,7 @@ def test_all_that_is_missing_is_found_once(tmp_path: Path, objective: str, num_e
     config = arm_config(CONFIG, "supervised" if objective == "supervised" else "solo")
     config = replace(config, optimiser=replace(config.optimiser, learning_rate=learning_rate))
     campaign = Campaign("c", Storage(str(tmp_path)), {"arm": config}, 2, num_epochs)
+    write_manifest(campaign.folder, agree(campaign, {"fingerprint": "abc"}, {}))
     runs = [StoredRun(campaign.folder, "arm", seed, config, DATASET) for seed in campaign.seeds]
     for run in runs:
         while run.num_epochs < num_epochs and not run.diverged:

@@ -21,6 +21,7 @@ def test_a_notice_of_mended_files_or_of_a_failure_counts_as_no_epoch(tmp_path: P
     for notice in ({REPAIRED: ["A file was damaged."]}, {FAILURE: "No space is left."}):
         progress.on_trial_result(0, [], None, epoch | notice)
     assert not progress.under_way
-    assert progress.first_result is None
+    assert progress.num_trained == 0
     progress.on_trial_result(0, [], None, epoch)
     assert progress.under_way == {trial_name(0): 3}
+    assert progress.num_trained == 1

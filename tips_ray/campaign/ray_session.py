@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 import yaml
+from ray._private import worker
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]  (a compiled module)
 from ray.exceptions import AuthenticationError, RpcError
 from rich.console import Console
@@ -88,13 +89,14 @@ def ended_with_ray() -> Iterator[None]:
 
     Ray itself would try to reach it for minutes, and then end the program with a dump of its state.
     """
-    node, over = ray._private.worker._global_node, threading.Event()
+    node: Any = worker._global_node
+    over = threading.Event()
     if node is None or not node.head:
         yield
         return
 
     def watch() -> None:
-        while not over.wait(1.0):
+        while not over.wait(0.25):
             dead = {name for name, _ in node.dead_processes()} & VITAL.keys()
             if dead and not over.is_set():
                 print(

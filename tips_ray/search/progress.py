@@ -71,8 +71,8 @@ class SearchProgress(tune.Callback):
         if trial.state == "complete" and score is not None:
             self.best = min(self.best, (float(score[self.columns[0]]), trial.number))
         after = "" if trial.state == "complete" or score is None else f" after epoch {int(score['epochs'])}"
-        has_values = trial.state != "diverged" and score is not None
-        values = f": {', '.join(score_text(score, column) for column in self.columns)}" if has_values else ""
+        texts = [] if trial.state == "diverged" or score is None else [score_text(score, column) for column in self.columns]
+        values = f": {', '.join(texts)}" if texts else ""
         self._update()
         self._print(f"trial {trial.number} {trial.state}{after}{values}  |  {self._count()}{self._best()}{self._left()}")
 
