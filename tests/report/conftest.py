@@ -271,7 +271,7 @@ def make_search_summary(
         "baseline": {path: PAPER_VALUES[path] for path in fields},
         "counts": {str(state): int(count) for state, count in trials["state"].value_counts().items()},
         "ranked": order,
-        "label_free_and_error": rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float)),
+        "label_free_and_error": vars(rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float))),
         "flat": 95.2,
         "data": {
             "spec": "synthetic" if synthetic else "poses.npz",

@@ -62,16 +62,16 @@ def test_a_budgets_numbers_are_those_of_a_curve_that_ended_there(num_epochs: int
     curves = random_curves(rng, {"a": [num_epochs, num_epochs + 5], "b": [num_epochs + 9] * 3})
     found = compare_budgets(curves, ["a", "b"])
     assert found is not None
-    assert len(found["budgets"]) == NUM_BUDGETS
-    assert found["budgets"][-1] == num_epochs
-    for short, long in zip(found["budgets"], found["budgets"][1:], strict=False):
+    assert len(found.budgets) == NUM_BUDGETS
+    assert found.budgets[-1] == num_epochs
+    for short, long in zip(found.budgets, found.budgets[1:], strict=False):
         assert short == long // FACTOR
-    entries = {(entry["epochs"], entry["arm"]): entry for entry in found["arms"]}
-    assert list(entries) == [(epochs, arm) for epochs in found["budgets"] for arm in "ab"]
+    entries = {(entry.epochs, entry.arm): entry for entry in found.arms}
+    assert list(entries) == [(epochs, arm) for epochs in found.budgets for arm in "ab"]
     for (epochs, arm), entry in entries.items():
         ended = run_statistics(errors_of(curves[curves["epoch"] <= epochs], arm))
-        assert {name: entry[name] for name in COMPARED} == {name: interval(ended[name]) for name in COMPARED}
-    assert json.loads(json.dumps(strict(found), allow_nan=False)) == found
+        assert {name: getattr(entry, name) for name in COMPARED} == {name: interval(ended[name]) for name in COMPARED}
+    json.dumps(strict(found), allow_nan=False)
 
 
 def test_differences_are_over_the_seeds_that_both_arms_have() -> None:
@@ -79,8 +79,8 @@ def test_differences_are_over_the_seeds_that_both_arms_have() -> None:
     runs = {(arm, seed): rng.uniform(40, 90, 81) for arm, seeds in {"a": (0, 1, 2), "b": (1, 2, 5)}.items() for seed in seeds}
     found = compare_budgets(curves_of(runs), ["a", "b"])
     assert found is not None
-    assert found["budgets"] == [9, 27, 81]
-    assert [(entry["epochs"], entry["statistic"]) for entry in found["paired"]] == [
+    assert found.budgets == [9, 27, 81]
+    assert [(entry.epochs, entry.statistic) for entry in found.paired] == [
         (epochs, name) for epochs in (9, 27, 81) for name in COMPARED
     ]
     measure = {
@@ -88,12 +88,11 @@ def test_differences_are_over_the_seeds_that_both_arms_have() -> None:
         "last_half": lambda curve: np.mean(curve[len(curve) // 2 :]),
         "spread": lambda curve: np.std(curve[len(curve) // 2 :], ddof=1),
     }
-    for entry in found["paired"]:
-        of = measure[entry["statistic"]]
-        each = [of(runs["a", seed][: entry["epochs"]]) - of(runs["b", seed][: entry["epochs"]]) for seed in (1, 2)]
-        assert set(entry) == {"epochs", "a", "b", "statistic", "difference", "low", "high", "n"}
-        assert (entry["a"], entry["b"], entry["n"]) == ("a", "b", 2)
-        assert [entry[key] for key in ("difference", "low", "high")] == pytest.approx([np.mean(each), min(each), max(each)])
+    for entry in found.paired:
+        of = measure[entry.statistic]
+        each = [of(runs["a", seed][: entry.epochs]) - of(runs["b", seed][: entry.epochs]) for seed in (1, 2)]
+        assert (entry.a, entry.b, entry.n) == ("a", "b", 2)
+        assert [entry.difference, entry.low, entry.high] == pytest.approx([np.mean(each), min(each), max(each)])
 
 
 def test_an_arm_that_only_learns_faster_is_ahead_at_the_small_budgets_alone() -> None:
@@ -103,7 +102,7 @@ def test_an_arm_that_only_learns_faster_is_ahead_at_the_small_budgets_alone() ->
         curves_of({(arm, s): c + s for arm, c in (("slow", slow), ("fast", fast)) for s in (0, 1)}), ["slow", "fast"]
     )
     assert found is not None
-    gaps = [entry["difference"] for entry in found["paired"] if entry["statistic"] == "last_half"]
+    gaps = [entry.difference for entry in found.paired if entry.statistic == "last_half"]
     assert gaps[0] > 3
     assert gaps == sorted(gaps, reverse=True)
     assert abs(gaps[-1]) < 0.01
@@ -118,9 +117,9 @@ def test_short_curves_have_no_budgets_and_lost_arms_no_place() -> None:
     curves = curves_of({("a", 0): rng.uniform(40, 90, longest), ("b", 0): [60.0, 70.0]}, diverged=(("b", 0),))
     found = compare_budgets(curves, ["a", "b", "no such arm"])
     assert found is not None
-    assert [entry["arm"] for entry in found["arms"]] == ["a"] * NUM_BUDGETS
-    assert found["paired"] == []
-    assert found["arms"][0]["last"] == interval([curves[HEADLINE_METRIC][SHORTEST - 1]])  # one run: no interval
+    assert [entry.arm for entry in found.arms] == ["a"] * NUM_BUDGETS
+    assert found.paired == []
+    assert found.arms[0].last == interval([curves[HEADLINE_METRIC][SHORTEST - 1]])  # one run: no interval
 
 
 # Distillation
@@ -181,23 +180,23 @@ def test_differences_of_students_are_those_of_a_loop(draw: int) -> None:
             known = [seed for seed in shared if (a, seed) in theirs and (b, seed) in theirs]
             gains = [(one[seed] - theirs[a, seed]) - (other[seed] - theirs[b, seed]) for seed in known]
             expected["gain", a, b] = gains
-    found = {(entry["kind"], entry["a"], entry["b"]): entry for entry in compare_students(curves, taught, CONFIGS)}
+    found = {(entry.kind, entry.a, entry.b): entry for entry in compare_students(curves, taught, CONFIGS)}
     assert set(found) == set(expected)
     assert {key[0] for key in found} == {"teacher", "arm", "student", "gain"}
     for key, values in expected.items():
-        assert found[key]["n"] == len(values)
+        assert found[key].n == len(values)
         kind, a, b = key
-        both = [min(shortest[a], shortest[b])] * 2 if kind in ("student", "gain") else [shortest[a], shortest.get(b)]
-        assert found[key]["epochs"] == both
+        both = (min(shortest[a], shortest[b]),) * 2 if kind in ("student", "gain") else (shortest[a], shortest.get(b))
+        assert found[key].epochs == both
         ends = interval(values)
-        for name, value in (("difference", ends["mean"]), ("low", ends["low"]), ("high", ends["high"])):
-            assert found[key][name] == pytest.approx(value)
+        for name, value in (("difference", ends.mean), ("low", ends.low), ("high", ends.high)):
+            assert getattr(found[key], name) == pytest.approx(value)
 
 
 def test_gains_below_zero_are_gains() -> None:
     curves = curves_of({("tips", 0): [70, 50], ("control", 0): [70, 66]})
     taught = pd.DataFrame({"arm": ["tips", "control"], "seed": [0, 0], HEADLINE_METRIC: [58.0, 64.0]})
-    found = {(entry["kind"], entry["a"]): entry["difference"] for entry in compare_students(curves, taught, CONFIGS)}
+    found = {(entry.kind, entry.a): entry.difference for entry in compare_students(curves, taught, CONFIGS)}
     assert found == {("teacher", "tips"): -8, ("teacher", "control"): 2, ("student", "tips"): -16, ("gain", "tips"): -10}
 
 
@@ -207,10 +206,10 @@ def test_students_that_diverged_or_whose_teachers_were_not_measured() -> None:
     assert compare_students(pd.DataFrame(), nothing, CONFIGS) == []
     assert compare_students(curves_of(runs), nothing, {"parts": CONFIGS["parts"]}) == []
     found = compare_students(curves_of(runs), nothing, CONFIGS)
-    assert {(entry["kind"], entry["n"]) for entry in found} == {("teacher", 0), ("student", 1), ("gain", 0)}
+    assert {(entry.kind, entry.n) for entry in found} == {("teacher", 0), ("student", 1), ("gain", 0)}
     lost = compare_students(curves_of(runs, diverged=(("control", 0), ("tips", 1))), nothing, CONFIGS)
-    assert [(entry["kind"], entry["a"], entry["n"]) for entry in lost] == [("teacher", "tips", 0)]
-    json.dumps([found, lost], allow_nan=False)
+    assert [(entry.kind, entry.a, entry.n) for entry in lost] == [("teacher", "tips", 0)]
+    json.dumps(strict([found, lost]), allow_nan=False)
 
 
 def test_who_is_a_student_and_who_learns_from_an_oracle() -> None:
@@ -246,12 +245,12 @@ def test_codependence_is_the_mean_over_seeds_at_the_last_epoch() -> None:
     shuffled = table.sample(frac=1, random_state=0).sort_values("arm", ascending=False, kind="stable")
     found = codependence_of(shuffled)
     assert list(found) == ["b", "a"]
-    assert [found[arm]["epoch"] for arm in "ab"] == [7, 4]
-    assert found["b"]["outside_share"] == interval([0.1, 0.2])
-    assert found["a"]["outside_share"] == interval([0.0])
+    assert [found[arm].epoch for arm in "ab"] == [7, 4]
+    assert found["b"].outside_share == interval([0.1, 0.2])
+    assert found["a"].outside_share == interval([0.0])
     rows = table.to_dict("records")
     for arm, epoch in (("a", 7), ("b", 4)):
-        for depth, means in zip(LIFTED, found[arm]["sensitivity"], strict=True):
+        for depth, means in zip(LIFTED, found[arm].sensitivity, strict=True):
             for keypoint, mean in zip(LIFTED, means, strict=True):
                 key = (arm, epoch, depth, keypoint)
                 own = [r["sensitivity"] for r in rows if (r["arm"], r["epoch"], r["depth"], r["keypoint"]) == key]

@@ -22,7 +22,7 @@ from tips_ray.stability.agreement import (
 )
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.rules import Lowest
-from tips_ray.stability.teachers import Lesson, TeacherCard
+from tips_ray.stability.teachers import NOT_MEASURED, Lesson, TeacherCard
 from tips_ray.store.curves import CURVE, RUNS, arm_of, write_manifest
 from tips_ray.store.lifted import lifted_bytes, lifted_name, read_lifted
 from tips_ray.store.measurements import CARDS, WINDOWS
@@ -50,9 +50,7 @@ def folder(tmp_path: Path) -> Storage:
             (folder / RUNS / run).write(lifted_name(epoch), lifted_bytes(rng.normal(0, 300, (5, 16))))
             (folder / RUNS / run).write(f"weights/epoch-{epoch:05d}.pt", b"")
     lesson = Lesson("parts-seed1", 1, 9, 9, None, 1.0, None)
-    card = TeacherCard(
-        "tips", CONFIGS["tips"].teacher, False, 9, (lesson,), dict.fromkeys(("median", "low", "high"), None) | {"n": 0}
-    )
+    card = TeacherCard("tips", CONFIGS["tips"].teacher, False, 9, (lesson,), NOT_MEASURED)
     folder.write(f"{CARDS}/tips.json", json.dumps(card.to_json()).encode())
     folder.write(f"{CARDS}/notes.txt", b"not a card")
     return folder

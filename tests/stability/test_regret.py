@@ -4,6 +4,7 @@ known."""
 import json
 import math
 import statistics
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,9 @@ from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
 from tips_ray.stability.regret import (
     RESAMPLES,
     STOPS,
+    MedianRegret,
+    RuleChoice,
+    RuleScore,
     leave_one_run_out,
     median_interval,
     rank_rules,
@@ -247,7 +251,7 @@ def test_a_curve_of_an_earlier_version_has_no_training_regret() -> None:
     scored_stops = score_stops(curves, stops(curves, ["a"], [Last()]), NO_WINDOWS)
     assert scored_stops["regret"].tolist() == [5, 0]
     assert scored_stops["train_regret"].isna().all()
-    assert not any(entry["chosen"] for entry in rank_rules(scored_stops))
+    assert not any(entry.chosen for entry in rank_rules(scored_stops))
 
 
 # The ranking
@@ -266,24 +270,21 @@ def judged_of(**rules: tuple[list[float], list[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=STOPS)
 
 
-def chosen(entries: list[dict[str, Any]]) -> list[str]:
-    return [entry["rule"] for entry in entries if entry["chosen"]]
+def chosen(entries: list[RuleScore]) -> list[str]:
+    return [entry.rule for entry in entries if entry.chosen]
 
 
-def test_entries_have_these_keys_and_are_strict_json() -> None:
+def test_scores_are_ranked_by_arm_and_median_and_are_strict_json() -> None:
     curves = random_curves(0, {"b": [20, 22, 24], "a": [30]})
     entries = rank_rules(score_stops(curves, stops(curves, ["b", "a"]), NO_WINDOWS))
-    keys = {"arm", "rule", "oracle", "label_free", "chosen", "error_mm", "regret_mm", "train_regret_mm", "n"}
-    assert all(set(entry) == keys for entry in entries)
-    assert all(set(entry["regret_mm"]) == {"median", "p95", "worst", "low", "high"} for entry in entries)
-    assert json.loads(json.dumps(strict(entries), allow_nan=False)) == entries
-    assert [entry["arm"] for entry in entries] == sorted((entry["arm"] for entry in entries), reverse=True)  # as they were given
+    json.dumps(strict(entries), allow_nan=False)
+    assert [entry.arm for entry in entries] == sorted((entry.arm for entry in entries), reverse=True)  # as they were given
     for one, other in pairwise(entries):
-        assert one["arm"] != other["arm"] or one["regret_mm"]["median"] <= other["regret_mm"]["median"]
-    assert {entry["n"] for entry in entries if entry["arm"] == "b"} == {2}  # the third has diverged
+        assert one.arm != other.arm or one.regret_mm.median <= other.regret_mm.median
+    assert {entry.n for entry in entries if entry.arm == "b"} == {2}  # the third has diverged
     assert len(chosen(entries)) == 2
-    assert [entry["rule"] for entry in entries if entry["oracle"]] == [Oracle().name] * 2
-    assert all(entry["label_free"] != entry["oracle"] for entry in entries)
+    assert [entry.rule for entry in entries if entry.oracle] == [Oracle().name] * 2
+    assert all(entry.label_free != entry.oracle for entry in entries)
     assert rank_rules(score_stops(curves, stops(curves, []), NO_WINDOWS)) == []
 
 
@@ -291,22 +292,22 @@ def test_no_rule_of_an_arm_that_an_oracle_taught_is_label_free() -> None:
     curves = random_curves(0, {"a": [30, 30], "b": [30, 30]})
     scored_stops = score_stops(curves, stops(curves, ["a", "b"]), NO_WINDOWS)
     entries = rank_rules(scored_stops, taught_by_oracle=["b"])
-    assert {entry["arm"] for entry in entries if entry["label_free"]} == {"a"}
-    assert [entry | {"label_free": not entry["oracle"]} for entry in entries] == rank_rules(scored_stops)
+    assert {entry.arm for entry in entries if entry.label_free} == {"a"}
+    assert [replace(entry, label_free=not entry.oracle) for entry in entries] == rank_rules(scored_stops)
 
 
 def test_numbers_of_an_entry_are_over_the_runs_of_the_arm() -> None:
     scored_stops = judged_of(late=([4.0, 1.0, 3.0], [2.0, 9.0, 1.0]))
-    entry = next(entry for entry in rank_rules(scored_stops) if entry["rule"] == "late")
-    assert entry["error_mm"] == interval([54.0, 52.0, 55.0], resamples=RESAMPLES)
-    assert entry["regret_mm"] == median_interval(np.array([4.0, 1.0, 3.0]))
-    assert (entry["regret_mm"]["median"], entry["train_regret_mm"], entry["n"]) == (3, 2, 3)
+    entry = next(entry for entry in rank_rules(scored_stops) if entry.rule == "late")
+    assert entry.error_mm == interval([54.0, 52.0, 55.0], resamples=RESAMPLES)
+    assert entry.regret_mm == median_interval(np.array([4.0, 1.0, 3.0]))
+    assert (entry.regret_mm.median, entry.train_regret_mm, entry.n) == (3, 2, 3)
 
 
 def test_a_rule_is_chosen_by_training_views_alone_and_never_the_oracle() -> None:
     scored_stops = judged_of(tempting=([0.1, 0.1, 0.1], [5.0, 5.0, 5.0]), honest=([3.0, 4.0, 5.0], [1.0, 1.0, 1.0]))
     entries = rank_rules(scored_stops)
-    assert [entry["rule"] for entry in entries] == [Oracle().name, "tempting", "honest"]
+    assert [entry.rule for entry in entries] == [Oracle().name, "tempting", "honest"]
     assert chosen(entries) == ["honest"]
 
 
@@ -326,10 +327,10 @@ def test_a_rule_that_was_not_measured_for_all_runs_is_not_chosen() -> None:
     scored_stops = judged_of(some=([1.0], [0.0]), broken=([2.0, 2.0, nan], [0.0, 0.0, nan]), whole=([5.0] * 3, [4.0] * 3))
     entries = rank_rules(scored_stops)
     assert chosen(entries) == ["whole"]
-    assert {entry["rule"]: entry["n"] for entry in entries} == {Oracle().name: 3, "some": 1, "broken": 3, "whole": 3}
-    assert [entry["rule"] for entry in entries] == [Oracle().name, "some", "whole", "broken"]  # no median last
-    assert strict(entries)[-1]["regret_mm"] == {"median": None, "p95": None, "worst": None, "low": None, "high": None}
-    assert entries[-1]["error_mm"]["n"] == 2
+    assert {entry.rule: entry.n for entry in entries} == {Oracle().name: 3, "some": 1, "broken": 3, "whole": 3}
+    assert [entry.rule for entry in entries] == [Oracle().name, "some", "whole", "broken"]  # no median last
+    assert entries[-1].regret_mm == MedianRegret(None, None, None, None, None)
+    assert entries[-1].error_mm.n == 2
 
 
 @laws
@@ -342,30 +343,27 @@ def test_a_rule_that_is_chosen_elsewhere_is_the_others_choice(seed: int, num_run
     for run in range(num_runs):
         names += chosen(rank_rules(scored_stops[scored_stops["seed"] != run]))
         costs += scored_stops[(scored_stops["seed"] == run) & (scored_stops["rule"] == names[-1])]["regret"].tolist()
-    assert found == {
-        "rules": {name: names.count(name) for name in names},
-        "regret_mm": median_interval(np.array(costs)),
-        "n": num_runs,
-    }
+    rules = {name: names.count(name) for name in names}
+    assert found == RuleChoice(rules, median_interval(np.array(costs)), num_runs)
 
 
 def test_of_equal_rules_the_same_one_is_chosen_elsewhere() -> None:
     scored_stops = judged_of(late=([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]), early=([4.0, 5.0, 6.0], [1.0, 1.0, 1.0]))
     assert chosen(rank_rules(scored_stops)) == ["late"]
-    assert leave_one_run_out(scored_stops)["a"]["rules"] == {"late": 3}
+    assert leave_one_run_out(scored_stops)["a"].rules == {"late": 3}
 
 
 def test_nothing_is_chosen_elsewhere_where_there_is_no_other_run() -> None:
     assert leave_one_run_out(judged_of(late=([1.0], [2.0]))) == {}
     gap = judged_of(late=([1.0, 2.0, 3.0], [1.0, math.nan, 1.0]), early=([4.0, 5.0, 6.0], [7.0, 8.0, 9.0]))
-    assert leave_one_run_out(gap)["a"]["rules"] == {"early": 3}
+    assert leave_one_run_out(gap)["a"].rules == {"early": 3}
 
 
 def test_one_run_has_no_interval() -> None:
-    assert median_interval(np.array([3.0])) == {"median": 3, "p95": 3, "worst": 3, "low": None, "high": None}
+    assert median_interval(np.array([3.0])) == MedianRegret(3.0, 3.0, 3.0, None, None)
     curves = random_curves(0, {"a": [20]})
     entries = rank_rules(score_stops(curves, stops(curves, ["a"]), NO_WINDOWS))
-    assert {entry["regret_mm"]["low"] for entry in entries} == {None} == {entry["error_mm"]["high"] for entry in entries}
+    assert {entry.regret_mm.low for entry in entries} == {None} == {entry.error_mm.high for entry in entries}
 
 
 @laws
@@ -374,12 +372,12 @@ def test_the_interval_of_a_median_is_where_its_bootstrap_distribution_says(value
     """The median of n draws is at most x where more than half of them are: a binomial tail, for odd
     n."""
     found = median_interval(np.array(values), seed)
-    assert found["median"] == statistics.median(values)
-    assert found["p95"] == pytest.approx(statistics.quantiles(values, n=20, method="inclusive")[-1])
-    assert found["low"] is not None
-    assert found["high"] is not None
-    assert found["worst"] == max(values)
-    assert min(values) <= found["low"] <= found["median"] <= found["high"] <= max(values)
+    assert found.median == statistics.median(values)
+    assert found.p95 == pytest.approx(statistics.quantiles(values, n=20, method="inclusive")[-1])
+    assert found.low is not None
+    assert found.high is not None
+    assert found.worst == max(values)
+    assert min(values) <= found.low <= found.median <= found.high <= max(values)
     n = len(values)
     if n % 2:
 
@@ -388,12 +386,12 @@ def test_the_interval_of_a_median_is_where_its_bootstrap_distribution_says(value
 
         slack = 4 * math.sqrt(0.025 * 0.975 / RESAMPLES)
         below = 1 / 16  # values are eighths apart
-        assert share(found["low"] - below) - slack <= 0.025 <= share(found["low"]) + slack
-        assert share(found["high"] - below) - slack <= 0.975 <= share(found["high"]) + slack
+        assert share(found.low - below) - slack <= 0.025 <= share(found.low) + slack
+        assert share(found.high - below) - slack <= 0.975 <= share(found.high) + slack
 
 
 def test_the_interval_of_a_median_covers_the_truth() -> None:
     rng = np.random.default_rng(0)
     found = [median_interval(rng.normal(size=15), seed=draw) for draw in range(300)]
-    share = np.mean([(entry["low"] or 0) <= 0 <= (entry["high"] or 0) for entry in found])
+    share = np.mean([(entry.low or 0) <= 0 <= (entry.high or 0) for entry in found])
     assert share == pytest.approx(0.94, abs=0.04)

@@ -7,6 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.stability.statistics import (
+    Correlation,
+    Divergence,
+    Interval,
+    PairedDifference,
     arms_of,
     at_epochs,
     divergences,
@@ -46,23 +50,23 @@ def table(errors: dict[tuple[str, int], list[float]], diverged: tuple[tuple[str,
 
 
 def test_interval_of_none_one_and_equal_values():
-    assert interval([]) == {"mean": None, "std": None, "low": None, "high": None, "n": 0}
-    assert interval([4.0]) == {"mean": 4.0, "std": None, "low": None, "high": None, "n": 1}
-    assert interval([4.0, 4.0, 4.0]) == {"mean": 4.0, "std": 0.0, "low": 4.0, "high": 4.0, "n": 3}
+    assert interval([]) == Interval(None, None, None, None, 0)
+    assert interval([4.0]) == Interval(4.0, None, None, None, 1)
+    assert interval([4.0, 4.0, 4.0]) == Interval(4.0, 0.0, 4.0, 4.0, 3)
 
 
 def test_interval_leaves_out_what_is_not_finite_and_n_says_so():
     assert interval([1.0, np.nan, 3.0, np.inf]) == interval([1.0, 3.0])
-    assert interval([np.nan, 2.0])["n"] == 1
+    assert interval([np.nan, 2.0]).n == 1
 
 
 @laws
 @given(st.lists(millimetres, min_size=2, max_size=8))
 def test_interval_holds_the_mean_and_lies_within_the_values(values):
     found = interval(values, resamples=500)
-    assert found["mean"] == pytest.approx(np.mean(values))
-    assert found["std"] == pytest.approx(np.std(values, ddof=1), abs=1e-9)
-    assert min(values) - 1e-9 <= found["low"] <= found["high"] <= max(values) + 1e-9
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.std == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
     assert found == interval(values, resamples=500)
 
 
@@ -73,20 +77,20 @@ def test_interval_moves_with_the_values(values, shift):
     # BCa looks at how many resampled means lie below the mean: rounding moves those that equal it,
     # and so the ends a little
     slack = 0.15 * np.ptp(values) + 1e-6
-    assert there["mean"] == pytest.approx(here["mean"] + shift)
-    assert there["low"] == pytest.approx(here["low"] + shift, abs=slack)
+    assert there.mean == pytest.approx(here.mean + shift)
+    assert there.low == pytest.approx(here.low + shift, abs=slack)
 
 
 def test_interval_covers_the_truth_as_often_as_the_documentation_says():
     rng = np.random.default_rng(0)
     found = [interval(rng.normal(size=5), seed=draw, resamples=499) for draw in range(600)]
-    share = np.mean([entry["low"] <= 0 <= entry["high"] for entry in found])
+    share = np.mean([entry.low <= 0 <= entry.high for entry in found])
     assert share == pytest.approx(0.85, abs=0.04)
 
 
 def test_another_seed_draws_other_resamples():
     values = [60.0, 61.5, 63.0, 70.0, 64.2, 66.6]
-    assert interval(values, seed=0)["low"] != interval(values, seed=1, resamples=99)["low"]
+    assert interval(values, seed=0).low != interval(values, seed=1, resamples=99).low
 
 
 def test_errors_are_cut_to_the_epochs_that_all_runs_have():
@@ -98,17 +102,17 @@ def test_errors_are_cut_to_the_epochs_that_all_runs_have():
 
 def test_a_diverged_run_is_listed_and_in_no_mean():
     curves = table({("a", 0): [5, 4, 3], ("a", 1): [5, np.nan], ("a", 2): [7, 6, 5]}, diverged=(("a", 1),))
-    assert divergences(curves) == [{"arm": "a", "run": "a-seed1", "seed": 1, "epoch": 2}]
+    assert divergences(curves) == [Divergence("a", "a-seed1", 1, 2)]
     assert errors_of(curves, "a", METRIC).columns.tolist() == [0, 2]
     assert len(errors_of(curves, "a", METRIC)) == 3  # the diverged run's two epochs shorten nothing
-    assert over_seeds(errors_of(curves, "a", METRIC))["last"]["n"] == 2
+    assert over_seeds(errors_of(curves, "a", METRIC))["last"].n == 2
     assert runs_of(curves, "a")["status"].tolist() == ["ok", "diverged", "ok"]
 
 
 def test_an_arm_of_diverged_runs_only_has_no_numbers():
     curves = table({("a", 0): [5, np.nan], ("b", 0): [4, 3]}, diverged=(("a", 0),))
     assert over_seeds(errors_of(curves, "a", METRIC))["best"] == interval([])
-    assert paired(curves, "a", "b", METRIC)[0]["n"] == 0
+    assert paired(curves, "a", "b", METRIC)[0].n == 0
 
 
 def test_of_an_epoch_that_stands_twice_the_later_row_holds():
@@ -139,27 +143,22 @@ def test_statistics_of_a_run_by_hand():
 def test_std_of_the_last_half_is_the_spread_over_epochs_averaged_over_seeds():
     errors = errors_of(table({("a", 0): [9, 9, 1, 3], ("a", 1): [9, 9, 100, 110]}), "a", METRIC)
     found = over_seeds(errors)["last_half"]
-    assert found["mean"] == pytest.approx((2 + 105) / 2)
-    assert found["std"] == pytest.approx((np.std([1, 3], ddof=1) + np.std([100, 110], ddof=1)) / 2)
+    assert found.mean == pytest.approx((2 + 105) / 2)
+    assert found.std == pytest.approx((np.std([1, 3], ddof=1) + np.std([100, 110], ddof=1)) / 2)
 
 
 def test_error_at_given_epochs():
     errors = errors_of(table({("a", 0): [9, 8, 7], ("a", 1): [7, 6, 5]}), "a", METRIC)
     found = at_epochs(errors, [2, 3, 4])
-    assert (found[2]["mean"], found[3]["mean"], found[4]["n"]) == (7, 6, 0)
+    assert (found[2].mean, found[3].mean, found[4].n) == (7, 6, 0)
 
 
 def test_paired_differences_use_shared_seeds_at_equal_epochs():
     curves = table(
         {("a", 0): [9, 8, 1], ("a", 1): [7, 6, 1], ("a", 2): [5, 5, 1], ("b", 0): [5, 5], ("b", 1): [5, 2], ("b", 7): [0, 0]}
     )
-    found = {entry["statistic"]: entry for entry in paired(curves, "a", "b", METRIC)}
-    assert found["last"] == {"a": "a", "b": "b", "metric": METRIC, "statistic": "last", "epochs": 2} | {
-        "difference": 3.5,
-        "low": 3.0,
-        "high": 4.0,
-        "n": 2,
-    }
+    found = {entry.statistic: entry for entry in paired(curves, "a", "b", METRIC)}
+    assert found["last"] == PairedDifference(3.5, 3.0, 4.0, 2, "a", "b", METRIC, "last", 2)
 
 
 @laws
@@ -168,14 +167,14 @@ def test_a_constant_gap_is_found_exactly_whatever_the_seeds(runs, gap):
     errors = {("a", seed): list(run) for seed, run in enumerate(runs)}
     errors |= {("b", seed): [value - gap for value in run] for seed, run in enumerate(runs)}
     for entry in paired(table(errors), "a", "b", METRIC):
-        assert [entry["low"], entry["difference"], entry["high"]] == pytest.approx([gap] * 3, abs=1e-9)
+        assert [entry.low, entry.difference, entry.high] == pytest.approx([gap] * 3, abs=1e-9)
 
 
 def test_paired_differences_change_sign_with_the_order():
     rng = np.random.default_rng(1)
     curves = table({(arm, seed): list(rng.uniform(40, 90, 6)) for arm in "ab" for seed in range(4)})
     for one, other in zip(paired(curves, "a", "b", METRIC), paired(curves, "b", "a", METRIC), strict=True):
-        assert one["difference"] == pytest.approx(-other["difference"])
+        assert one.difference == pytest.approx(-other.difference)
 
 
 def test_no_rows_at_all():
@@ -183,7 +182,7 @@ def test_no_rows_at_all():
     assert arms_of(empty) == []
     assert divergences(empty) == []
     assert over_seeds(errors_of(empty, "a"))["last"] == interval([])
-    assert {entry["n"] for entry in paired(empty, "a", "b")} == {0}
+    assert {entry.n for entry in paired(empty, "a", "b")} == {0}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -193,15 +192,15 @@ def test_rank_correlations_are_spearmans_and_their_intervals_hold_them(seed: int
     other = one + rng.normal(0, 8, 40)
     other[3] = np.nan
     found = rank_correlation(one, other)
-    assert found["n"] == 39
-    assert found["rank_correlation"] == pytest.approx(one.corr(other, method="spearman"))
-    assert found["low"] < found["rank_correlation"] < found["high"]
+    assert found.n == 39
+    assert found.rank_correlation == pytest.approx(one.corr(other, method="spearman"))
+    assert found.low < found.rank_correlation < found.high
     assert rank_correlation(np.exp(one), other) == found  # ranks alone count
     mirrored = rank_correlation(-one, other)
-    assert mirrored["rank_correlation"] == pytest.approx(-found["rank_correlation"])
+    assert mirrored.rank_correlation == pytest.approx(-found.rank_correlation)
 
 
 def test_rank_correlations_of_too_little_are_none() -> None:
     few, same = pd.Series([1.0, 2.0, 3.0]), pd.Series([1.0] * 30)
-    assert rank_correlation(few, few) == {"rank_correlation": None, "low": None, "high": None, "n": 3}
-    assert rank_correlation(same, pd.Series(range(30)))["rank_correlation"] is None
+    assert rank_correlation(few, few) == Correlation(None, None, None, 3)
+    assert rank_correlation(same, pd.Series(range(30))).rank_correlation is None

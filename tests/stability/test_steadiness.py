@@ -1,7 +1,6 @@
 """Steadiness over the moment of stopping: by hand, by laws, against slow loops, and on curves of
 which the truth is known."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from tips_ray.stability.steadiness import (
     MEASURES,
     MIN_LEVEL,
     PENALTY,
+    DivergenceRate,
+    VarianceSplit,
     change_points,
     divergence_rate,
     ranking,
@@ -97,7 +98,7 @@ def test_a_shift_changes_nothing(curve: list[float], shift: int) -> None:
     here, there = errors_from(curve, curve[::-1]), errors_from(curve, curve[::-1]) + shift
     pd.testing.assert_frame_equal(steadiness(here), steadiness(there))
     assert change_points(here) == change_points(there)
-    assert variance_split(here) == pytest.approx(variance_split(there), nan_ok=True)
+    assert vars(variance_split(here)) == pytest.approx(vars(variance_split(there)), nan_ok=True)
 
 
 @laws
@@ -128,7 +129,7 @@ def test_backwards_the_window_drifts_the_other_way_and_the_rest_stays(window: li
     assert back["drift_mm_per_100_epochs"] == pytest.approx(-ahead["drift_mm_per_100_epochs"])
     same = ["within_1mm", "within_2mm", "within_5mm"]
     assert back[same].tolist() == ahead[same].tolist()
-    assert variance_split(errors(window[::-1])) == pytest.approx(variance_split(errors(window)))
+    assert vars(variance_split(errors(window[::-1]))) == pytest.approx(vars(variance_split(errors(window))))
     assert steadiness(errors_from(window[::-1]))["longest_stretch"].tolist() == [slow_stretch(window)]
 
 
@@ -205,25 +206,24 @@ def test_flat_and_short_curves_have_none() -> None:
 def test_variances_are_recovered() -> None:
     rng = np.random.default_rng(7)
     found = variance_split(errors_from(*(60 + rng.normal(0, 3) + rng.normal(0, 2, 200) for _ in range(400))))
-    assert found["within_mm2"] == pytest.approx(4, rel=0.02)
-    assert found["between_mm2"] == pytest.approx(9, rel=0.15)
-    assert found["between_share"] == pytest.approx(9 / 13, rel=0.05)
-    assert found["n"] == 400
+    assert found.within_mm2 == pytest.approx(4, rel=0.02)
+    assert found.between_mm2 == pytest.approx(9, rel=0.15)
+    assert found.between_share == pytest.approx(9 / 13, rel=0.05)
+    assert found.n == 400
 
 
 def test_seeds_that_differ_by_their_epochs_alone_do_not_vary_between() -> None:
     rng = np.random.default_rng(8)
-    shares = [variance_split(errors_from(*rng.normal(60, 2, (5, 20))))["between_share"] for _ in range(300)]
+    shares = [variance_split(errors_from(*rng.normal(60, 2, (5, 20)))).between_share for _ in range(300)]
     assert min(shares) == 0
     assert np.mean(shares) < 0.06  # without the correction: 0.1
 
 
 def test_variance_of_too_little_is_none() -> None:
-    rows = {"within_mm2": None, "between_mm2": None, "between_share": None}
-    assert variance_split(pd.DataFrame()) == rows | {"n": 0}
-    assert variance_split(errors_from([60.0], [70.0])) == rows | {"n": 2}
-    assert variance_split(errors_from([9, 9, 60.0, 62.0])) == rows | {"n": 1, "within_mm2": 2.0}
-    assert variance_split(errors_from([60.0] * 4, [60.0] * 4)) == dict.fromkeys(rows, 0.0) | {"between_share": None, "n": 2}
+    assert variance_split(pd.DataFrame()) == VarianceSplit(None, None, None, 0)
+    assert variance_split(errors_from([60.0], [70.0])) == VarianceSplit(None, None, None, 2)
+    assert variance_split(errors_from([9, 9, 60.0, 62.0])) == VarianceSplit(2.0, None, None, 1)
+    assert variance_split(errors_from([60.0] * 4, [60.0] * 4)) == VarianceSplit(0.0, 0.0, None, 2)
 
 
 def test_divergence_rates_are_wilsons() -> None:
@@ -232,10 +232,10 @@ def test_divergence_rates_are_wilsons() -> None:
     rate, n, z = 0.2, 10, 1.959963984540054
     middle, half = rate + z**2 / (2 * n), z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
     expected = {"rate": 0.2, "low": (middle - half) / (1 + z**2 / n), "high": (middle + half) / (1 + z**2 / n), "n": 10}
-    assert divergence_rate(curves, "a") == pytest.approx(expected)
-    assert divergence_rate(curves, "b")["low"] == 0
-    assert 0.2 < divergence_rate(curves, "b")["high"] < 0.3
-    assert divergence_rate(curves, "no such arm") == {"rate": None, "low": None, "high": None, "n": 0}
+    assert vars(divergence_rate(curves, "a")) == pytest.approx(expected)
+    assert divergence_rate(curves, "b").low == 0
+    assert 0.2 < divergence_rate(curves, "b").high < 0.3
+    assert divergence_rate(curves, "no such arm") == DivergenceRate(None, None, None, 0)
 
 
 def test_an_order_that_holds_has_tau_one() -> None:
@@ -243,21 +243,17 @@ def test_an_order_that_holds_has_tau_one() -> None:
     base = rng.normal(60, 5, 40)
     found = ranking({arm: errors_from(base + gap, base + gap + 1) for arm, gap in (("a", 0.0), ("b", 2.0), ("c", 1.0))})
     assert found is not None
-    assert found["tau"] == [1.0] * 40
-    assert (found["mean_tau"], found["same_share"], found["settled_epoch"]) == (1.0, 1.0, 1)
-    assert found["n"] == {"a": 2, "b": 2, "c": 2}
+    assert found.tau == [1.0] * 40
+    assert (found.mean_tau, found.same_share, found.settled_epoch) == (1.0, 1.0, 1)
+    assert found.n == {"a": 2, "b": 2, "c": 2}
 
 
 def test_a_ranking_by_hand_is_cut_to_the_shorter() -> None:
     found = ranking({"a": errors_from([1, 1, 5, 1, 5, 5, 0, 0]), "b": errors_from([2, 2, 2, 2, 2, 2])})
-    assert found == {
-        "n": {"a": 1, "b": 1},
-        "epochs": [1, 2, 3, 4, 5, 6],
-        "tau": [-1, -1, 1, -1, 1, 1],
-        "mean_tau": pytest.approx(1 / 3),
-        "same_share": pytest.approx(2 / 3),
-        "settled_epoch": 5,
-    }
+    assert found is not None
+    assert (found.n, found.epochs, found.settled_epoch) == ({"a": 1, "b": 1}, [1, 2, 3, 4, 5, 6], 5)
+    assert found.tau == [-1, -1, 1, -1, 1, 1]
+    assert (found.mean_tau, found.same_share) == pytest.approx((1 / 3, 2 / 3))
 
 
 @laws
@@ -269,13 +265,13 @@ def test_rankings_against_scipys_tau_and_loops(arms: int, epochs: int, seed: int
     found = ranking(errors)
     assert found is not None
     truth = [kendalltau(row, means[-1]).statistic for row in means]
-    assert [np.nan if tau is None else tau for tau in found["tau"]] == pytest.approx(truth, nan_ok=True)
+    assert [np.nan if tau is None else tau for tau in found.tau] == pytest.approx(truth, nan_ok=True)
     same = [(rankdata(row) == rankdata(means[-1])).all() for row in means]
-    assert found["same_share"] == pytest.approx(np.mean(same[epochs // 2 :]))
+    assert found.same_share == pytest.approx(np.mean(same[epochs // 2 :]))
     settled = epochs
     while settled > 1 and same[settled - 2]:
         settled -= 1
-    assert found["settled_epoch"] == settled
+    assert found.settled_epoch == settled
 
 
 def test_rankings_of_too_little_are_none() -> None:
@@ -285,7 +281,7 @@ def test_rankings_of_too_little_are_none() -> None:
     assert ranking({"a": some, "b": pd.DataFrame(), "c": lost}) is None
     equal = ranking({"a": some, "b": some})
     assert equal is not None
-    assert (equal["tau"], equal["mean_tau"], equal["same_share"]) == ([None, None], None, 1.0)
+    assert (equal.tau, equal.mean_tau, equal.same_share) == ([None, None], None, 1.0)
 
 
 def test_what_is_missing_is_left_out() -> None:
@@ -305,17 +301,15 @@ def test_a_summary_is_intervals_over_seeds_in_plain_types() -> None:
     rng = np.random.default_rng(10)
     errors = {arm: errors_from(*rng.normal(level, 2, (4, 60))) for arm, level in (("a", 60), ("b", 63))}
     found = summarise_steadiness(tidy(errors, diverged=(("b", 3),)), iter(["a", "b"]), METRIC)
-    arm = found["arms"]["a"]
-    assert list(arm) == [*MEASURES, "change_point_epochs", "divergence_rate", "variance"]
+    arm = found.arms["a"]
     table = errors_of(tidy(errors), "a", METRIC)
     for name, column in steadiness(table).items():
-        assert arm[name] == interval(column)
-    assert arm["variance"] == variance_split(table)
-    assert arm["change_point_epochs"] == change_points(table)
-    assert found["arms"]["b"]["gap_to_best_mm"]["n"] == 3
-    assert found["arms"]["b"]["divergence_rate"]["rate"] == 0.25
-    assert found["ranking"]["n"] == {"a": 4, "b": 3}
-    assert json.loads(json.dumps(found, allow_nan=False))["arms"]["a"]["variance"] == arm["variance"]
+        assert getattr(arm, str(name)) == interval(column)
+    assert arm.variance == variance_split(table)
+    assert arm.change_point_epochs == change_points(table)
+    assert found.arms["b"].gap_to_best_mm.n == 3
+    assert found.arms["b"].divergence_rate.rate == 0.25
+    assert found.ranking.n == {"a": 4, "b": 3}
 
 
 @pytest.mark.parametrize(
@@ -331,17 +325,17 @@ def test_a_summary_is_intervals_over_seeds_in_plain_types() -> None:
 )
 def test_without_an_error_there_are_no_numbers(curves: pd.DataFrame) -> None:
     found = summarise_steadiness(curves, ["a", "b"], METRIC)
-    assert found["ranking"] is None
-    assert [found["arms"]["a"][name] for name in MEASURES] == [NONE] * len(MEASURES)
-    assert found["arms"]["a"]["variance"]["n"] == 0
-    assert found["arms"]["b"]["divergence_rate"]["n"] == 0
+    assert found.ranking is None
+    assert [getattr(found.arms["a"], name) for name in MEASURES] == [NONE] * len(MEASURES)
+    assert found.arms["a"].variance.n == 0
+    assert found.arms["b"].divergence_rate.n == 0
     assert list(steadiness(pd.DataFrame())) == list(MEASURES)
 
 
 def test_one_seed_and_one_epoch() -> None:
     found = summarise_steadiness(tidy({"a": errors_from([5.0]), "b": errors_from([4.0], [3.0])}), ["a", "b"], METRIC)
-    assert found["arms"]["a"]["gap_to_best_mm"] == interval([0.0])
-    assert found["arms"]["a"]["within_1mm"]["mean"] == 1
-    assert found["arms"]["b"]["longest_stretch"]["mean"] == 1
-    assert found["arms"]["a"]["drift_mm_per_100_epochs"] == found["arms"]["a"]["change_points"] == NONE
-    assert found["ranking"]["tau"] == [1.0]
+    assert found.arms["a"].gap_to_best_mm == interval([0.0])
+    assert found.arms["a"].within_1mm.mean == 1
+    assert found.arms["b"].longest_stretch.mean == 1
+    assert found.arms["a"].drift_mm_per_100_epochs == found.arms["a"].change_points == NONE
+    assert found.ranking.tau == [1.0]

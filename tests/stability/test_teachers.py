@@ -18,7 +18,7 @@ from tips_ray.stability.distillation import compare_students
 from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
 from tips_ray.stability.stopping import Oracle, Window
-from tips_ray.stability.teachers import PICKED_BY, Lesson, TeacherCard, pick
+from tips_ray.stability.teachers import PICKED_BY, ExpectedRegret, Lesson, TeacherCard, pick
 from tips_ray.store.measurements import TAUGHT, WINDOWS, no_rows
 
 ERROR = "p_mpjpe_signed_mm"
@@ -104,10 +104,10 @@ def test_a_rule_names_the_window_and_the_card_says_what_it_costs():
     curves = curves_of({"parts": [40, 40]})
     card = picked(curves, [0, 1], rule="average of the last 10 %")
     assert {lesson.window for lesson in card.lessons} == {Window(37, 40)}
-    assert card.expected_regret_mm["n"] == 0  # no average was measured
+    assert card.expected_regret_mm.n == 0  # no average was measured
     lowest = curves.groupby("seed")[ERROR].min()
     last = curves[curves["epoch"] == 40].set_index("seed")[ERROR]
-    assert picked(curves, [0, 1]).expected_regret_mm["median"] == pytest.approx((last - lowest).median())
+    assert picked(curves, [0, 1]).expected_regret_mm.median == pytest.approx((last - lowest).median())
 
 
 def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
@@ -117,10 +117,10 @@ def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
     ).reindex(columns=no_rows(WINDOWS).columns)
     ranked = rank_rules(score_stops(curves, stops(curves, ["parts"]), windows))
     for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
-        (entry,) = [entry for entry in ranked if entry["rule"] == rule]
+        (entry,) = [entry for entry in ranked if entry.rule == rule]
         card = pick(curves, windows, "tips", Teacher(rule=rule), [0, 1, 2], 40, dict.fromkeys(curves["run"], range(1, 41)))
-        assert card.expected_regret_mm == {**entry["regret_mm"], "n": n}
-        assert (card.expected_regret_mm["median"] < 0) == rule.startswith("average")  # better than every single epoch
+        assert card.expected_regret_mm == ExpectedRegret(**vars(entry.regret_mm), n=n)
+        assert (card.expected_regret_mm.median < 0) == rule.startswith("average")  # better than every single epoch
 
 
 def test_an_oracle_is_called_one_and_picks_the_lowest_error():
@@ -131,7 +131,7 @@ def test_an_oracle_is_called_one_and_picks_the_lowest_error():
     for lesson in card.lessons:
         own = curves[curves["seed"] == lesson.seed].set_index("epoch")[ERROR]
         assert (lesson.first, lesson.last) == (own.idxmin(), own.idxmin())
-    assert card.expected_regret_mm == {"median": 0.0, "p95": 0.0, "worst": 0.0, "low": 0.0, "high": 0.0, "n": 2}
+    assert card.expected_regret_mm == ExpectedRegret(0.0, 0.0, 0.0, 0.0, 0.0, 2)
 
 
 def test_labels_have_no_say_in_a_pick():
@@ -172,7 +172,7 @@ def test_runs_that_do_not_teach_have_no_say_in_the_regret():
     curves = curves_of({"parts": [20, 20, 3]})
     card = picked(curves, [0, 1], num_epochs=20, kept=(10, 20))
     assert card.expected_regret_mm == picked(curves[curves["seed"] < 2], [0, 1]).expected_regret_mm
-    assert card.expected_regret_mm["n"] == 2
+    assert card.expected_regret_mm.n == 2
 
 
 def test_teachers_stop_where_weights_were_kept():
@@ -212,12 +212,12 @@ def test_budgets_are_the_curves_cut_a_factor_of_three_apart():
     curves = curves_of({"solo": [36, 36, 36], "parts": [40, 36, 40]})
     found = compare_budgets(curves, ["solo", "parts"])
     assert found is not None
-    assert found["budgets"] == [4, 12, 36]
-    for entry in found["paired"]:
-        a, b = (run_statistics(errors_of(curves, entry[name]).loc[: entry["epochs"]])[entry["statistic"]] for name in "ab")
-        assert entry["difference"] == pytest.approx((a - b).mean())
-        assert entry["low"] <= entry["difference"] <= entry["high"]
-        assert entry["n"] == 3
+    assert found.budgets == [4, 12, 36]
+    for entry in found.paired:
+        a, b = (run_statistics(errors_of(curves, getattr(entry, name)).loc[: entry.epochs])[entry.statistic] for name in "ab")
+        assert entry.difference == pytest.approx((a - b).mean())
+        assert entry.low <= entry.difference <= entry.high
+        assert entry.n == 3
     assert compare_budgets(curves_of({"solo": [35]}), ["solo"]) is None
 
 
@@ -226,12 +226,12 @@ def test_students_are_held_against_their_teachers_each_other_and_the_control():
     configs = {arm: {"objective": "distilled", "teacher": {"arm": of}} for arm, of in (("tips", "parts"), ("tips_solo", "solo"))}
     configs["solo"] = {"objective": "adversarial", "teacher": {"arm": "parts"}}
     taught = pd.DataFrame([{"arm": arm, "seed": s, ERROR: 50.0 + s} for arm in ("tips", "tips_solo") for s in range(3)])
-    found = {(entry["kind"], entry["a"]): entry for entry in compare_students(curves, taught, configs)}
+    found = {(entry.kind, entry.a): entry for entry in compare_students(curves, taught, configs)}
     last = curves[curves["epoch"] == 6].pivot(index="seed", columns="arm", values=ERROR)
     gain = {arm: (last[arm] - np.array([50.0, 51.0, 52.0])).mean() for arm in ("tips", "tips_solo")}
-    assert found["teacher", "tips"]["difference"] == pytest.approx(gain["tips"])
-    assert found["gain", "tips"]["difference"] == pytest.approx(gain["tips"] - gain["tips_solo"])
-    assert found["student", "tips"]["difference"] == pytest.approx((last["tips"] - last["tips_solo"]).mean())
-    assert found["arm", "tips"]["difference"] == pytest.approx((last["tips"] - last["solo"]).mean())
+    assert found["teacher", "tips"].difference == pytest.approx(gain["tips"])
+    assert found["gain", "tips"].difference == pytest.approx(gain["tips"] - gain["tips_solo"])
+    assert found["student", "tips"].difference == pytest.approx((last["tips"] - last["tips_solo"]).mean())
+    assert found["arm", "tips"].difference == pytest.approx((last["tips"] - last["solo"]).mean())
     assert len(found) == 6
     assert compare_students(curves, no_rows(TAUGHT), {"solo": configs["solo"]}) == []

@@ -24,7 +24,7 @@ from tips_ray.search.objectives import (
     score_trials,
     seed_means,
 )
-from tips_ray.stability.statistics import arms_of, errors_of, interval, last_half, rank_correlation, runs_of
+from tips_ray.stability.statistics import Interval, arms_of, errors_of, interval, last_half, rank_correlation, runs_of
 from tips_ray.stability.summary import origin, strict
 from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
 from tips_ray.store.records import Record, read_records, read_search, trial_name
@@ -230,7 +230,7 @@ def confirmable(curves: pd.DataFrame) -> pd.DataFrame:
     return curves.reindex(columns=SCORED).assign(seed=curves["seed"] - first)
 
 
-def gain(curves: pd.DataFrame, baseline: str, arm: str) -> dict[str, Any]:
+def gain(curves: pd.DataFrame, baseline: str, arm: str) -> Interval:
     """Interval of the window-mean error of the baseline minus that of an arm, paired by seed, at
     the epochs that both have."""
     left, right = errors_of(curves, baseline), errors_of(curves, arm)

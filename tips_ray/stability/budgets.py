@@ -2,12 +2,12 @@
 apart, read off the same curves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
-from tips_ray.stability.statistics import difference, errors_of, interval, run_statistics
+from tips_ray.stability.statistics import Difference, Interval, difference, errors_of, interval, run_statistics
 
 FACTOR = 3
 NUM_BUDGETS = 3
@@ -18,14 +18,39 @@ COMPARED = ("last_half", "last", "spread")
 epochs of that half."""
 
 
-def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any] | None:
-    """Budgets (epochs), the arms' statistics at each, and paired differences; None if the curves
-    are too short.
+@dataclass(frozen=True)
+class BudgetStatistics:
+    """Statistics of an arm's curves cut at a budget, as if training had ended there."""
 
-    {budgets, arms: [{epochs, arm, last_half, last, spread}], paired: [{epochs, a, b, statistic,
-    difference, low, high, n}]}: a budget's statistics are of the curve cut there, as if training
-    had ended. Differences are a − b, paired by seed.
-    """
+    epochs: int
+    arm: str
+    last_half: Interval
+    last: Interval
+    spread: Interval
+
+
+@dataclass(frozen=True)
+class BudgetDifference(Difference):
+    """A statistic of arm `a` minus that of arm `b` at a budget, paired by seed."""
+
+    epochs: int
+    a: str
+    b: str
+    statistic: str
+
+
+@dataclass(frozen=True)
+class BudgetComparison:
+    """Arms at each of some budgets, which are numbers of epochs."""
+
+    budgets: list[int]
+    arms: list[BudgetStatistics]
+    paired: list[BudgetDifference]
+
+
+def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> BudgetComparison | None:
+    """The arms' statistics at each budget, and paired differences; None if the curves are too
+    short."""
     errors = {arm: errors_of(curves, arm) for arm in arms}
     errors = {arm: table for arm, table in errors.items() if len(table)}
     longest = min(map(len, errors.values()), default=0)
@@ -35,9 +60,9 @@ def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]
     entries, pairs = [], []
     for epochs in budgets:
         runs = {arm: run_statistics(table.loc[:epochs]) for arm, table in errors.items()}
-        entries += [{"epochs": epochs, "arm": arm} | {name: interval(runs[arm][name]) for name in COMPARED} for arm in runs]
+        entries += [BudgetStatistics(epochs, arm, *(interval(runs[arm][name]) for name in COMPARED)) for arm in runs]
         for a, b in combinations(runs, 2):
             for name in COMPARED:
-                apart = difference(runs[a][name] - runs[b][name])
-                pairs.append({"epochs": epochs, "a": a, "b": b, "statistic": name, **apart})
-    return {"budgets": budgets, "arms": entries, "paired": pairs}
+                gap = difference(runs[a][name] - runs[b][name])
+                pairs.append(BudgetDifference(**vars(gap), epochs=epochs, a=a, b=b, statistic=name))
+    return BudgetComparison(budgets, entries, pairs)

@@ -65,19 +65,12 @@ def compare_stop_rules(campaign: LoadedCampaign) -> pd.DataFrame:
     """
     windows = stops(campaign.curves, arms_of(campaign.curves))
     scored = score_stops(campaign.curves, windows, campaign.measured.windows)
-    named = {key: dict(zip(own["seed"], own["window"].map(str), strict=True)) for key, own in scored.groupby(["arm", "rule"])}
+    by_rule = scored.groupby(["arm", "rule"])
+    stops_by_seed = {key: dict(zip(rows["seed"], rows["window"].map(str), strict=True)) for key, rows in by_rule}
     rows = [
-        (
-            entry["arm"],
-            entry["rule"],
-            entry["label_free"],
-            entry["chosen"],
-            entry["error_mm"]["mean"],
-            entry["regret_mm"]["median"],
-            entry["n"],
-            named[entry["arm"], entry["rule"]],
-        )
-        for entry in rank_rules(scored)
+        (score.arm, score.rule, score.label_free, score.chosen, score.error_mm.mean, score.regret_mm.median, score.n, epochs)
+        for score in rank_rules(scored)
+        for epochs in [stops_by_seed[score.arm, score.rule]]
     ]
     columns = ["arm", "rule", "label_free", "chosen", "error_mm", "regret_mm", "num_runs", "stops"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,72 +1,70 @@
 """Which label-free signals go with the error, within runs and between them."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.stability.regret import RESAMPLES, whole_runs
-from tips_ray.stability.statistics import MIN_RANKED, interval, rank_correlation
+from tips_ray.stability.statistics import MIN_RANKED, Correlation, Interval, interval, rank_correlation, spearman
 from tips_ray.stability.stopping import LABEL_FREE, Curve
 
 
-def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """How each label-free column goes with the error: {signal, within: {arm: interval}, between,
-    between_seeds}.
+@dataclass(frozen=True)
+class SignalCorrelation:
+    """Rank correlations of one label-free column with the error, over the last half of the
+    epochs."""
 
-    `within`: Spearman's correlation over the epochs of the last half of a run, mean over the runs
-    of an arm. `between`: that of the means over the last half, over the runs of all arms but
-    `students`, which are not independent of their teachers: {rank_correlation, low, high, n}. It
-    may tell arms apart alone; `between_seeds` is that of the ranks within each arm. The last half,
-    since everything falls while a lifter learns.
-    """
-    seen = []
+    signal: str
+    within: dict[str, Interval]
+    """By arm: over the epochs of a run, mean over the arm's runs."""
+    between: Correlation
+    """Of the runs' means, over the runs of all arms but students, which are not independent of
+    their teachers. It may tell nothing but arms apart."""
+    between_seeds: Correlation
+    """Of the ranks of the runs' means within each arm."""
+
+
+def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[SignalCorrelation]:
+    """How each label-free column goes with the error in the last half of the epochs; the first
+    half is left out, since everything falls while a lifter learns."""
+    rows = []
     for arm in arms:
         for run in whole_runs(curves, arm).values():
             late = slice(len(run) // 2, None)
             curve, error = Curve(run), run[HEADLINE_METRIC].to_numpy(float)[late]
             values = {signal: curve[signal][late] for signal in LABEL_FREE if signal in curve}
-            within = spearman(np.array([*values.values()]).reshape(-1, len(error)), error)
+            within = correlations_by_row(np.array([*values.values()]).reshape(-1, len(error)), error)
             means = [each[np.isfinite(each)].mean() if np.isfinite(each).any() else np.nan for each in values.values()]
-            seen += [(arm, *each, error.mean()) for each in zip(values, within, means, strict=True)]
-    table = pd.DataFrame(seen, columns=["arm", "signal", "within", "mean", "error"])
-    found = []
+            rows += [(arm, *each, error.mean()) for each in zip(values, within, means, strict=True)]
+    table = pd.DataFrame(rows, columns=["arm", "signal", "within", "mean", "error"])
+    correlations = []
     for signal in LABEL_FREE:
-        own = table[table["signal"] == signal]
-        if len(own):
-            within = {arm: interval(own.loc[own["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
-            apart = own.loc[~own["arm"].isin(list(students)) & np.isfinite(own["mean"]), ["arm", "mean", "error"]]
-            several = apart[apart["arm"].duplicated(keep=False)]  # an arm's only run has no other seeds
-            ranks = several.groupby("arm")[["mean", "error"]].rank()
-            alike = ranks - ranks.groupby(several["arm"]).transform("mean")
-            found.append(
-                {
-                    "signal": signal,
-                    "within": within,
-                    "between": rank_correlation(apart["mean"], apart["error"]),
-                    "between_seeds": rank_correlation(alike["mean"], alike["error"]),
-                }
-            )
-    return found
+        of_signal = table[table["signal"] == signal]
+        if of_signal.empty:
+            continue
+        within = {arm: interval(of_signal.loc[of_signal["arm"] == arm, "within"], resamples=RESAMPLES) for arm in arms}
+        means = of_signal[~of_signal["arm"].isin(list(students)) & np.isfinite(of_signal["mean"])]
+        several = means[means["arm"].duplicated(keep=False)]  # an arm with one run has no other seeds
+        ranks = several.groupby("arm")[["mean", "error"]].rank()
+        centred = ranks - ranks.groupby(several["arm"]).transform("mean")
+        between_seeds = rank_correlation(centred["mean"], centred["error"])
+        correlations.append(SignalCorrelation(signal, within, rank_correlation(means["mean"], means["error"]), between_seeds))
+    return correlations
 
 
-def spearman(values: np.ndarray, other: np.ndarray) -> np.ndarray:
+def correlations_by_row(values: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation of each row of `values` with `other`, over the places at which
     both are numbers.
 
-    NaN for a row with fewer than MIN_RANKED such places, or with one value alone.
+    NaN for a row with fewer than MIN_RANKED such places, or whose values there are all equal.
     """
-    from scipy.stats import rankdata
-
-    known = np.isfinite(values) & np.isfinite(other)
-    found = np.full(len(values), np.nan)
-    for pattern in np.unique(known, axis=0):  # rows that are known at the same places, at once
-        if (n := int(pattern.sum())) < MIN_RANKED:
-            continue
-        rows = (known == pattern).all(axis=1)
-        one, two = (rankdata(each, axis=-1) - (n + 1) / 2 for each in (values[rows][:, pattern], other[pattern]))
-        scale = np.sqrt((one**2).sum(-1) * (two**2).sum())
-        found[rows] = np.divide((one * two).sum(-1), scale, out=np.full(len(one), np.nan), where=scale > 0)
-    return found
+    present = np.isfinite(values) & np.isfinite(other)
+    correlations = np.full(len(values), np.nan)
+    for pattern in np.unique(present, axis=0):  # rows with the same missing places at once
+        if pattern.sum() >= MIN_RANKED:
+            rows = (present == pattern).all(axis=1)
+            correlations[rows] = spearman(values[rows][:, pattern], other[None, pattern])
+    return correlations

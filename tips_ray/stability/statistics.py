@@ -7,7 +7,7 @@ tidy table with one row a run and epoch.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,58 @@ MARGIN_MM = 2.0
 MIN_RANKED = 8
 """Rows of which a rank correlation says something."""
 
-Interval = dict[str, float | int | None]
-"""`{mean, std, low, high, n}`: n seeds, their mean and standard deviation, and a bootstrap interval
-of the mean."""
+
+@dataclass(frozen=True)
+class Interval:
+    """The mean over n seeds, their standard deviation, and a bootstrap interval of the mean."""
+
+    mean: float | None
+    std: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of n paired differences, and its bootstrap interval."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class PairedDifference(Difference):
+    """A statistic of arm `a` minus that of arm `b`, over the seeds that both finished, at the
+    first `epochs` epochs."""
+
+    a: str
+    b: str
+    metric: str
+    statistic: str
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of n rows, and its bootstrap interval."""
+
+    rank_correlation: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A run that ended with a loss that was not finite, and the epoch in which that happened."""
+
+    arm: str
+    run: str
+    seed: int
+    epoch: int
 
 
 def interval(
@@ -41,52 +90,57 @@ def interval(
     given = given[np.isfinite(given)]
     n = len(given)
     if n < 2:
-        return {"mean": float(given[0]) if n else None, "std": None, "low": None, "high": None, "n": n}
+        return Interval(float(given[0]) if n else None, None, None, None, n)
     low, high = _bootstrap(given, seed, confidence, resamples)
-    return {"mean": float(given.mean()), "std": float(given.std(ddof=1)), "low": low, "high": high, "n": n}
+    return Interval(float(given.mean()), float(given.std(ddof=1)), low, high, n)
 
 
 def _bootstrap(values: np.ndarray, seed: int, confidence: float, resamples: int) -> tuple[float, float]:
-    from scipy.stats import bootstrap  # here, as it takes most of a second, which who only opens a report need not wait
+    from scipy.stats import bootstrap  # imported here, since it takes most of a second and opening a report needs none of it
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # equal values: BCa divides by zero, answers NaN, and percentile takes over
+        warnings.simplefilter("ignore", RuntimeWarning)  # of equal values BCa divides by zero and returns NaN
         for method in ("BCa", "percentile"):
             rng = np.random.default_rng(seed)
-            found = bootstrap((values,), np.mean, confidence_level=confidence, n_resamples=resamples, method=method, rng=rng)
-            low, high = (float(end) for end in found.confidence_interval)
+            result = bootstrap((values,), np.mean, confidence_level=confidence, n_resamples=resamples, method=method, rng=rng)
+            low, high = (float(end) for end in result.confidence_interval)
             if np.isfinite([low, high]).all():
                 return low, high
     raise AssertionError("a percentile of finite means is finite")
 
 
-def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples: int = 2000) -> dict[str, float | int | None]:
-    """Spearman's rank correlation of two columns, with its 95% bootstrap interval over rows:
-    {rank_correlation, low, high, n}.
+def spearman(one: np.ndarray, other: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Spearman's rank correlation along an axis, without missing values; NaN where all values of
+    one of the two are equal."""
+    from scipy.stats import rankdata
 
-    Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where a column has
-    one value alone, None.
+    middle = (one.shape[axis] + 1) / 2
+    one, other = (rankdata(values, axis=axis) - middle for values in (one, other))
+    scale = np.sqrt((one**2).sum(axis) * (other**2).sum(axis))
+    return np.divide((one * other).sum(axis), scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+
+
+def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples: int = 2000) -> Correlation:
+    """Spearman's rank correlation of two columns, with its 95% bootstrap interval over rows.
+
+    Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where all values
+    of a column are equal, None.
     """
-    from scipy.stats import bootstrap, rankdata
+    from scipy.stats import bootstrap
 
     rows = np.stack([one.to_numpy(float), other.to_numpy(float)])
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     n = rows.shape[1]
     if n < MIN_RANKED or (rows == rows[:, :1]).all(axis=1).any():
-        return {"rank_correlation": None, "low": None, "high": None, "n": n}
+        return Correlation(None, None, None, n)
 
-    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> Any:
-        ranks = [rankdata(values, axis=axis) for values in (x, y)]
-        x, y = (values - values.mean(axis=axis, keepdims=True) for values in ranks)
-        scale = np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
-        return np.divide((x * y).sum(axis=axis), scale, out=np.zeros_like(scale), where=scale > 0)  # of equal rows drawn: 0
+    def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.nan_to_num(spearman(x, y, axis))  # 0 where one row alone was drawn
 
     rng = np.random.default_rng(seed)
-    found = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, batch=100, method="percentile", rng=rng)
-    low, high = (float(end) for end in found.confidence_interval)
-    return {"rank_correlation": float(correlation(*rows)), "low": low, "high": high, "n": n}
+    result = bootstrap(tuple(rows), correlation, paired=True, n_resamples=resamples, batch=100, method="percentile", rng=rng)
+    low, high = (float(end) for end in result.confidence_interval)
+    return Correlation(float(spearman(*rows)), low, high, n)
 
 
 def arms_of(curves: pd.DataFrame) -> list[str]:
@@ -120,17 +174,14 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
     return rows.drop_duplicates(["seed", "epoch"], keep="last").pivot(index="epoch", columns="seed", values=metric).astype(float)
 
 
-def divergences(curves: pd.DataFrame) -> list[dict[str, str | int]]:
-    """Runs that ended with a non-finite loss: arm, run, seed, and the epoch in which it
-    happened."""
-    found = []
-    for arm in arms_of(curves):
-        lost = runs_of(curves, arm).query("status == 'diverged'").reset_index()
-        found += [
-            {"arm": arm, "run": str(run), "seed": int(seed), "epoch": int(epoch)}
-            for seed, run, epoch in lost[["seed", "run", "epochs"]].to_numpy()
-        ]
-    return found
+def divergences(curves: pd.DataFrame) -> list[Divergence]:
+    """Runs that ended with a loss that was not finite."""
+    return [
+        Divergence(arm, str(run), int(seed), int(epoch))
+        for arm in arms_of(curves)
+        for seed, run, epoch, status in runs_of(curves, arm).reset_index()[["seed", "run", "epochs", "status"]].to_numpy()
+        if status == "diverged"
+    ]
 
 
 def last_half(errors: pd.DataFrame) -> pd.DataFrame:
@@ -179,10 +230,13 @@ def over_seeds(errors: pd.DataFrame, seed: int = 0) -> dict[str, Interval]:
     "45.4 ± 1.1"; all others' is the standard deviation over seeds.
     """
     runs = run_statistics(errors)
-    found = {name: interval(runs[name], seed) for name in (*STATISTICS, "regret", "epochs_within_2mm")}
-    spread = runs["spread"].mean()
-    found["last_half"]["std"] = float(spread) if np.isfinite(spread) else None
-    return found
+    intervals = {name: interval(runs[name], seed) for name in (*STATISTICS, "regret", "epochs_within_2mm")}
+    return {**intervals, "last_half": replace(intervals["last_half"], std=finite(runs["spread"].mean()))}
+
+
+def finite(value: float) -> float | None:
+    """The value as a plain float, or None for NaN and infinity."""
+    return float(value) if np.isfinite(value) else None
 
 
 def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dict[int, Interval]:
@@ -191,25 +245,21 @@ def at_epochs(errors: pd.DataFrame, epochs: Sequence[int], seed: int = 0) -> dic
     return {epoch: interval(errors.loc[epoch].to_numpy() if epoch in errors.index else (), seed) for epoch in epochs}
 
 
-def difference(values: Sequence[float] | np.ndarray | pd.Series, seed: int = 0) -> dict[str, float | int | None]:
-    """The mean of paired differences with its interval over seeds: {difference, low, high, n}."""
-    found = interval(values, seed)
-    return {"difference": found["mean"], "low": found["low"], "high": found["high"], "n": found["n"]}
+def difference(values: Sequence[float] | np.ndarray | pd.Series, seed: int = 0) -> Difference:
+    """The mean of paired differences with its interval over seeds."""
+    over = interval(values, seed)
+    return Difference(over.mean, over.low, over.high, over.n)
 
 
-def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[dict]:
+def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, seed: int = 0) -> list[PairedDifference]:
     """Differences a - b over the seeds that both arms finished, at the same number of epochs; one
-    entry for each statistic.
+    for each statistic.
 
-    Entries are {a, b, metric, statistic, difference, low, high, n, epochs}: the bootstrap interval
-    is that of the mean of the per-seed differences, since runs of one seed share their data, views
-    and starting weights' stream.
+    The bootstrap interval is that of the mean of the per-seed differences, since runs of one seed
+    share their data, views and starting weights' stream.
     """
     left, right = errors_of(curves, a, metric), errors_of(curves, b, metric)
     shared, epochs = (left.columns.intersection(right.columns), min(len(left), len(right)))
     one, other = (run_statistics(errors.loc[:epochs, shared]) for errors in (left, right))
-    entries = []
-    for statistic in STATISTICS:
-        entry = difference(one[statistic] - other[statistic], seed)
-        entries.append({"a": a, "b": b, "metric": metric, "statistic": statistic, **entry, "epochs": epochs})
-    return entries
+    gaps = {statistic: difference(one[statistic] - other[statistic], seed) for statistic in STATISTICS}
+    return [PairedDifference(**vars(gap), a=a, b=b, metric=metric, statistic=name, epochs=epochs) for name, gap in gaps.items()]

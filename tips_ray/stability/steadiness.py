@@ -7,26 +7,16 @@ seed without any.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.stability.statistics import MARGIN_MM, errors_of, interval, last_half, regret, runs_of
+from tips_ray.stability.statistics import MARGIN_MM, Interval, errors_of, finite, interval, last_half, regret, runs_of
 
 MARGINS_MM = (1, 2, 5)
 """Distances to a run's best within which epochs are counted."""
-
-MEASURES = (
-    "gap_to_best_mm",
-    *(f"within_{margin}mm" for margin in MARGINS_MM),
-    "longest_stretch",
-    "drift_mm_per_100_epochs",
-    "change_points",
-    "late_change_points",
-)
-"""What `steadiness` measures of each run."""
 
 MIN_LEVEL = 10
 """Epochs that a level holds at least; what is shorter is an outlier. A curve of less than two
@@ -43,17 +33,85 @@ MAX_CORRELATION = 0.9
 """Noise that is correlated more than this from epoch to epoch can't be told from a moving level."""
 
 
-def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
-    """One row a seed, the columns MEASURES.
+@dataclass(frozen=True)
+class DivergenceRate:
+    """Share of n runs that diverged, with Wilson's (1927) 95% interval."""
 
-    `gap_to_best_mm`: error minus the lowest one up to that epoch, averaged over the window: what
-    stopping blindly costs there. `within_{1,2,5}mm`: share of the window's epochs that close to the
-    run's best, an oracle. `longest_stretch`: the most consecutive epochs that are all within
-    MARGIN_MM of the run's best; a missing one interrupts it. `drift_mm_per_100_epochs`: median
-    slope between the window's epochs (Theil 1950, Sen 1968); above 0, the error rises.
-    `change_points`, `late_change_points`: how many in the curve and in its window; NaN where it is
-    too short for any.
-    """
+    rate: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class VarianceSplit:
+    """Variance of the error within runs, over epochs, and between n seeds."""
+
+    within_mm2: float | None
+    between_mm2: float | None
+    between_share: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class ArmSteadiness:
+    """How steady the runs of an arm are over the moment of stopping, as intervals over seeds."""
+
+    gap_to_best_mm: Interval
+    """Error minus the lowest one up to that epoch, averaged over the window: what stopping blindly
+    costs there."""
+    within_1mm: Interval
+    """Share of the window's epochs that close to the run's best, an oracle."""
+    within_2mm: Interval
+    within_5mm: Interval
+    longest_stretch: Interval
+    """The most consecutive epochs that are all within MARGIN_MM of the run's best; a missing one
+    interrupts it."""
+    drift_mm_per_100_epochs: Interval
+    """Median slope between the window's epochs (Theil 1950, Sen 1968); above 0, the error rises."""
+    change_points: Interval
+    """How many the curve has; n = 0 where all are too short for any."""
+    late_change_points: Interval
+    """How many its window has."""
+    change_point_epochs: dict[int, list[int]]
+    """The change points of each seed."""
+    divergence_rate: DivergenceRate
+    variance: VarianceSplit
+
+
+MEASURES = tuple(each.name for each in fields(ArmSteadiness) if each.type is Interval)
+"""What `steadiness` measures of each run."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Whether the order of arms by their mean error over seeds depends on the epoch."""
+
+    n: dict[str, int]
+    """Seeds of each arm."""
+    epochs: list[int]
+    tau: list[float | None]
+    """Kendall's (1945) tau-b of the order at each of `epochs` with that at the last one; None where
+    all arms are equal."""
+    mean_tau: float | None
+    """Its mean over the window."""
+    same_share: float
+    """Share of the window's epochs with the last one's order."""
+    settled_epoch: int
+    """The first epoch from which on the order is that of the last one."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """Steadiness by arm, and of the arms' order; no ranking of fewer than two arms."""
+
+    arms: dict[str, ArmSteadiness]
+    ranking: Ranking | None
+
+
+def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
+    """One row a seed, the columns MEASURES, as `ArmSteadiness` describes them; NaN for change
+    points where the curve is too short for any."""
     errors = _finite(errors)
     if errors.empty:
         return pd.DataFrame(columns=list(MEASURES), dtype=float)
@@ -81,7 +139,7 @@ def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
     stair of change points. PELT is exact but for MIN_LEVEL: in rare short curves that makes it miss
     the cheapest levels by less than the price of one.
     """
-    from ruptures import KernelCPD  # here, as it loads scipy, which who only opens a report need not wait for
+    from ruptures import KernelCPD  # imported here, since it loads scipy and opening a report needs none of it
 
     errors, found = _finite(errors), {}
     for seed in errors.columns:
@@ -93,22 +151,20 @@ def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
     return found
 
 
-def divergence_rate(curves: pd.DataFrame, arm: str) -> dict[str, float | int | None]:
-    """Share of an arm's runs that diverged, with Wilson's (1927) 95% interval: {rate, low, high,
-    n}; None without runs."""
+def divergence_rate(curves: pd.DataFrame, arm: str) -> DivergenceRate:
+    """Share of an arm's runs that diverged; None without runs."""
     from scipy.stats import binomtest
 
     diverged = runs_of(curves, arm)["status"] == "diverged"
     n, lost = len(diverged), int(diverged.sum())
     if not n:
-        return {"rate": None, "low": None, "high": None, "n": 0}
+        return DivergenceRate(None, None, None, 0)
     ends = binomtest(lost, n).proportion_ci(method="wilson")
-    return {"rate": lost / n, "low": float(ends.low), "high": float(ends.high), "n": n}
+    return DivergenceRate(lost / n, float(ends.low), float(ends.high), n)
 
 
-def variance_split(errors: pd.DataFrame) -> dict[str, float | int | None]:
-    """Variance in the window within runs and between seeds: {within_mm2, between_mm2,
-    between_share, n}, n seeds.
+def variance_split(errors: pd.DataFrame) -> VarianceSplit:
+    """Variance in the window within runs and between seeds.
 
     Within is the mean over seeds of the variance over epochs; between is the variance of the seeds'
     means less what `within` alone would make of it, at least 0: the ANOVA estimator of a random
@@ -122,18 +178,12 @@ def variance_split(errors: pd.DataFrame) -> dict[str, float | int | None]:
     if np.isfinite(between):
         between = max(between, 0.0)
         share = between / (within + between) if within + between else np.nan
-    return {"within_mm2": _number(within), "between_mm2": _number(between), "between_share": _number(share), "n": n}
+    return VarianceSplit(finite(within), finite(between), finite(share), n)
 
 
-def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
+def ranking(errors: Mapping[str, pd.DataFrame]) -> Ranking | None:
     """Whether arms change places, by their mean error over seeds, at the epochs that all have; None
-    for fewer than two arms.
-
-    {n, epochs, tau, mean_tau, same_share, settled_epoch}. `n`: seeds of each arm; `tau`: Kendall's
-    (1945) tau-b of the order of arms at each of `epochs` with that at the last one, None where all
-    arms are equal, and `mean_tau` its mean over the window; `same_share`: share of the window's
-    epochs with the last one's order; `settled_epoch`: the first since which it is that order.
-    """
+    for fewer than two arms."""
     given = {arm: _finite(table) for arm, table in errors.items()}
     means = {arm: table.mean(axis="columns") for arm, table in given.items() if not table.empty}
     table = pd.concat(means, axis="columns", join="inner").dropna() if len(means) > 1 else pd.DataFrame()
@@ -143,40 +193,38 @@ def ranking(errors: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
     order = np.sign(table.to_numpy()[:, one] - table.to_numpy()[:, other])  # of each pair of arms; 0 for a tie
     scale = np.sqrt((order**2).sum(axis=1) * (order[-1] ** 2).sum())
     tau = np.divide(order @ order[-1], scale, out=np.full(len(order), np.nan), where=scale > 0)
-    found = pd.DataFrame({"tau": tau, "same": (order == order[-1]).all(axis=1)}, table.index)
-    window, others = last_half(found).mean(), np.flatnonzero(~found["same"])
-    return {
-        "n": {arm: given[arm].shape[1] for arm in means},
-        "epochs": table.index.tolist(),
-        "tau": [_number(value) for value in tau],
-        "mean_tau": _number(window["tau"]),
-        "same_share": float(window["same"]),
-        "settled_epoch": int(table.index[others[-1] + 1 if len(others) else 0]),
-    }
+    orders = pd.DataFrame({"tau": tau, "same": (order == order[-1]).all(axis=1)}, table.index)
+    window, others = last_half(orders).mean(), np.flatnonzero(~orders["same"])
+    return Ranking(
+        n={arm: given[arm].shape[1] for arm in means},
+        epochs=table.index.tolist(),
+        tau=[finite(value) for value in tau],
+        mean_tau=finite(window["tau"]),
+        same_share=float(window["same"]),
+        settled_epoch=int(table.index[others[-1] + 1 if len(others) else 0]),
+    )
 
 
 def summarise_steadiness(
     curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC, students: Collection[str] = ()
-) -> dict[str, Any]:
-    """Steadiness of each arm, as intervals over its seeds, and of their ranking, in plain types;
-    `curves` is the tidy table.
+) -> Steadiness:
+    """Steadiness of each arm, as intervals over its seeds, and of their ranking; `curves` is the
+    tidy table.
 
     An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the
     ranking, which `students` do not have either: their epochs are others.
     """
     errors = {arm: errors_of(curves, arm, metric) for arm in arms}
-    return {
-        "arms": {
-            arm: {
-                **{name: interval(column) for name, column in steadiness(table).items()},
-                "change_point_epochs": change_points(table),
-                "divergence_rate": divergence_rate(curves, arm),
-                "variance": variance_split(table),
-            }
-            for arm, table in errors.items()
-        },
-        "ranking": ranking({arm: table for arm, table in errors.items() if arm not in students}),
+    by_arm = {
+        arm: ArmSteadiness(
+            **{str(name): interval(column) for name, column in steadiness(table).items()},
+            change_point_epochs=change_points(table),
+            divergence_rate=divergence_rate(curves, arm),
+            variance=variance_split(table),
+        )
+        for arm, table in errors.items()
     }
+    return Steadiness(by_arm, ranking({arm: table for arm, table in errors.items() if arm not in students}))
 
 
 def _finite(errors: pd.DataFrame) -> pd.DataFrame:
@@ -186,10 +234,6 @@ def _finite(errors: pd.DataFrame) -> pd.DataFrame:
 def _present(curve: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     curve = curve.dropna()
     return curve.index.to_numpy(int), curve.to_numpy(float)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _longest_stretch(good: pd.Series) -> int:

@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
@@ -118,7 +119,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:
         "at_epochs": {epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
         "best_epoch": interval(campaign_lock["best_epoch"]),
         "runs": runs.join(campaign_lock, how="left").rename_axis("seed").reset_index().to_dict("records"),
-        "diverged": [entry for entry in divergences(curves) if entry["arm"] == arm],
+        "diverged": [entry for entry in divergences(curves) if entry.arm == arm],
     }
 
 
@@ -131,8 +132,10 @@ def origin(executions: Sequence[Mapping[str, Any]], config: Any, **more: Any) ->
 
 
 def strict(value: Any) -> Any:
-    """A copy of `value` in plain JSON types: NaN and infinity as None, tuples and arrays as lists,
-    keys and the rest as text."""
+    """A copy of `value` in plain JSON types: dataclasses as objects, NaN and infinity as None,
+    tuples and arrays as lists, keys and the rest as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: strict(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

@@ -16,7 +16,7 @@ import pandas as pd
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Teacher
 from tips_ray.errors import UserError
-from tips_ray.stability.regret import best_epoch, median_interval, rules_for, score_stops, whole_runs
+from tips_ray.stability.regret import MedianRegret, best_epoch, median_interval, rules_for, score_stops, whole_runs
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.statistics import runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
@@ -50,6 +50,16 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class ExpectedRegret(MedianRegret):
+    """Regret of a rule over n runs."""
+
+    n: int
+
+
+NOT_MEASURED = ExpectedRegret(None, None, None, None, None, 0)
+
+
+@dataclass(frozen=True)
 class TeacherCard:
     """Who teaches an arm, and why."""
 
@@ -59,9 +69,8 @@ class TeacherCard:
     num_epochs: int
     """Epochs that all runs of the teaching arm had when they were picked."""
     lessons: tuple[Lesson, ...]
-    expected_regret_mm: dict[str, Any]
-    """Median regret of the rule over the runs that may teach, its interval, p95 and n: measured
-    with labels, not used."""
+    expected_regret_mm: ExpectedRegret
+    """What the rule costs on the runs that may teach: measured with labels, not used."""
     reason: str = ""
     """Why these teachers, in a sentence."""
 
@@ -82,7 +91,8 @@ class TeacherCard:
     def from_json(cls, content: dict[str, Any]) -> "TeacherCard":
         """What `to_json` gave."""
         lessons = tuple(Lesson(**lesson) for lesson in content["lessons"])
-        return cls(**{**content, "teacher": Teacher(**content["teacher"]), "lessons": lessons})
+        teacher, regret = Teacher(**content["teacher"]), ExpectedRegret(**content["expected_regret_mm"])
+        return cls(**{**content, "teacher": teacher, "lessons": lessons, "expected_regret_mm": regret})
 
 
 def pick(
@@ -206,15 +216,11 @@ def lesson(run: pd.DataFrame, window: Window) -> Lesson:
     )
 
 
-def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, found: Mapping[int, Window]) -> dict[str, Any]:
-    """What the teacher's rule costs on the runs that may teach, by seed: {median, p95, worst, low,
-    high, n}.
-
-    n is 0 if its windows were not measured.
-    """
+def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, found: Mapping[int, Window]) -> ExpectedRegret:
+    """What the teacher's rule costs on the runs that may teach."""
     rows = [(teacher.arm, seed, teacher.rule, window) for seed, window in found.items()]
     scored_stops = score_stops(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), windows)
     regret = scored_stops[scored_stops["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
     if len(regret) == 0:
-        return {"median": None, "p95": None, "worst": None, "low": None, "high": None, "n": 0}
-    return {**median_interval(regret), "n": len(regret)}
+        return NOT_MEASURED
+    return ExpectedRegret(**vars(median_interval(regret)), n=len(regret))

@@ -13,7 +13,7 @@ from tips_ray.report.study.page import render
 from tips_ray.report.study.stop_figures import draw_codependence, draw_rules
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ends
-from tips_ray.stability.teachers import Lesson, TeacherCard
+from tips_ray.stability.teachers import ExpectedRegret, Lesson, TeacherCard
 from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
 
 ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
@@ -27,7 +27,7 @@ def config(arm: str) -> dict:
 
 def card(student: str) -> TeacherCard:
     lesson = Lesson("parts-seed0", 0, 33, 40, None, 1.0, 9.5, {"40": "0123456789abcdef"})
-    regret = {"median": 1.25, "p95": 3.0, "low": 0.5, "high": 2.0, "n": 3}
+    regret = ExpectedRegret(1.25, 3.0, 4.0, 0.5, 2.0, 3)
     return TeacherCard(student, Teacher(**config(student)["teacher"]), False, 40, (lesson,), regret)
 
 
