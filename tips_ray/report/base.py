@@ -1,6 +1,9 @@
 """One page that opens offline: a template on `base.html.j2`, filled with values and figures."""
 
+import base64
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from tips_ray.report import style, text
 
+PAGES = Path(__file__).parent
 LONG_TABLE = 15
 """Tables with more rows than this scroll."""
 
@@ -24,7 +28,7 @@ def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapp
     `traces` (their places within a figure).
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(PAGES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -37,18 +41,41 @@ def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapp
         "verdict": text.verdict,
         "folded": text.folded,
     }
+    scripts = [get_plotlyjs(), (PAGES / "page.js").read_text(encoding="utf-8")]
     content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
     return environment.get_template(template).render(
-        drawn=list(drawn), content=escaped(content), plotlyjs=get_plotlyjs(), **values
+        drawn=list(drawn), content=escaped(content), scripts=scripts, policy=policy(scripts), **values
     )
 
 
+def policy(scripts: Sequence[str]) -> str:
+    """A content security policy that lets these scripts run, and no other; nothing is fetched."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
+
+
 def plain(figure: go.Figure) -> dict[str, Any]:
-    """A figure as JSON values without its template: the page gives all figures the template of the
-    day or the night."""
-    content = json.loads(str(figure.to_json()))
+    """A figure as JSON values, without markup in names.
+
+    Its template is left out: the page gives all figures the light or the dark one.
+    """
+    content = json.loads(str(figure.to_json()), object_hook=literal_values)
     content["layout"].pop("template", None)
     return content
+
+
+def literal_values(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a figure with its texts made literal, also those in lists."""
+    return {key: literal(value) for key, value in entry.items()}
+
+
+def literal(value: Any) -> Any:
+    """Text in which Plotly finds no markup but the line breaks and the `<extra>` of this package's
+    own labels; other values as they are."""
+    if isinstance(value, list):
+        return [literal(item) for item in value]
+    return re.sub(r"<(?!/?extra>|br>)", "&lt;", value.replace("&", "&amp;")) if isinstance(value, str) else value
 
 
 def themes() -> dict[str, Any]:

@@ -41,7 +41,8 @@
     const { updatemenus = [], ...rest } = layout;
     updatemenus.forEach((own) => nativeMenu(plot, own));
     plots.push(plot);
-    const config = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    const displayModeBar = layout.scene ? false : "hover";
+    const config = { responsive: true, scrollZoom: false, displayModeBar, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
     return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
   }
 

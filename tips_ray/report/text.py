@@ -55,11 +55,14 @@ def ends(entry: Mapping[str, Any], sign: bool = False) -> str:
     return "no interval" if entry["low"] is None else f"{mm(entry['low'], sign)} to {mm(entry['high'], sign)}"
 
 
+SYNTHETIC = "The poses are synthetic: no human was measured. Orders and effects may differ on real poses."
+
+
 def data_cautions(data: Mapping[str, Any]) -> list[str]:
     """What a reader must know about the poses."""
     found = []
     if data.get("synthetic"):
-        found.append("The poses are synthetic: no human was measured. Orders and effects may differ on real poses.")
+        found.append(SYNTHETIC)
     if data.get("weakly_supervised"):
         found.append(
             "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."

@@ -1,15 +1,9 @@
 """3D skeletons: what the drawing says is what the pose is."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from tips_ray.data.poseset import make_poseset
-from tips_ray.data.summary import summarise
 from tips_ray.poses.skeleton import BONES, JOINTS
-from tips_ray.report.data.page import MAX_SKELETONS, examples, write_data_page
 from tips_ray.report.data.viewer import COLOURS, facing_viewer, skeleton_figure
 
 POSES = np.random.default_rng(0).uniform(-1, 1, (3, 17, 3)) * (300, 900, 300)
@@ -66,36 +60,3 @@ def test_bad_input_is_refused():
         skeleton_figure(POSES[:, :16])
     with pytest.raises(ValueError, match=r"2 titles for 3 poses"):
         skeleton_figure(POSES, titles=["a", "b"])
-
-
-@pytest.mark.parametrize("synthetic", [False, True])
-def test_the_page_opens_offline_and_says_what_is_synthetic(tmp_path, synthetic):
-    action = np.array(["<b>walk</b>", "sit", "sit"])
-    poses = make_poseset(POSES, "mine", subject=np.array(["a", "b", "b"]), action=action, synthetic=synthetic)
-    write_data_page(poses, summarise(poses), tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    own = page[page.rindex("<body>") :]
-    assert ("These poses are synthetic" in own) == ("synthetic" in own) == synthetic
-    assert ("synthetic" in page[: page.index("</title>")]) == synthetic
-    assert "<b>walk</b>" not in own
-    assert "&lt;b&gt;walk&lt;/b&gt;" in own
-    assert "src=" not in own
-    assert "http" not in own
-    for section in ("overview", "skeletons", "subjects", "actions"):
-        assert f'href="#{section}"' in own
-        assert f'id="{section}"' in own
-    assert own.count("<figure>") == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_examples_are_of_different_actions_or_clips():
-    positions = np.repeat(POSES, 10, axis=0)
-    by_action = make_poseset(positions, "mine", action=np.arange(30) % 12)
-    assert len({by_action.action[frame] for frame in examples(by_action)}) == MAX_SKELETONS
-    by_clip = make_poseset(positions, "mine", clip=np.repeat(["a", "b"], 15))
-    assert examples(by_clip) == [7, 22]
-
-
-def test_the_report_needs_no_torch():
-    code = "import sys, tips_ray.report.data.page; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
