@@ -19,6 +19,20 @@ LONG_TABLE = 15
 """Tables with more rows than this scroll."""
 
 
+def environment(autoescape: bool = True) -> Environment:
+    """The templates of this folder, with the filters that they use."""
+    made = Environment(
+        loader=FileSystemLoader(PAGES),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"ends": text.ends, "mm": text.mm, "span": text.span, "verdict": text.verdict, "folded": text.folded}
+    return made
+
+
 def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
     """A page on `base.html.j2`, filled with values; its figures stand in the elements "plot-" and
     their name.
@@ -27,24 +41,12 @@ def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapp
     [{label, y}]}, where `plots` names the figures, and an option's `y` has the values of each of
     `traces` (their places within a figure).
     """
-    environment = Environment(
-        loader=FileSystemLoader(PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "ends": text.ends,
-        "mm": text.mm,
-        "span": text.span,
-        "verdict": text.verdict,
-        "folded": text.folded,
-    }
     scripts = [get_plotlyjs(), (PAGES / "page.js").read_text(encoding="utf-8")]
     content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
-    return environment.get_template(template).render(
-        drawn=list(drawn), content=escaped(content), scripts=scripts, policy=policy(scripts), **values
+    return (
+        environment()
+        .get_template(template)
+        .render(drawn=list(drawn), content=escaped(content), scripts=scripts, policy=policy(scripts), **values)
     )
 
 

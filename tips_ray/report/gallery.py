@@ -1,0 +1,164 @@
+"""Keep a finished study's or search's result in the gallery: its summary, pictures from its report,
+and how it was made.
+
+    python studies/gallery.py reports/CAMPAIGN reports/gallery/NAME --note "..."
+
+Needs playwright, and a chromium on the path, which draws the pictures from the report itself.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.errors import UserError, user_errors
+from tips_ray.report.base import environment
+from tips_ray.report.publish import as_text, is_search, publish, publish_search
+from tips_ray.report.search.headline import agreement
+from tips_ray.report.search.page import search_finding
+from tips_ray.report.study import stop_tables
+from tips_ray.report.study.figures import TERM_LABELS
+from tips_ray.report.study.headline import finding
+from tips_ray.report.study.page import COMPARISONS
+from tips_ray.report.text import ends, mm
+from tips_ray.store.storage import Storage
+
+CAPTIONS = {
+    "gains": "Gain in the search, and confirmed",
+    "history": "Score by trial",
+    "surface": "Error by trial and stop epoch",
+}
+MANY_ARMS = 4
+"""With so many, the page lists paired differences of the last half alone; heat maps of more are not
+drawn."""
+NUM_SHOWN = 5
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def keep(
+    campaign: Annotated[Path, tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional], note: str = "", credit: str = ""
+) -> None:
+    """Write OUT/summary.json, OUT/README.md, and the pictures that it shows.
+
+    Args:
+        campaign: Folder of the campaign, as the study printed it.
+        out: Folder of the gallery to write.
+        note: What a reader should know of the data or the setting.
+        credit: Words that the owners of the data ask for.
+    """
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise UserError("No chromium is on the path to draw the pictures with; install it (Debian: apt-get install chromium).")
+    folder = Storage(str(campaign))
+    summary = publish_search(folder)[1] if is_search(folder) else publish(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    draw(campaign / "report.html", plots_of(summary), out, chromium)
+    (out / "summary.json").write_text(compact(summary), encoding="utf-8")
+    (out / "README.md").write_text(describe(out.name, summary, note, credit), encoding="utf-8")
+    print(out)
+
+
+def plots_of(summary: Mapping[str, Any]) -> list[str]:
+    """Names of the report's figures that the gallery shows."""
+    if summary.get("kind") == "search":
+        confirmed = summary["confirmation"] and summary["confirmation"]["gains"]
+        return [*(["gains"] if confirmed else []), f"history-{summary['objective_columns'][0]}", "surface"]
+    heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(summary["codependence"])))]
+    return ["errors", *(["rules"] if summary["stop_rules"] else []), *heats]
+
+
+def draw(report: Path, plots: Sequence[str], out: Path, chromium: str) -> None:
+    """Photograph figures of the report, each to OUT/PLOT.png."""
+    from playwright.sync_api import sync_playwright  # only whoever keeps a gallery needs it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light", device_scale_factor=1.5)
+        page.goto(report.resolve().as_uri())
+        page.wait_for_selector("html[data-drawn=yes]")
+        for name in plots:
+            plot = page.locator(f"#plot-{name}")
+            plot.scroll_into_view_if_needed()
+            plot.locator(".main-svg").first.wait_for()
+            plot.screenshot(path=out / f"{name}.png")
+        browser.close()
+
+
+def compact(summary: Mapping[str, Any]) -> str:
+    """Strict JSON with one line for each key of the summary."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in summary.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def describe(name: str, summary: Mapping[str, Any], note: str = "", credit: str = "") -> str:
+    """The page of a result in Markdown: what was found, in tables, on which poses, by which command
+    and on which machine."""
+    template = environment(autoescape=False)
+    template.filters |= {"with_ends": with_ends, "shown": lambda value: as_text(value, ".3g")}
+    searched = summary.get("kind") == "search"
+    return template.get_template("gallery.md.j2").render(
+        name=name,
+        summary=summary,
+        data=summary["data"],
+        made=summary["provenance"],
+        note=note,
+        credit=credit,
+        is_search=searched,
+        **(of_search(summary) if searched else of_study(summary)),
+    )
+
+
+def of_search(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page of a search shows."""
+    trials = {trial["trial"]: trial for trial in summary["trials"]}
+    shown = dict.fromkeys([*summary["ranked"][:NUM_SHOWN], *(name for name, trial in trials.items() if trial["number"] == 0)])
+    return {
+        "finding": search_finding(summary),
+        "plots": plots_of(summary),
+        "captions": CAPTIONS,
+        "best": [trials[name] for name in shown],
+        "agreement": agreement(summary),
+    }
+
+
+def of_study(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page of a study shows."""
+    few = len(summary["arms"]) < MANY_ARMS
+    pairs = [pair for pair in summary["paired"] if pair["metric"] == HEADLINE_METRIC]
+    rules = stop_tables.rules_to_show(summary)
+    supervised = {name: entry for name, entry in summary["references"].items() if name == "supervised"}
+    return {
+        "finding": finding(summary),
+        "metric": HEADLINE_METRIC,
+        "arms": {**summary["arms"], **supervised},
+        "paired": [pair for pair in pairs if few or pair["statistic"] == "last_half"],
+        "rules": rules,
+        "rule_names": stop_tables.in_order(entry for entries in rules.values() for entry in entries),
+        "rule_findings": stop_tables.rule_findings(summary),
+        "signals": stop_tables.signal_rows(summary, TERM_LABELS),
+        "budgets": stop_tables.budget_rows(summary) if rules else [],
+        "cards": stop_tables.card_rows(summary),
+        "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
+        "codependence": stop_tables.codependence_rows(summary),
+        "many_arms": MANY_ARMS,
+    }
+
+
+def with_ends(entry: Any, sign: bool = False, n: bool = True, std: bool = False) -> str:
+    """A mean with its interval, as text."""
+    text = mm(entry["mean"], sign) + (f" ± {mm(entry['std'])}" if std and entry["std"] is not None else "")
+    if entry["low"] is None:
+        return text
+    count = f", n = {entry['n']}" if n else ""
+    return f"{text} ({ends(entry, sign)}{count})"
+
+
+def main() -> int:
+    """Keep a result as the command line says; returns the exit code."""
+    with user_errors():
+        tyro.cli(keep, description=__doc__)
+    return 0
