@@ -106,16 +106,22 @@ def make_summary_fixture():
     return make_summary
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A real browser that may not call home."""
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a real browser."""
     if CHROMIUM is None:
         pytest.skip("needs the program `chromium` on PATH")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """A real browser that may not call home."""
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield browser
         browser.close()
 

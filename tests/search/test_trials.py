@@ -1,62 +1,18 @@
 """The table of trials, the choice among them, and what became of a gain on fresh seeds."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from stored_search import NUM_EPOCHS, confirmed, search_in, store_run
+from tips_ray.columns import CONSISTENCY
 from tips_ray.search.objectives import SCORED, TIMED
 from tips_ray.search.trials import BASELINE, CONFIRMATION, merge, ranked, read_scored, read_tables, summarise_search
-from tips_ray.store.curves import CURVE, MANIFEST, RUNS, run_name
-from tips_ray.store.records import SEARCH, Record, read_records, read_search, trial_name, write_record
+from tips_ray.store.curves import CURVE, RUNS, run_name
+from tips_ray.store.records import Record, read_records, read_search, trial_name, write_record
 from tips_ray.store.storage import Storage
-
-NUM_EPOCHS = 6
-
-
-def manifest(name: str = "s", **changes: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "data": {"fingerprint": "abc", "train_subjects": ["S1"], "test_subjects": ["S2"]},
-        "references": {"flat": {HEADLINE_METRIC: 96.0}},
-        "config": {"data": {"num_views": 4}, "evaluate_views": 1},
-        "space": {"weights.legs": {"kind": "log", "low": 0.01, "high": 1.0}},
-        "baseline": {"weights.legs": 0.05},
-        "objective": "error",
-        "pruner": "none",
-        "num_seeds": 2,
-        "num_epochs": NUM_EPOCHS,
-        "confirmed_at": None,
-        "executions": [{"seconds": 1.0}, {"seconds": 2.0}],
-        **changes,
-    }
-
-
-def store_run(folder: Storage, arm: str, seed: int, errors: list[float], diverges: bool = False, **columns: float) -> None:
-    rows = pd.DataFrame({"arm": arm, "seed": seed, "epoch": range(1, len(errors) + 1), "status": "ok", HEADLINE_METRIC: errors})
-    if diverges:
-        rows.loc[len(rows) - 1, ["status", HEADLINE_METRIC]] = "diverged", np.nan
-    folder.write_table(f"{RUNS}/{run_name(arm, seed)}/{CURVE}", rows.assign(run=run_name(arm, seed), **columns))
-
-
-def search_in(place: Path, **changes: Any) -> Storage:
-    """Five trials: the start at 60 mm, a better one at 55, one pruned, one diverged, one that
-    failed."""
-    folder = Storage(str(place))
-    folder.write(SEARCH, json.dumps(manifest(**changes)).encode())
-    levels = {0: 60.0, 1: 55.0, 2: 80.0, 3: 50.0, 4: 52.0}
-    for number, level in levels.items():
-        pruned_at, error = (3 if number == 2 else None), ("out of memory" if number == 4 else None)
-        write_record(folder, Record(number, {"weights.legs": 0.05 * (number + 1)}, pruned_at, error))
-        epochs = NUM_EPOCHS if number < 2 else 3
-        for seed in range(2):
-            errors = [level + seed + 6.0 / epoch for epoch in range(1, epochs + 1)]
-            store_run(folder, trial_name(number), seed, errors, number == 3 and seed == 1, **dict.fromkeys(CONSISTENCY, 0.5))
-    return folder
 
 
 def test_each_trial_is_a_row_with_what_became_of_it(tmp_path: Path) -> None:
@@ -103,19 +59,6 @@ def test_trials_are_ranked_by_their_objective(objective: str, best: int) -> None
     assert ranked(trials, "pareto") == [trial_name(1), trial_name(2), trial_name(0)]  # all three, by error
     trials.loc[2, "instability_mm"] = 4.0
     assert ranked(trials, "pareto") == [trial_name(1), trial_name(0)]
-
-
-def confirmed(place: Path, arms: dict[str, float], num_seeds: int = 3) -> Storage:
-    """A search whose choices were trained again: the seed's own level cancels in pairs."""
-    seeds = list(range(1000, 1000 + num_seeds))
-    asked = {"arms": list(arms), "seeds": seeds, "num_epochs": NUM_EPOCHS, "num_trials": 5, "start_led": False}
-    folder = search_in(place, confirmed_at=asked)
-    own = folder / CONFIRMATION
-    own.write(MANIFEST, json.dumps({"name": CONFIRMATION, "data": {"test_subjects": ["S3"]}}).encode())
-    for arm, level in arms.items():
-        for place_, seed in enumerate(seeds):
-            store_run(own, arm, seed, [level + 10.0 * place_ + 6.0 / epoch for epoch in range(1, NUM_EPOCHS + 1)])
-    return folder
 
 
 def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> None:
