@@ -1,20 +1,29 @@
 # make study   the main job, on the embedded poses: ends with the path of a report
-# make test    the tests that take minutes          make test-long   all tests
-# make check   format, lint, types, import contracts make bench      what the README claims about speed
+# make test    the tests that take seconds         make check   format, lint, types, import contracts
+# make test-ci and the slow ones                   make test-nightly   all tests
+# make bench   what the README claims about speed
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Without a GPU the CPU build of torch is enough, and much smaller; TORCH_INDEX names an index that has it (see the README).
+TORCH_INDEX ?=
+HAS_GPU := $(shell command -v nvidia-smi)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: study test test-long check bench format constraints clean
+.PHONY: study test test-ci test-nightly check bench format constraints clean
 
 study: $(INSTALLED)
-	$(BIN)/python studies/stability.py --preset quick $(ARGS)
+	$(BIN)/tips-ray stability --preset quick $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+	$(PYTEST) -m "not slow and not nightly" $(ARGS)
 
-test-long: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+test-ci: $(INSTALLED)
+	$(PYTEST) -m "not nightly" $(ARGS)
+
+test-nightly: $(INSTALLED)
+	$(PYTEST) $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -31,7 +40,8 @@ format: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(if $(HAS_GPU),,$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch))
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 constraints: $(INSTALLED)

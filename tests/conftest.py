@@ -1,8 +1,14 @@
 """While tests run, every function checks the shapes and types it is annotated with, and chance is
-fixed."""
+fixed; which tests run beside each other, and which only now and then."""
 
+import os
 import signal
+import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import jaxtyping
 import pytest
@@ -16,6 +22,24 @@ settings.load_profile("tips_ray")
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, all programs of the tests would ignore it
 
+TESTS = Path(__file__).parent
+RAY = ("studies/", "campaign/survival/", "campaign/test_tune.py", "search/test_run.py", "store/test_s3.py", "test_wheel.py")
+"""Tests that start Ray: one process runs them in turn, beside all others."""
+SLOW = (
+    *("campaign/survival/", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py", "test_benchmarks.py"),
+    *("studies/test_search.py", "studies/test_tips.py", "test_wheel.py"),
+)
+"""Tests that `make test` leaves out, and continuous integration runs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks `slow` tests, and says which tests one process of pytest-xdist runs in turn."""
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        item.add_marker(pytest.mark.xdist_group("ray" if file.startswith(RAY) else file))
+        if file.startswith(SLOW):
+            item.add_marker("slow")
+
 
 @pytest.fixture
 def without_shape_checks() -> Iterator[None]:
@@ -24,3 +48,26 @@ def without_shape_checks() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def shared_ray() -> Iterator[dict[str, str]]:
+    """Variables of the environment by which commands join a Ray that they share, rather than each
+    start one."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        options = ["--num-cpus", "2", "--temp-dir", folder, "--include-dashboard", "true", "--dashboard-port", "0"]
+        start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port), *options]
+        joined = {"RAY_ADDRESS": f"127.0.0.1:{port}", "RAY_AUTH_MODE": "disabled"}
+        # To its workers the package is where it is to the tests.
+        own = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": f"{TESTS.parent}:{os.environ.get('PYTHONPATH', '')}"}
+        ray = subprocess.Popen(start, env=os.environ | joined | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            join = [sys.executable, "-c", "import ray; ray.init(logging_level='error')"]
+            while subprocess.run(join, env=os.environ | joined, capture_output=True, check=False).returncode:
+                assert ray.poll() is None
+            yield joined
+        finally:
+            ray.terminate()
+            ray.wait()

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from tips_ray.cli import main
 from tips_ray.config import Config
 from tips_ray.store.curves import CURVE, RUNS, write_manifest
 from tips_ray.store.storage import Storage
@@ -35,6 +37,16 @@ def run_python(*words: str, cwd: Path = ROOT, timeout: float = 280, **environmen
         timeout=timeout,
         check=False,
     )
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The sentence with which a command line of `tips-ray` is refused."""
+    with pytest.raises(SystemExit) as end:
+        main(list(words))
+    printed = capsys.readouterr()
+    assert end.value.code == 2, printed.out + printed.err
+    assert "Traceback" not in printed.err
+    return " ".join((printed.out + printed.err).split())
 
 
 def store_campaign(folder: Storage, curves: pd.DataFrame, configs: dict[str, Config]) -> None:

@@ -51,7 +51,7 @@ def test_a_benchmark_ends_with_its_result_and_keeps_it(tmp_path, script, options
     assert kept["provenance"]["machine"]["cores"] == os.cpu_count()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("script", "options", "names"),
     [

@@ -77,7 +77,6 @@ def obstacle() -> str:
 
 OBSTACLE = obstacle()
 pytestmark = [
-    pytest.mark.long,
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(bool(OBSTACLE), reason=f"a machine reached by ssh {OBSTACLE}"),
 ]

@@ -75,7 +75,6 @@ def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
     assert [row["epoch"] for row in json.loads(found.stdout)["runs"]] == [3, 3]
 
 
-@pytest.mark.long
 def test_a_search_lives_on_s3_and_is_extended_there(bucket: dict[str, str]) -> None:
     options = [*SMALL, "--campaign", "w", "--num-epochs", "2", "--confirm-top", "1", "--confirm-seeds", "2"]
     for asked, ended_before in (("2", 0), ("+1", 2)):

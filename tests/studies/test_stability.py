@@ -12,13 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TINY = [
-    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
-    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-]
+from helpers import ROOT, TIMES, TINY, refusal, run_python
+
 MARK = "TIPS_RAY_TEST_OF"
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 
 
 def command(storage: Path, *options: str) -> list[str]:
@@ -109,11 +105,10 @@ def test_the_same_command_has_nothing_left_to_do(undisturbed: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("c/runs/*/*")} == before
 
 
-def test_another_config_under_the_same_name_is_refused(undisturbed: Path) -> None:
-    ended = run_study(undisturbed, "--num-seeds", "2", "--num-epochs", "4", "--weights.legs", "0.5")
-    assert ended.returncode == 2
-    assert "solo.weights.legs was 0.05 and is 0.5" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_another_config_under_the_same_name_is_refused(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--num-seeds", "2", "--num-epochs", "4", "--weights.legs", "0.5"]
+    error = refusal(capsys, "stability", *TINY, "--storage", str(undisturbed), "--campaign", "c", *options)
+    assert "solo.weights.legs was 0.05 and is 0.5" in error
 
 
 def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
@@ -179,11 +174,20 @@ def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path,
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_input_is_one_clear_error_and_writes_nothing(tmp_path: Path, options: list[str], said: str) -> None:
-    ended = run_study(tmp_path / "storage", *options)
-    assert ended.returncode == 2, ended.stdout + ended.stderr
-    assert said in " ".join((ended.stdout + ended.stderr).split())
-    assert "Traceback" not in ended.stderr
+def test_bad_input_is_one_clear_error_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert said in refusal(capsys, "stability", *TINY, "--storage", str(tmp_path / "storage"), "--campaign", "c", *options)
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize("command", [["studies/stability.py"], ["-m", "tips_ray", "stability"]], ids=["script", "command"])
+def test_bad_input_ends_the_program_with_one_sentence(tmp_path: Path, command: list[str]) -> None:
+    ended = run_python(*command, "--data", "missing.npz", "--storage", str(tmp_path / "storage"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
     assert not (tmp_path / "storage").exists()
 
 
@@ -194,8 +198,6 @@ def test_a_cluster_that_is_too_small_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "c" / "campaign.json").exists()
 
 
-def test_a_storage_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_storage_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    ended = run_study(tmp_path / "file", "--num-seeds", "2")
-    assert ended.returncode == 2
-    assert "Cannot write to the storage" in ended.stderr
+    assert "Cannot write to the storage" in refusal(capsys, "stability", *TINY, "--storage", str(tmp_path / "file"))

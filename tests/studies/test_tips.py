@@ -7,28 +7,28 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TINY = [
-    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
-    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--num-seeds", "2", "--num-epochs", "20", "--optimiser.learning-rate", "5e-3"),
-]
+from helpers import ROOT, TIMES, TINY, refusal, run_python
+from tips_ray.cli import main
+
+OPTIONS = [*TINY, "--num-seeds", "2", "--num-epochs", "20", "--optimiser.learning-rate", "5e-3"]
 ARMS = ["--arms", "solo", "parts", "tips", "tips_solo", "tips_ensemble", "tips_oracle"]
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 
 
-def run(script: str, storage: Path, *options: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command(script, storage, *options), cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+@pytest.fixture(scope="module")
+def run(shared_ray: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs a study to its end, on the Ray that they share."""
+    return lambda study, storage, *options: run_python(*words(study, storage, *options), **shared_ray)
 
 
-def command(script: str, storage: Path, *options: str) -> list[str]:
-    return [sys.executable, f"studies/{script}.py", *TINY, "--storage", str(storage), "--campaign", "c", *options]
+def words(study: str, storage: Path, *options: str) -> list[str]:
+    return ["-m", "tips_ray", study, *OPTIONS, "--storage", str(storage), "--campaign", "c", *options]
 
 
 def curve(storage: Path, run_name: str) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def curve(storage: Path, run_name: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def chain(tmp_path_factory: pytest.TempPathFactory, run: Callable) -> Path:
     storage = tmp_path_factory.mktemp("chain")
     ended = run("tips", storage, *ARMS)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -106,16 +106,16 @@ def test_a_student_comes_close_to_its_teachers(chain: Path) -> None:
     assert own < other
 
 
-def test_the_same_command_has_nothing_left_to_do(chain: Path) -> None:
+def test_the_same_command_has_nothing_left_to_do(chain: Path, run: Callable) -> None:
     ended = run("tips", chain, *ARMS)
     assert ended.returncode == 0
     assert "Starting Ray" not in ended.stdout
 
 
-def test_students_that_were_killed_go_on_with_the_same_teachers_and_rows(chain: Path, tmp_path: Path) -> None:
+def test_students_that_were_killed_go_on_with_the_same_teachers_and_rows(chain: Path, tmp_path: Path, run: Callable) -> None:
     storage = copy_of(chain, tmp_path, "tips", "tips_ensemble")
     study = subprocess.Popen(
-        command("distil", storage, "--arms", "tips", "tips_ensemble"),
+        [sys.executable, *words("distil", storage, "--arms", "tips", "tips_ensemble")],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -134,7 +134,7 @@ def test_students_that_were_killed_go_on_with_the_same_teachers_and_rows(chain: 
         pd.testing.assert_frame_equal(curve(storage, name), curve(chain, name), check_exact=True)
 
 
-def test_a_checkpoint_that_is_missing_or_changed_is_named(chain: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_missing_or_changed_is_named(chain: Path, tmp_path: Path, run: Callable) -> None:
     storage = copy_of(chain, tmp_path)
     shutil.rmtree(storage / "c" / "runs" / "tips-seed1")
     weights = storage / "c" / "runs" / "parts-seed1" / "weights" / "epoch-00019.pt"
@@ -149,7 +149,9 @@ def test_a_checkpoint_that_is_missing_or_changed_is_named(chain: Path, tmp_path:
     assert "Traceback" not in ended.stderr
 
 
-def test_an_arm_that_nobody_can_teach_stops_no_other_and_may_learn_from_others(chain: Path, tmp_path: Path) -> None:
+def test_an_arm_that_nobody_can_teach_stops_no_other_and_may_learn_from_others(
+    chain: Path, tmp_path: Path, run: Callable
+) -> None:
     storage = copy_of(chain, tmp_path, "tips", "tips_solo")
     shutil.rmtree(storage / "c" / "runs" / "solo-seed1")
     ended = run("distil", storage, "--arms", "tips", "tips_solo")
@@ -165,7 +167,9 @@ def test_an_arm_that_nobody_can_teach_stops_no_other_and_may_learn_from_others(c
     assert [lesson["run"] for lesson in card["lessons"]] == ["solo-seed0"]
 
 
-def test_a_student_that_is_deleted_and_learns_by_another_rule_is_measured_anew(chain: Path, tmp_path: Path) -> None:
+def test_a_student_that_is_deleted_and_learns_by_another_rule_is_measured_anew(
+    chain: Path, tmp_path: Path, run: Callable
+) -> None:
     storage = copy_of(chain, tmp_path)
     for folder in (storage / "c" / "runs").glob("tips-seed*"):
         shutil.rmtree(folder)  # but not its card
@@ -180,18 +184,17 @@ def test_a_student_that_is_deleted_and_learns_by_another_rule_is_measured_anew(c
     pd.testing.assert_frame_equal(taught[taught["arm"] != "tips"], before[before["arm"] != "tips"])
 
 
-def test_rules_are_scored_on_other_poses(chain: Path) -> None:
-    command = [str(Path(sys.executable).with_name("tips-ray")), "evaluate", str(chain / "c"), "--data", "synthetic", "--json"]
-    ended = subprocess.run([*command, "--epoch", "lowest consistency"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert {row["arm"] for row in json.loads(ended.stdout)["runs"]} == {"solo", "parts"}
-    assert "no run of tips, tips_solo, tips_ensemble, tips_oracle has what 'lowest consistency' needs; left out" in ended.stderr
-    ended = subprocess.run(
-        [*command, "--epoch", "average of the last 10 %"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert {row["window"] for row in json.loads(ended.stdout)["runs"]} == {"19–20"}
+def test_rules_are_scored_on_other_poses(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", str(chain / "c"), "--data", "synthetic", "--json", "--epoch"]
+    assert main([*command, "lowest consistency"]) == 0
+    printed = capsys.readouterr()
+    assert {row["arm"] for row in json.loads(printed.out)["runs"]} == {"solo", "parts"}
+    assert "no run of tips, tips_solo, tips_ensemble, tips_oracle has what 'lowest consistency' needs; left out" in printed.err
+    assert main([*command, "average of the last 10 %"]) == 0
+    assert {row["window"] for row in json.loads(capsys.readouterr().out)["runs"]} == {"19–20"}
 
 
-def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path: Path) -> None:
+def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path: Path, run: Callable) -> None:
     """Weights that reports need, and the curve of a student, which its run makes anew."""
     storage = copy_of(chain, tmp_path)
     windows = pd.read_parquet(storage / "c" / "windows.parquet")
@@ -225,9 +228,7 @@ def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path:
     ],
 )
 def test_a_student_without_a_teacher_or_a_rule_is_refused_before_anything_trains(
-    tmp_path: Path, options: tuple[str, ...], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
 ) -> None:
-    ended = run("stability", tmp_path, *options)
-    assert ended.returncode == 2
-    assert said in ended.stderr
+    assert said in refusal(capsys, "stability", *OPTIONS, "--storage", str(tmp_path), "--campaign", "c", *options)
     assert not (tmp_path / "c").exists()

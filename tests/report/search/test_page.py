@@ -246,7 +246,7 @@ def test_merged_searches_keep_their_own_starts(make_search, make_search_summary)
     assert "cluster/trial-00000" in text
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_ten_thousand_trials_open(opening, tmp_path, make_search, make_search_summary):
     trials, surface = make_search(10_000, num_epochs=100, pruned=0.3)
     file = tmp_path / "report.html"

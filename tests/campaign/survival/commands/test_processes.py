@@ -18,7 +18,7 @@ def assert_quiet(output: str) -> None:
     assert not re.search(r"Traceback|Tuner|[Rr]estore|Ray Tune|SIGINT|checkpoint", output), output
 
 
-@pytest.mark.parametrize("rng", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3, 4))])
+@pytest.mark.parametrize("rng", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (1, 2, 3, 4))])
 def test_a_campaign_that_is_killed_at_some_moment_goes_on(
     tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable, rng: int
 ) -> None:
@@ -36,7 +36,7 @@ def test_a_campaign_that_is_killed_at_some_moment_goes_on(
     pd.testing.assert_frame_equal(expected.merge(at_death[["run", "epoch"]]), at_death, check_exact=True)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_campaign_that_is_killed_while_it_starts_goes_on(
     tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable
 ) -> None:
@@ -75,8 +75,7 @@ def test_ctrl_c_once_ends_a_campaign_with_everything_stored(
     pd.testing.assert_frame_equal(expected.merge(stored[["run", "epoch"]]), stored, check_exact=True)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("pause", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("pause", [0.5, *(pytest.param(pause, marks=pytest.mark.nightly) for pause in (0.0, 2.0))])
 def test_ctrl_c_twice_ends_a_campaign_at_once(
     tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable, pause: float
 ) -> None:

@@ -89,7 +89,6 @@ def gate() -> Iterator[Gate]:
         server.wait()
 
 
-@pytest.mark.long
 def test_a_storage_that_is_away_for_a_while_is_waited_for(gate: Gate, study_in: Callable, whole: Callable) -> None:
     place = f"s3://key:secret@bucket/studies?endpoint_override=127.0.0.1%3A{gate.port}&scheme=http&region=us-east-1"
     study = study_in(place, AWS_EC2_METADATA_DISABLED="true")
@@ -117,7 +116,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-@pytest.mark.long
 def test_a_full_disk_is_said_at_once_and_the_campaign_goes_on_when_there_is_space(
     small_disk: Path, study_in: Callable, whole: Callable, gone: Callable
 ) -> None:
@@ -139,7 +137,6 @@ def test_a_full_disk_is_said_at_once_and_the_campaign_goes_on_when_there_is_spac
     pd.testing.assert_frame_equal(whole(study).merge(stored[["run", "epoch"]]), stored, check_exact=True)
 
 
-@pytest.mark.long
 def test_a_campaign_whose_curve_and_state_were_cut_on_disk_says_so_and_goes_on(
     tmp_path: Path, study_in: Callable, whole: Callable
 ) -> None:

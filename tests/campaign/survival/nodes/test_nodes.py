@@ -24,7 +24,7 @@ def only(found: list[int]) -> int:
     return found[0]
 
 
-@pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.long)], ids=["plain", "train"])
+@pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
 def test_a_trials_driver_that_is_killed(nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources) -> None:
     nodes.renew(2)
     campaign = disturbed(resources)
@@ -39,7 +39,7 @@ def test_a_train_worker_that_is_killed(nodes: Any, disturbed: Callable, undistur
     campaign.check(undisturbed)
 
 
-@pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.long)], ids=["plain", "train"])
+@pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
 def test_a_node_that_goes_without_warning(
     nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources
 ) -> None:
@@ -50,8 +50,7 @@ def test_a_node_that_goes_without_warning(
     campaign.check(undisturbed)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("resources", [IN_TRIALS, IN_WORKERS], ids=["plain", "train"])
+@pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
 def test_a_spot_node_that_is_preempted_with_notice(
     nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources
 ) -> None:
