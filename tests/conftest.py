@@ -62,7 +62,8 @@ def shared_ray() -> Iterator[dict[str, str]]:
         joined = {"RAY_ADDRESS": f"127.0.0.1:{port}", "RAY_AUTH_MODE": "disabled"}
         # To its workers the package is where it is to the tests.
         own = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": f"{TESTS.parent}:{os.environ.get('PYTHONPATH', '')}"}
-        ray = subprocess.Popen(start, env=os.environ | joined | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        own["RAY_AUTH_MODE"] = "disabled"
+        ray = subprocess.Popen(start, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             join = [sys.executable, "-c", "import ray; ray.init(logging_level='error')"]
             while subprocess.run(join, env=os.environ | joined, capture_output=True, check=False).returncode:
