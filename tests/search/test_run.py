@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from rich.console import Console
 
+from helpers import TIMES
 from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
@@ -50,7 +51,6 @@ CONFIG = Config(
     optimiser=Optimiser(batch_size=64),
     keep_weights_every=1000,
 )
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 DASHBOARD = Path(sys.executable).with_name("optuna-dashboard")
 POSES = synthesise(num_poses=400)
 SEEN, UNSEEN = split_for_search(POSES, CONFIG.data, ())
@@ -173,7 +173,6 @@ def test_diverged_trials_stop_with_all_their_seeds_and_are_listed(ray_folder: Pa
     assert "diverged after epoch" in said
 
 
-@pytest.mark.long
 def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path, num_seeds=1, num_epochs=9, pruner="asha")
     ending, said = conducted(search, 8)
@@ -217,7 +216,6 @@ def test_a_trial_that_fails_leaves_the_others_alone_and_is_tried_again(ray_folde
     assert agrees(search)["state"].tolist() == ["complete"] * 3
 
 
-@pytest.mark.long
 def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path, num_epochs=100_000)
     ending, _ = conducted(search, 8, max_hours=10 / 3600)
@@ -232,7 +230,6 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
     assert agrees(short)["state"].eq("complete").all()
 
 
-@pytest.mark.long
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
     console = Console(file=io.StringIO())
@@ -276,7 +273,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.skipif(not DASHBOARD.exists(), reason="optuna-dashboard is not installed")
 def test_a_dashboard_shows_the_study_while_the_search_runs(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path, num_seeds=1, num_epochs=60)
