@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,9 +66,12 @@ def shared_ray() -> Iterator[dict[str, str]]:
         own["RAY_AUTH_MODE"] = "disabled"
         ray = subprocess.Popen(start, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            join = [sys.executable, "-c", "import ray; ray.init(logging_level='error')"]
-            while subprocess.run(join, env=os.environ | joined, capture_output=True, check=False).returncode:
+            while True:
+                with socket.socket() as probe:
+                    if not probe.connect_ex(("127.0.0.1", port)):
+                        break
                 assert ray.poll() is None
+                time.sleep(0.1)
             yield joined
         finally:
             ray.terminate()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from helpers import TIMES
 from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
 from tips_ray.campaign.evaluate import choose_window, evaluate_saved, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
@@ -25,7 +26,6 @@ CONFIG = Config(
     network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
     optimiser=Optimiser(batch_size=64),
 )
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 
 
 @pytest.fixture(scope="module")

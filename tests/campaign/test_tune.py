@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import ray
 
+from helpers import TIMES
 from tips_ray.campaign.plan import Campaign, Resources, unfinished
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.tune import check_capacity, execute
@@ -25,7 +26,6 @@ CONFIG = Config(
     optimiser=Optimiser(batch_size=64),
 )
 NUM_EPOCHS = 12
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=1.0)
 
 

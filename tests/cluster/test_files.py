@@ -1,10 +1,7 @@
 """The cluster files hold by Ray's own schema, pin what the tests pass with, and let no one in
 without the token; what is sent to a cluster, and what may come back."""
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from helpers import ROOT, run_python
 from tips_ray.cluster.ssh import read_cluster
 from tips_ray.cluster.submit import Submission, check_report, content_hash
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = ["cluster.yaml", "cluster.local.yaml"]
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -80,9 +77,8 @@ def test_other_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_cluster_that_is_not_up_is_said_to_be(tmp_path: Path, name: str) -> None:
     own = {"RAY_TMPDIR": str(tmp_path), "TMPDIR": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
-    command = [sys.executable, "studies/stability.py", "--cluster", name, "--campaign", f"not-made-{tmp_path.name}"]
     started = time.monotonic()
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, timeout=60, check=False)
+    ended = run_python("studies/stability.py", "--cluster", name, "--campaign", f"not-made-{tmp_path.name}", **own)
     assert time.monotonic() - started < 30
     assert ended.returncode == 2, ended.stderr
     assert ("Unable to locate credentials" if name == "cluster.yaml" else f"`ray up {name}`") in ended.stderr

@@ -21,10 +21,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from helpers import ROOT, TINY
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.synthetic import synthesise
 
-ROOT = Path(__file__).resolve().parents[2]
 TOOLS = {"sshd": "openssh-server", "ssh": "openssh-client", "rsync": "rsync", "nsenter": "util-linux", "ip": "iproute2"}
 PATHS = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--net", "--mount", "--kill-child"]
@@ -56,12 +56,8 @@ CHANGED = {
     "TIPS_RAY_STORAGE=/mnt/studies": "TIPS_RAY_STORAGE=/tmp/machine/studies",
 }
 """What a researcher changes in cluster.local.yaml, here."""
-SMALL = [
-    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
-    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--num-seeds", "2", "--cluster", "cluster.yaml"),
-]
-TINY = ["--arms", "solo", *SMALL]
+SMALL = [*TINY, "--num-seeds", "2", "--cluster", "cluster.yaml"]
+SOLO = ["--arms", "solo", *SMALL]
 
 
 def obstacle() -> str:
@@ -101,7 +97,7 @@ class World:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
 
     def study(self, *options: str) -> list[str]:
-        return [sys.executable, str(ROOT / "studies/stability.py"), *TINY, *options]
+        return [sys.executable, str(ROOT / "studies/stability.py"), *SOLO, *options]
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         command = self.command(*self.study(*options))
@@ -271,7 +267,7 @@ def test_a_study_that_fails_there_says_why_and_fails_here(cluster: World) -> Non
 
 
 def test_on_the_head_node_the_script_joins_the_cluster(cluster: World) -> None:
-    options = [word for word in TINY if word not in ("--cluster", "cluster.yaml")]
+    options = [word for word in SOLO if word not in ("--cluster", "cluster.yaml")]
     script = shlex.join(["python", "studies/stability.py", *options, "--campaign", "here", "--num-epochs", "2"])
     sessions = list((cluster.folder / "ray").glob("session_2*"))
     ended = cluster.run("ray", "exec", "cluster.yaml", f"cd ~/tips-ray && {script}")

@@ -16,14 +16,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from helpers import TINY, run_python
 from tips_ray.store.storage import Storage
 
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = [
-    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
-    *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
-    *("--num-seeds", "2", "--storage", "s3://bucket/studies"),
-]
+SMALL = [*TINY, "--num-seeds", "2", "--storage", "s3://bucket/studies"]
 
 MAKE = """
 import sys
@@ -53,12 +49,6 @@ def bucket() -> Iterator[dict[str, str]]:
     server.stop()
 
 
-def run(bucket: dict[str, str], *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=os.environ | bucket, capture_output=True, text=True, timeout=240, check=False
-    )
-
-
 def query(bucket: dict[str, str]) -> str:
     """The end of a URI that says where the bucket is."""
     address = bucket["AWS_ENDPOINT_URL"].removeprefix("http://")
@@ -67,10 +57,12 @@ def query(bucket: dict[str, str]) -> str:
 
 def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
     for epochs in ("2", "3"):  # the second extends the first
-        ended = run(bucket, "studies/stability.py", *SMALL, "--arms", "solo", "--campaign", "c", "--num-epochs", epochs)
+        ended = run_python("studies/stability.py", *SMALL, "--arms", "solo", "--campaign", "c", "--num-epochs", epochs, **bucket)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "Report: s3://bucket/studies/c/report.html" in ended.stdout
-    found = run(bucket, "-m", "tips_ray", "evaluate", "s3://bucket/studies/c", "--data", "synthetic", "--epoch", "3", "--json")
+    found = run_python(
+        "-m", "tips_ray", "evaluate", "s3://bucket/studies/c", "--data", "synthetic", "--epoch", "3", "--json", **bucket
+    )
     assert found.returncode == 0, found.stderr
     assert [row["epoch"] for row in json.loads(found.stdout)["runs"]] == [3, 3]
 
@@ -78,7 +70,7 @@ def test_a_campaign_lives_on_s3(bucket: dict[str, str]) -> None:
 def test_a_search_lives_on_s3_and_is_extended_there(bucket: dict[str, str]) -> None:
     options = [*SMALL, "--campaign", "w", "--num-epochs", "2", "--confirm-top", "1", "--confirm-seeds", "2"]
     for asked, ended_before in (("2", 0), ("+1", 2)):
-        ended = run(bucket, "studies/weight_search.py", *options, "--num-trials", asked)
+        ended = run_python("studies/weight_search.py", *options, "--num-trials", asked, **bucket)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert f"{ended_before + 1} of " in ended.stdout  # Optuna's study, kept in memory, was entered anew
     summary = json.loads(Storage("s3://key:secret@bucket/studies" + query(bucket)).read("w/summary.json"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from helpers import ROOT, TIMES, TINY_NETWORK
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.config import Config, override
 from tips_ray.data.load import load_poses
@@ -20,12 +21,10 @@ from tips_ray.data.views import prepare
 from tips_ray.store.curves import RUNS, read_curves, read_manifest
 from tips_ray.store.storage import Storage
 
-ROOT = Path(__file__).resolve().parents[4]
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 ARMS, NUM_SEEDS, NUM_EPOCHS = ("solo", "parts"), 2, 20
 NUM_ROWS = len(ARMS) * NUM_SEEDS * NUM_EPOCHS
 OPTIONS = [
-    *("--network.width", "16", "--network.generator-blocks", "1", "--network.discriminator-blocks", "1"),
+    *TINY_NETWORK,
     *("--data.max-train-poses", "400", "--data.epoch-views", "1024", "--optimiser.batch-size", "64"),
     *("--arms", *ARMS, "--num-seeds", str(NUM_SEEDS), "--num-epochs", str(NUM_EPOCHS), "--cpus-per-worker", "0.5"),
     *("--campaign", "c"),

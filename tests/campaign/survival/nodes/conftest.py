@@ -13,6 +13,7 @@ import ray
 from ray import tune
 from ray.cluster_utils import Cluster
 
+from helpers import TIMES
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.plan import Campaign, Resources
 from tips_ray.campaign.ray_session import QUIET
@@ -24,7 +25,6 @@ from tips_ray.data.views import prepare
 from tips_ray.store.curves import RUNS, read_curves, run_name
 from tips_ray.store.storage import Storage
 
-TIMES = ["train_seconds", "evaluate_seconds", "poses_per_second"]
 CONFIG = Config(
     data=Data(num_views=1, epoch_views=1024),
     network=Network(width=16, generator_blocks=1, discriminator_blocks=1),
