@@ -18,7 +18,8 @@ import torch
 
 from measure import publish
 from tips_ray.config import arm_config, laptop, override
-from tips_ray.data.poseset import PoseSet, make_poseset
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
@@ -35,7 +36,14 @@ def many(poses: PoseSet, count: int) -> PoseSet:
     turn = np.concatenate([np.zeros(1000, dtype=int), np.arange(count) // (~test).sum()])
     clips = np.char.add(np.char.add(poses.clip[chosen], " turn "), turn.astype(str))
     return make_poseset(
-        poses.positions[chosen], "many", subject=poses.subject[chosen], action=poses.action[chosen], clip=clips, synthetic=True
+        RawPoses(
+            poses.positions[chosen],
+            "many",
+            subject=poses.subject[chosen],
+            action=poses.action[chosen],
+            clip=clips,
+            synthetic=True,
+        )
     )
 
 

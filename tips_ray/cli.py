@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from tips_ray.errors import UserError, user_errors
+from tips_ray.poses.skeleton import Sides, UpAxis
 
 STUDIES = {
     "stability": "How good are arms, how stable, and when should training stop?",
@@ -23,6 +25,19 @@ STUDIES = {
 
 MAX_ROWS = 15
 """Actions shown in the terminal; the page shows all."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a file that says its axes or sides wrongly."""
+
+    up: UpAxis | None = None
+    """The axis that points up; left out: what the file says."""
+    sides: Sides | None = None
+    """'swapped' if what the file calls left is right; left out: what the file says."""
+    drop_implausible: bool = False
+    """Leave out frames that are no body, instead of refusing the file."""
+
 
 app = tyro.extras.SubcommandApp()
 data = tyro.extras.SubcommandApp()
@@ -47,9 +62,10 @@ def convert_cmu(
     """
     from tips_ray.data.formats.cmu import read_cmu
     from tips_ray.data.formats.npz import check_suffix, write_npz
+    from tips_ray.data.raw import make_poseset
 
     check_suffix(out)
-    poses = read_cmu(folder, min_displacement_mm, index)
+    poses = make_poseset(read_cmu(folder, min_displacement_mm, index))
     write_npz(poses, out)
     print(f"{out}: {len(poses):,} poses, {len(poses.subjects)} subjects, {len(set(poses.clip.tolist()))} clips")
 
@@ -60,6 +76,7 @@ def info(
     out: Path | None = None,
     test_subjects: tuple[str, ...] = (),
     seed: int = 0,
+    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = Reading(),
 ) -> None:
     """Print what a set of poses holds, and write a page with a few of its skeletons.
 
@@ -68,6 +85,7 @@ def info(
         out: The page to write; by default reports/data-NAME.html.
         test_subjects: Subjects to hold out; by default the last quarter.
         seed: Seed of the synthetic poses.
+        reading: How to read a file that says its axes or sides wrongly.
     """
     from rich.console import Console
 
@@ -75,11 +93,11 @@ def info(
     from tips_ray.data.summary import summarise
     from tips_ray.report.data.page import write_data_page
 
-    poses = load_poses(spec, seed=seed)
+    poses = load_poses(spec, seed=seed, **vars(reading))
     summary = summarise(poses, test_subjects)
-    print_summary(summary, Console())
     page = out or Path("reports") / f"data-{Path(poses.name).stem}.html"
-    write_data_page(poses, summary, page)
+    write_data_page(poses, summary, page)  # first: whoever reads the tables may stop reading
+    print_summary(summary, Console())
     print(f"Page: {page}")
 
 

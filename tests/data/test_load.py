@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.config import Config, Data, Optimiser
-from tips_ray.data import PoseSet, load_poses, make_poseset, split_by_subject
+from tips_ray.data import PoseSet, RawPoses, load_poses, make_poseset, split_by_subject
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import last_quarter, leave_out
 from tips_ray.data.views import prepare
@@ -21,7 +21,7 @@ needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the real poses ar
 def poses_of(*subjects: str) -> PoseSet:
     """One pose for each name."""
     positions = np.random.default_rng(0).uniform(-800, 800, (len(subjects), 17, 3))
-    return make_poseset(positions, "mine", subject=np.array(subjects))
+    return make_poseset(RawPoses(positions, "mine", subject=np.array(subjects)))
 
 
 def test_synthetic_poses_follow_the_seed():

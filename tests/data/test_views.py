@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from tips_ray.config import Config, Data, override
-from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
+from tips_ray.data.poseset import PoseSet, root_centred
+from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Views, prepare, render_views, scene
 from tips_ray.poses.metrics import best_rotation
@@ -47,7 +48,7 @@ def test_a_camera_stands_still_for_a_clip_and_moves_between_clips(poses):
 
 def test_cameras_stand_all_around_and_within_ten_degrees_of_the_horizon():
     frames = synthesise(num_poses=160).positions[[0]].repeat(300, axis=0)
-    many = make_poseset(frames, "many clips", clip=np.array([f"clip {number}" for number in range(300)]))
+    many = make_poseset(RawPoses(frames, "many clips", clip=np.array([f"clip {number}" for number in range(300)])))
     azimuth, elevation = camera_angles(many, render_views(many, 4, seed=3)).reshape(-1, 2).T
     limit = math.radians(10)
     assert np.abs(elevation).max() <= limit + 1e-6

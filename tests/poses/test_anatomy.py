@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips_ray.data.formats.npz import read_npz
+from tips_ray.data import load_poses
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.data.synthetic import synthesise
 from tips_ray.poses.anatomy import LIMBS, bend, correct_sign_share, depth_sign, sign_votes
@@ -143,7 +143,7 @@ def test_synthetic_people_are_the_correct_sign_share():
 
 @pytest.mark.skipif(not CMU.exists(), reason=f"no real poses at {CMU.name} beside the repository")
 def test_real_people_are_the_correct_sign_share():
-    pose = lifted_joints(read_npz(CMU))
+    pose = lifted_joints(load_poses(str(CMU)))
     assert float(correct_sign_share(pose, LEGS)) > 0.98
     assert float(correct_sign_share(pose, TORSO)) > 0.75
     assert depth_sign(pose) == 1.0

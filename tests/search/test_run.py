@@ -29,7 +29,7 @@ from helpers import TIMES
 from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
-from tips_ray.data import make_poseset
+from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.search.export import study_name
@@ -322,7 +322,7 @@ def test_a_dashboard_shows_the_study_while_the_search_runs(ray_folder: Path, tmp
 @given(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=25), st.data())
 def test_a_split_for_search_gives_each_subject_one_role(names: list[str], rng: st.DataObject) -> None:
     positions = np.random.default_rng(0).uniform(-800, 800, (len(names), 17, 3))
-    poses = make_poseset(positions, "mine", subject=np.array(names))
+    poses = make_poseset(RawPoses(positions, "mine", subject=np.array(names)))
     some = st.lists(st.sampled_from("abcdefghij"), max_size=3, unique=True).map(tuple)
     test, left_out, validation = (rng.draw(some) for _ in range(3))
     roles = [set(test), set(left_out), set(validation)]

@@ -1,40 +1,47 @@
 """From what a user names to poses, and from poses to those trained on and those held out."""
 
 import math
-from pathlib import Path
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
-from tips_ray.data.formats.npz import read_npz
+from tips_ray.data.formats import read
+from tips_ray.data.orientation import check_orientation
 from tips_ray.data.poseset import PoseSet
+from tips_ray.data.raw import make_poseset
 from tips_ray.errors import UserError
-
-ACCEPTED = "'synthetic', the path of an .npz file of poses, or a folder of CMU's .asf and .amc files"
-MIN_DISPLACEMENT_MM = 15.0
-"""How far joints move on average between frames kept of a motion capture clip; at 120 a second,
-most frames show nothing new."""
+from tips_ray.poses.skeleton import Sides, UpAxis
 
 
-def load_poses(spec: str, seed: int = 0) -> PoseSet:
-    """The poses that `spec` names: "synthetic", an .npz file (`read_npz`), or a folder of CMU's
-    files (`read_cmu`, thinned).
+def load_poses(
+    spec: str,
+    *,
+    seed: int = 0,
+    up: UpAxis | None = None,
+    sides: Sides | None = None,
+    drop_implausible: bool = False,
+) -> PoseSet:
+    """The poses that `spec` names: "synthetic", or a file or folder of one of
+    `data.formats.FORMATS`.
 
-    `seed` draws the synthetic poses; poses that were measured do not depend on it. Raises
-    ValueError for anything else.
+    `seed` draws the synthetic poses; poses that were measured do not depend on it. `up` and `sides`
+    replace what the file says of its axes and sides; `drop_implausible` leaves out frames that are
+    no body. Raises UserError for anything else, and for poses that clearly do not stand or face as
+    they are said to, unless `up` or `sides` says the same as the file.
     """
     if spec == "synthetic":
         from tips_ray.data.synthetic import synthesise
 
+        if (up, sides) not in product((None, "y"), (None, "named")):
+            raise UserError("The synthetic poses are y up with sides as named; leave out up and sides.")
         return synthesise(seed=seed)
-    path = Path(spec).expanduser()
-    if path.suffix == ".npz":
-        return read_npz(path)
-    if path.is_dir():
-        from tips_ray.data.formats.cmu import read_cmu
-
-        return read_cmu(path, min_displacement_mm=MIN_DISPLACEMENT_MM)
-    fault = "is a file of another kind" if path.is_file() else "does not exist"
-    raise UserError(f"{spec!r} {fault}; poses are {ACCEPTED}.")
+    stated = read(spec)
+    raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
+    poses = make_poseset(raw, drop_implausible)
+    as_stated = (raw.up, raw.sides) == (stated.up, stated.sides)
+    cautions = check_orientation(poses, raw.up, raw.sides, as_stated, insist=as_stated and bool(up or sides))
+    return replace(poses, notes=(*poses.notes, *cautions))
 
 
 def last_quarter(subjects: list[str]) -> tuple[str, ...]:
@@ -43,7 +50,7 @@ def last_quarter(subjects: list[str]) -> tuple[str, ...]:
 
 
 def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
-    """The poses of all other subjects; raises ValueError for an unknown one, and where none would
+    """The poses of all other subjects; raises UserError for an unknown one, and where none would
     be left."""
     check_known(poses, subjects, "leave out")
     kept = ~np.isin(poses.subject, subjects)
@@ -53,7 +60,7 @@ def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
 
 
 def check_known(poses: PoseSet, subjects: tuple[str, ...], purpose: str) -> None:
-    """Raise ValueError for a subject that the poses do not have."""
+    """Raise UserError for a subject that the poses do not have."""
     unknown = [subject for subject in subjects if subject not in poses.subjects]
     if unknown:
         raise UserError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
@@ -63,7 +70,7 @@ def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tup
     """Poses to train on and poses to test on, with no subject in both.
 
     `test_subjects` empty holds out the last quarter of `poses.subjects`, rounded up. Raises
-    ValueError for an unknown subject and where no subject would be left to train on.
+    UserError for an unknown subject and where no subject would be left to train on.
     """
     known = poses.subjects
     if len(known) < 2:

@@ -7,12 +7,18 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.data.load import split_by_subject
+from tips_ray.data.orientation import describe, evenly, measure
+from tips_ray.data.plausible import bone_lengths, extents
 from tips_ray.data.poseset import PoseSet
 from tips_ray.natural import natural_key
 from tips_ray.poses.skeleton import BONES, JOINTS
 
 LIMBS = {"thigh": "knee", "shin": "ankle", "upper arm": "elbow", "forearm": "wrist"}
 """Limb bones and the joint at which each ends, left and right."""
+
+BONE_SPREAD = "bone SD, %"
+MAX_BONE_SPREAD = 20.0
+"""Flagged above: CMU has at most 18 % (a subject retargeted to several skeletons), rigid ones 0."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
         train, test = split_by_subject(poses, test_subjects)
         split = f"{len(train):,} train / {len(test):,} test (test subjects {', '.join(test.subjects)})"
         held_out = set(test.subjects)
-    sizes = np.linalg.norm(np.ptp(poses.positions, axis=1), axis=-1)
-    low, middle, high = np.percentile(sizes, (5, 50, 95))
+    low, middle, high = np.percentile(extents(poses.positions), (5, 50, 95))
     subjects = subject_table(poses, held_out)
+    spread = float(subjects[BONE_SPREAD].max())
+    rigid = "" if spread <= MAX_BONE_SPREAD else ": more than a body's; are all joints tracked, and is each subject one person?"
     overview = {
         "Source": poses.name + (" (synthetic: no human was measured)" if poses.synthetic else ""),
         "Poses": f"{len(poses):,}",
@@ -49,10 +56,13 @@ def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
         "Actions": f"{len(poses.actions)}",
         "Clips": f"{len(set(poses.clip.tolist())):,}",
         "Split": split,
-        "Size of a pose": f"{middle:,.0f} mm across (90 % between {low:,.0f} and {high:,.0f}); plausible millimetres",
-        "Bone lengths": f"vary by at most {subjects['bone SD, %'].max():.1f} % (SD) within a subject",
+        "Size of a pose": f"{middle:,.0f} mm across (90 % between {low:,.0f} and {high:,.0f})",
+        "Bone lengths": f"vary by at most {spread:,.1f} % (SD) within a subject{rigid}",
+        "Axes and sides": f"{describe(measure(evenly(poses.positions)))} (+1 wholly, -1 the opposite)",
         "Fingerprint": poses.fingerprint,
     }
+    if poses.notes:
+        overview["Notes"] = " ".join(poses.notes)
     return Summary(poses.name, poses.synthetic, overview, subjects, action_table(poses))
 
 
@@ -63,12 +73,12 @@ def subject_table(poses: PoseSet, held_out: set[str]) -> pd.DataFrame:
     A rigid skeleton has a spread of 0; one measured without a skeleton (markers, depth cameras) has
     a few percent.
     """
-    parents, children = map(list, zip(*BONES, strict=True))
-    lengths = np.linalg.norm(poses.positions[:, children] - poses.positions[:, parents], axis=-1)
+    children = [child for _, child in BONES]
+    lengths = bone_lengths(poses.positions)
     rows = []
     for subject in poses.subjects:
-        own = poses.subject == subject
-        mean, spread = lengths[own].mean(axis=0), lengths[own].std(axis=0)
+        of_subject = poses.subject == subject
+        mean, spread = lengths[of_subject].mean(axis=0), lengths[of_subject].std(axis=0)
         limbs = {
             f"{limb}, mm": float(np.mean([mean[children.index(JOINTS.index(side + end))] for side in ("l_", "r_")]))
             for limb, end in LIMBS.items()
@@ -77,11 +87,11 @@ def subject_table(poses: PoseSet, held_out: set[str]) -> pd.DataFrame:
             {
                 "subject": subject,
                 "split": "test" if subject in held_out else "train" if held_out else "",
-                "poses": int(own.sum()),
-                "clips": len(set(poses.clip[own].tolist())),
-                "actions": len(set(poses.action[own].tolist())),
+                "poses": int(of_subject.sum()),
+                "clips": len(set(poses.clip[of_subject].tolist())),
+                "actions": len(set(poses.action[of_subject].tolist())),
                 **limbs,
-                "bone SD, %": 100 * float(np.max(spread / np.maximum(mean, 1.0))),
+                BONE_SPREAD: 100 * float(np.max(spread / np.maximum(mean, 1.0))),
             }
         )
     return pd.DataFrame(rows)

@@ -3,6 +3,7 @@ parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tips_ray.errors import UserError
 
@@ -41,6 +42,13 @@ BONES = tuple((parent, child) for child, parent in enumerate(PARENTS) if parent 
 LEFT = tuple(name for name in JOINTS if name.startswith("l_"))
 RIGHT = tuple("r_" + name[2:] for name in LEFT)
 CENTRE = tuple(name for name in JOINTS if name not in LEFT + RIGHT)
+
+
+UpAxis = Literal["y", "z", "-y", "-z", "x", "-x"]
+"""Which axis of stored poses points up."""
+
+Sides = Literal["named", "swapped"]
+"""Whether what is called left is left, or right."""
 
 
 def mirrored(name: str) -> str:

@@ -53,7 +53,7 @@ def run_arm_study(
         from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_headline, publish
 
-        poses = load_poses(study.data, study.config.data.seed)
+        poses = load_poses(study.data, seed=study.config.data.seed)
         ending = run_study(campaign, resources, poses, study.data, console)
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():

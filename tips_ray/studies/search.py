@@ -89,7 +89,7 @@ def search_and_report(arguments: list[str]) -> int:
         from tips_ray.search.run import confirm, run_search, split_for_search, total
         from tips_ray.store.storage import Storage
 
-        poses = load_poses(options.data, options.config.data.seed)
+        poses = load_poses(options.data, seed=options.config.data.seed)
         seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
             name,

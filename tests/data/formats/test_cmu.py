@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from tips_ray.data.formats.amc import bone_ends, read_amc
 from tips_ray.data.formats.asf import read_asf
-from tips_ray.data.formats.cmu import moved, read_cmu, thin
-from tips_ray.data.poseset import make_poseset
+from tips_ray.data.formats.cmu import moved, read_cmu
+from tips_ray.data.raw import make_poseset
 
 CMU = Path(__file__).resolve().parents[4] / "shared/data/cmu_asf_amc"
 needs_cmu = pytest.mark.skipif(not CMU.exists(), reason="CMU's original files are not on this machine")
@@ -146,7 +146,7 @@ def test_folders_without_whole_clips_are_named(arm):
 
 @needs_cmu
 def test_real_clips_agree_with_an_independent_reader():
-    poses = read_cmu(CMU)
+    poses = make_poseset(read_cmu(CMU))
     with np.load(CMU / "expected.npz") as expected:
         assert sorted(expected.files) == sorted(set(poses.clip.tolist()))
         for clip in expected.files:
@@ -164,9 +164,12 @@ def test_sub_folders_and_an_index_are_read(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(CMU / name, folder / name)
     (tmp_path / "cmu-mocap-index-text.txt").write_text('Subject #16 (walks)\n16_15\twalk, veer left\n35_01,"walk"\n')
-    poses = read_cmu(tmp_path, min_displacement_mm=15.0)
+    poses = make_poseset(read_cmu(tmp_path, min_displacement_mm=15.0))
     assert dict(zip(poses.clip.tolist(), poses.action.tolist(), strict=True)) == {"16_15": "walk, veer left", "35_01": "walk"}
-    np.testing.assert_array_equal(poses.positions, thin(read_cmu(tmp_path)).positions)
+    every_frame = make_poseset(read_cmu(tmp_path))
+    for clip in ("16_15", "35_01"):
+        frames = every_frame.positions[every_frame.clip == clip]
+        np.testing.assert_array_equal(poses.positions[poses.clip == clip], frames[moved(frames, 15.0)])
     with pytest.raises(ValueError, match="no such file; give an index"):
         read_cmu(tmp_path, index=tmp_path / "none.csv")
 
@@ -184,14 +187,9 @@ def test_thinning_agrees_with_a_loop_over_frames(scale):
     np.testing.assert_array_equal(np.flatnonzero(moved(positions, 15.0)), expected)
 
 
-def test_thinning_looks_at_each_clip_alone_and_not_at_the_path_walked():
-    still = np.random.default_rng(0).uniform(-800, 800, (17, 3))
-    walked = still + np.arange(8)[:, None, None] * (100, 0, 0)
-    poses = make_poseset(walked, "mine", clip=np.array(list("abababab")))
-    thinned = thin(poses)
-    assert thinned.clip.tolist() == ["a", "b"]
-    np.testing.assert_array_equal(thinned.positions, poses.positions[:2])
-    assert len(thin(poses, 0.0)) == 8
+def test_thinning_does_not_look_at_the_path_walked():
+    walked = np.random.default_rng(0).uniform(-800, 800, (17, 3)) + np.arange(8)[:, None, None] * (100, 0, 0)
+    assert np.flatnonzero(moved(walked, 15.0)).tolist() == [0]
     assert moved(walked, 0.0).all()
     with pytest.raises(ValueError, match="give 0"):
-        thin(poses, -1.0)
+        moved(walked, -1.0)

@@ -5,11 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tips_ray.data.formats.npz import read_npz, write_npz
-from tips_ray.data.poseset import make_poseset
+from tips_ray.data.formats import npz
+from tips_ray.data.formats.npz import write_npz
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.poses.skeleton import JOINTS
 
 CMU17 = Path(__file__).resolve().parents[4] / "shared/data/cmu17.npz"
+
+
+def read_npz(path: Path) -> PoseSet:
+    """The file as a set of poses."""
+    return make_poseset(npz.read(path))
 
 
 def plain(**changes) -> dict[str, np.ndarray]:
@@ -27,12 +34,14 @@ def saved(folder: Path, arrays: dict[str, np.ndarray]) -> Path:
 @pytest.mark.parametrize("synthetic", [False, True])
 def test_written_poses_are_read_again(tmp_path, synthetic):
     poses = make_poseset(
-        plain()["positions"],
-        "mine",
-        subject=np.arange(6) // 2,
-        action=np.array(list("aabbcé")),
-        clip=np.arange(6),
-        synthetic=synthetic,
+        RawPoses(
+            plain()["positions"],
+            "mine",
+            subject=np.arange(6) // 2,
+            action=np.array(list("aabbcé")),
+            clip=np.arange(6),
+            synthetic=synthetic,
+        )
     )
     write_npz(poses, tmp_path / "new" / "out.npz")
     again = read_npz(tmp_path / "new" / "out.npz")
@@ -41,7 +50,7 @@ def test_written_poses_are_read_again(tmp_path, synthetic):
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    poses = make_poseset(plain()["positions"], "mine")
+    poses = make_poseset(RawPoses(plain()["positions"], "mine"))
     write_npz(poses, tmp_path / "out.npz")
     before = (tmp_path / "out.npz").read_bytes()
 
@@ -57,7 +66,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 
 def test_writing_needs_an_npz_name_and_not_a_folder(tmp_path):
-    poses = make_poseset(plain()["positions"], "mine")
+    poses = make_poseset(RawPoses(plain()["positions"], "mine"))
     with pytest.raises(ValueError, match=r"ends in \.npz"):
         write_npz(poses, tmp_path / "out.npy")
     (tmp_path / "out.npz").mkdir()
@@ -75,9 +84,18 @@ def test_labels_by_clip_are_looked_up(tmp_path):
     assert own_action.action.tolist() == list("abcdef")
 
 
-def test_z_up_is_turned(tmp_path):
-    poses = read_npz(saved(tmp_path, plain(up=np.array("z"))))
-    np.testing.assert_array_equal(poses.positions[..., 1], plain()["positions"][..., 2])
+def test_axes_and_sides_are_read_also_with_blanks_around_them(tmp_path):
+    raw = npz.read(saved(tmp_path, plain(up=np.array("-z "), sides=np.array(["swapped"]))))
+    assert (raw.up, raw.sides) == ("-z", "swapped")
+
+
+def test_other_keys_are_named_and_misspelt_ones_are_refused(tmp_path):
+    raw = npz.read(saved(tmp_path, plain(confidence=np.zeros(6), fps=np.array(25))))
+    assert raw.notes == ("The file's confidence, fps are not read.",)
+    assert npz.read(saved(tmp_path, plain(subject=np.arange(6), subjects=np.arange(6)))).notes  # a list beside the labels
+    for key, meant in {"subjects": "subject", "Action": "action", "clip_name": "clip_names", "side": "sides"}.items():
+        with pytest.raises(ValueError, match=f"'{key}' is not a key of the plain format; rename it to '{meant}'"):
+            npz.read(saved(tmp_path, plain(**{key: np.arange(6)})))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +108,8 @@ def test_z_up_is_turned(tmp_path):
         ({"clip": np.arange(6) - 1, "clip_names": np.array(["x"] * 6)}, "'clip' must point into it"),
         ({"clip": np.array(list("abcdef")), "clip_action": np.array(["x"])}, "'clip_action' need 'clip', a whole number"),
         ({"up": np.array(["y", "z"])}, "'up' has shape"),
-        ({"up": np.array("x")}, "up axis 'x'"),
+        ({"up": np.array("up")}, "up axis 'up' is not known; give one of y, z, -y, -z, x, -x"),
+        ({"sides": np.array("left")}, "sides 'left' is not known; give one of named, swapped"),
         ({"joint_names": np.array(JOINTS[:-1])}, "for 16 joint names"),
         ({"positions": np.full((6, 17, 3), np.nan)}, "NaN"),
         ({"positions": plain()["positions"] / 1000}, "metres: multiply by 1000"),

@@ -13,10 +13,16 @@ import numpy as np
 
 from tips_ray.data.formats.amc import bone_ends, read_amc
 from tips_ray.data.formats.asf import Skeleton, read_asf
-from tips_ray.data.poseset import PoseSet, make_poseset, root_centred
+from tips_ray.data.poseset import root_centred
+from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS
+
+ACCEPTS = "a folder of CMU's .asf and .amc files"
+MIN_DISPLACEMENT_MM = 15.0
+"""How far joints move on average between frames kept of a clip; at 120 a second, most frames show
+nothing new."""
 
 BONES_OF = {
     "pelvis": ("lhipjoint", "rhipjoint"),
@@ -49,15 +55,25 @@ LOOK_AHEAD = 64
 """Frames that `moved` compares at once; only its speed depends on it."""
 
 
-def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | Path | None = None) -> PoseSet:
+def detect(path: Path) -> bool:
+    """Whether the path names a folder."""
+    return path.is_dir()
+
+
+def read(path: Path) -> RawPoses:
+    """Read a folder as `read_cmu` does, thinned."""
+    return read_cmu(path, MIN_DISPLACEMENT_MM)
+
+
+def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | Path | None = None) -> RawPoses:
     """Read every NN_MM.amc under `folder` with its NN.asf, in mm, y up, at the full frame rate.
 
     The subject is NN without leading zeros, the clip NN_MM, the action what the index says of the
     clip ("all" if it says nothing). An index is a text or CSV file with a line `NN_MM, description`
     for each clip; left out, one of `INDEX_FILES` in the folder is used if it is there. A positive
-    `min_displacement_mm` thins each clip as it is read (see `thin`).
+    `min_displacement_mm` thins each clip as it is read (see `moved`).
 
-    Raises ValueError for a folder without clips, a clip without skeleton, and a broken file, with
+    Raises UserError for a folder without clips, a clip without skeleton, and a broken file, with
     file and line.
     """
     folder = Path(folder)
@@ -71,9 +87,9 @@ def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | 
         positions.append(clip)
         names.append(amc.stem)
         lengths.append(len(clip))
-    return make_poseset(
+    return RawPoses(
         np.concatenate(positions),
-        name=folder.name or str(folder),
+        folder.resolve().name or str(folder),
         subject=np.repeat([subject_of(name) for name in names], lengths),
         action=np.repeat([actions.get(name, "all") for name in names], lengths),
         clip=np.repeat(names, lengths),
@@ -91,19 +107,9 @@ def read_clip(amc: Path, skeleton: Skeleton) -> np.ndarray:
     return np.stack(joints, axis=1).astype(np.float32)
 
 
-def thin(poses: PoseSet, min_displacement_mm: float = 15.0) -> PoseSet:
-    """Leave out frames that hardly differ: keep those that `moved` keeps, clip by clip."""
-    keep = np.zeros(len(poses), dtype=bool)
-    _, clip = np.unique(poses.clip, return_inverse=True)
-    frames = np.argsort(clip, kind="stable")
-    for of_clip in np.split(frames, np.flatnonzero(np.diff(clip[frames])) + 1):
-        keep[of_clip] = moved(poses.positions[of_clip], min_displacement_mm)
-    return poses.select(keep)
-
-
 def moved(positions: np.ndarray, min_displacement_mm: float) -> np.ndarray:
     """Which frames of one clip to keep (frames,): the first, then each whose joints, relative to
-    the root, are on average at least so far from those of the last kept frame. Raises ValueError
+    the root, are on average at least so far from those of the last kept frame. Raises UserError
     for a negative distance.
     """
     if not min_displacement_mm >= 0:

@@ -1,37 +1,51 @@
 """The plain format: an .npz file with `positions` (frames, 17, 3) in mm and `joint_names`, read
 without pickle."""
 
+import difflib
+import re
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from tips_ray.data.poseset import PoseSet, make_poseset
+from tips_ray.data.labels import clean_text
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 from tips_ray.store.atomic import replacing
 
 T = TypeVar("T", str, bool)
 
+ACCEPTS = "the path of an .npz file of poses"
 REQUIRED = ("positions", "joint_names")
-OPTIONAL = ("subject", "action", "clip", "clip_names", "clip_action", "up", "synthetic")
+OPTIONAL = ("subject", "action", "clip", "clip_names", "clip_action", "up", "sides", "synthetic")
+MAX_ARRAY_BYTES = 16 << 30
+"""Larger arrays are refused before they are unpacked: a small file can hold one that fills the
+memory."""
 
 
-def read_npz(path: str | Path) -> PoseSet:
+def detect(path: Path) -> bool:
+    """Whether the path names a file of this format."""
+    return path.suffix == ".npz"
+
+
+def read(path: Path) -> RawPoses:
     """Read poses from an .npz file of plain arrays.
 
     Required: `positions` (frames, 17, 3) in mm, `joint_names` (17,) in any order. Optional:
-    `subject`, `action`, `clip` (frames,); `up`, "y" (default) or "z"; `synthetic`, a truth value.
-    Labels may also be given by clip: `clip` then holds indices into `clip_names` and `clip_action`
+    `subject`, `action`, `clip` (frames,); `up`, the axis that points up, "y" (default), "z", "x",
+    "-y", "-z" or "-x"; `sides`, "named" (default) or "swapped"; `synthetic`, a truth value. Labels
+    may also be given by clip: `clip` then holds indices into `clip_names` and `clip_action`
     (clips,).
 
-    Raises ValueError, in one sentence that names the file, for anything that cannot be read as
+    Raises UserError, in one sentence that names the file, for anything that cannot be read as
     poses.
     """
-    path = Path(path)
-    arrays = read_arrays(path)
+    arrays, ignored = read_arrays(path)
     missing = [key for key in REQUIRED if key not in arrays]
     if missing:
         raise UserError(
@@ -39,22 +53,24 @@ def read_npz(path: str | Path) -> PoseSet:
             f" 'positions' (frames, {len(JOINTS)}, 3) in millimetres and 'joint_names', and may have {', '.join(OPTIONAL)}."
         )
     clip, action = expand_clips(arrays, path)
-    return make_poseset(
+    return RawPoses(
         arrays["positions"],
-        name=path.name,
-        joint_names=np.atleast_1d(arrays["joint_names"]).ravel().tolist(),
+        path.name,
+        joint_names=scalars(np.ravel(arrays["joint_names"]), "joint_names", path),
         subject=arrays.get("subject"),
         action=action,
         clip=clip,
         up=scalar(arrays, "up", "y", path),
+        sides=scalar(arrays, "sides", "named", path),
         synthetic=scalar(arrays, "synthetic", False, path),
+        notes=(f"The file's {', '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} not read.",) if ignored else (),
     )
 
 
 def write_npz(poses: PoseSet, path: str | Path) -> None:
     """Write poses in the plain format; `path` holds all of them or is left as it was.
 
-    Raises ValueError if `path` does not end in .npz, OSError if it cannot be written.
+    Raises UserError if `path` does not end in .npz, OSError if it cannot be written.
     """
     path = check_suffix(path)
     with replacing(path) as temporary, temporary.open("xb") as file:
@@ -71,39 +87,76 @@ def write_npz(poses: PoseSet, path: str | Path) -> None:
 
 
 def check_suffix(path: str | Path) -> Path:
-    """The path, if its name ends in .npz; raises ValueError if not."""
+    """The path, if its name ends in .npz; raises UserError if not."""
     if Path(path).suffix != ".npz":
         raise UserError(f"{path}: poses are written to a file whose name ends in .npz.")
     return Path(path)
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of the plain format that the file holds; raises ValueError for a file that is not
-    a sound .npz of them."""
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of the plain format that the file holds, and the names of its others.
+
+    Raises UserError for a file that is not a sound .npz of them, and for a name that is clearly a
+    misspelt one of the format.
+    """
     if not path.is_file():
-        raise UserError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}; give an .npz file of poses.")
+        fault = "a folder, not a file" if path.is_dir() else "not a file" if path.exists() else "no such file"
+        raise UserError(f"{path}: {fault}; give an .npz file of poses.")
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: not an .npz file; write one with numpy.savez(path, positions=..., joint_names=...).")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: read_array(file, key) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: {error}; write the file again.") from error
+    with damage_named(f"{path}: the file"):
+        file = np.load(path, allow_pickle=False)
+    with file:
+        ignored = [clean_text(key) for key in file.files if key not in (*REQUIRED, *OPTIONAL)]
+        check_spelling(ignored, file.files, path)
+        return {key: read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}, ignored
 
 
-def read_array(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
-    """One array of an open file; raises ValueError if it is of Python objects or damaged."""
+def check_spelling(ignored: list[str], keys: list[str], path: Path) -> None:
+    """Raise UserError for a key that is all but one of the format's that the file lacks, such as
+    "subjects"."""
+    absent = {alike(key): key for key in (*REQUIRED, *OPTIONAL) if key not in keys}
+    for key in ignored:
+        if meant := difflib.get_close_matches(alike(key), absent, n=1, cutoff=0.9):
+            raise UserError(f"{path}: {key!r} is not a key of the plain format; rename it to {absent[meant[0]]!r}.")
+
+
+def alike(key: str) -> str:
+    """The key without capitals, hyphens and the plural's s."""
+    return re.sub(r"[^a-z0-9]", "", key.lower()).rstrip("s")
+
+
+def read_array(file: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
+    """One array of an open file; raises UserError if it is too large, of Python objects, or
+    damaged."""
+    size = max((entry.file_size for entry in file.zip.infolist() if entry.filename in (key, f"{key}.npy")), default=0)
+    if size > MAX_ARRAY_BYTES:
+        raise UserError(f"{path}: {key!r} is {size / 2**30:,.0f} GiB; an array of at most {MAX_ARRAY_BYTES >> 30} GiB is read.")
+    with damage_named(f"{path}: {key!r}"):
+        array = file[key]
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: {key!r} is no NumPy array; write the file again with numpy.savez.")
+    return array
+
+
+@contextmanager
+def damage_named(what: str) -> Iterator[None]:
+    """Turn whatever NumPy, zipfile and its decompressors raise on bytes that are not what they
+    should be into a UserError of one sentence; an error of the disk stays what it is."""
     try:
-        return file[key]
-    except ValueError as error:
-        if "allow_pickle" in str(error):
+        yield
+    except Exception as error:
+        reason = clean_text(error)[:200] or type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if "allow_pickle" in reason:
             raise UserError(
-                f"{key!r} needs pickle, which can run code when it is loaded;"
-                f" save numbers, and text as numpy.array(names, dtype=str)"
+                f"{what} needs pickle, which can run code when it is loaded;"
+                " save numbers, and text as numpy.array(names, dtype=str)."
             ) from error
-        raise UserError(f"{key!r} is damaged ({error})") from error
-    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{key!r} is damaged ({error})") from error
+        if isinstance(error, MemoryError):
+            raise UserError(f"{what} does not fit into the memory, or is damaged ({reason}).") from error
+        raise UserError(f"{what} is damaged ({reason}); write the file again.") from error
 
 
 def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -125,9 +178,16 @@ def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray 
 
 
 def scalar(arrays: dict[str, np.ndarray], key: str, default: T, path: Path) -> T:
-    """A single value of the file as the type of its default; raises ValueError for several."""
+    """A single value of the file as the type of its default; raises UserError for several."""
     if key not in arrays:
         return default
     if arrays[key].size != 1:
         raise UserError(f"{path}: {key!r} has shape {arrays[key].shape}; give one value.")
-    return type(default)(arrays[key].item())
+    value = scalars(arrays[key].ravel(), key, path)[0]
+    return type(default)(value) if isinstance(default, bool) else clean_text(value)
+
+
+def scalars(array: np.ndarray, key: str, path: Path) -> list[object]:
+    """The values of an array (entries,) as Python's own; raises UserError for damaged text."""
+    with damage_named(f"{path}: {key!r}"):
+        return array.tolist()

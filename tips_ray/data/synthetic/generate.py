@@ -4,7 +4,8 @@ import zlib
 
 import numpy as np
 
-from tips_ray.data.poseset import PoseSet, make_poseset
+from tips_ray.data.poseset import PoseSet
+from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic.actions import ACTIONS
 from tips_ray.data.synthetic.body import ANKLE_HEIGHT, Subject, make_subject
 from tips_ray.data.synthetic.clip import FRAMES_PER_SECOND, Clip
@@ -53,7 +54,7 @@ def synthesise(num_poses: int = 30_000, num_subjects: int = 8, seed: int = 0) ->
                 positions.append(_perform(action, subject, len(frames), _stream(seed, number, action, clip)))
                 labels += [(f"S{number}", action, f"S{number}/{action}/{clip + 1}")] * len(frames)
     who, what, clips = np.array(labels).T
-    return make_poseset(np.concatenate(positions), "synthetic", subject=who, action=what, clip=clips, synthetic=True)
+    return make_poseset(RawPoses(np.concatenate(positions), "synthetic", subject=who, action=what, clip=clips, synthetic=True))
 
 
 def _stream(seed: int, subject: int, what: str, clip: int) -> np.random.Generator:

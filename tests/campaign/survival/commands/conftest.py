@@ -129,7 +129,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], pd.Data
             folder = Storage(str(tmp_path_factory.mktemp("whole")))
             for arm in ARMS:
                 config = override(Config(), manifest["arms"][arm])
-                dataset = prepare(load_poses("synthetic", config.data.seed), config)
+                dataset = prepare(load_poses("synthetic", seed=config.data.seed), config)
                 for seed in range(NUM_SEEDS):
                     run = StoredRun(folder, arm, seed, config, dataset)
                     for _ in range(NUM_EPOCHS):
