@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 
@@ -33,7 +32,7 @@ def load_poses(
     if spec == "synthetic":
         from tips_ray.data.synthetic import synthesise
 
-        if (up, sides) not in product((None, "y"), (None, "named")):
+        if up not in (None, "y") or sides not in (None, "named"):
             raise UserError("The synthetic poses are y up with sides as named; leave out up and sides.")
         return synthesise(seed=seed)
     stated = read(spec)

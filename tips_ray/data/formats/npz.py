@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,8 +16,6 @@ from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 from tips_ray.store.atomic import replacing
-
-T = TypeVar("T", str, bool)
 
 ACCEPTS = "the path of an .npz file of poses"
 REQUIRED = ("positions", "joint_names")
@@ -60,9 +57,9 @@ def read(path: Path) -> RawPoses:
         subject=arrays.get("subject"),
         action=action,
         clip=clip,
-        up=scalar(arrays, "up", "y", path),
-        sides=scalar(arrays, "sides", "named", path),
-        synthetic=scalar(arrays, "synthetic", False, path),
+        up=clean_text(scalar(arrays, "up", "y", path)),
+        sides=clean_text(scalar(arrays, "sides", "named", path)),
+        synthetic=bool(scalar(arrays, "synthetic", False, path)),
         notes=(f"The file's {', '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} not read.",) if ignored else (),
     )
 
@@ -129,6 +126,7 @@ def alike(key: str) -> str:
 def read_array(file: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
     """One array of an open file; raises UserError if it is too large, of Python objects, or
     damaged."""
+    assert file.zip is not None
     size = max((entry.file_size for entry in file.zip.infolist() if entry.filename in (key, f"{key}.npy")), default=0)
     if size > MAX_ARRAY_BYTES:
         raise UserError(f"{path}: {key!r} is {size / 2**30:,.0f} GiB; an array of at most {MAX_ARRAY_BYTES >> 30} GiB is read.")
@@ -177,14 +175,13 @@ def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray 
     return by_clip["clip_names"][clip] if "clip_names" in by_clip else clip, action
 
 
-def scalar(arrays: dict[str, np.ndarray], key: str, default: T, path: Path) -> T:
-    """A single value of the file as the type of its default; raises UserError for several."""
+def scalar(arrays: dict[str, np.ndarray], key: str, default: object, path: Path) -> object:
+    """A single value of the file; raises UserError for several."""
     if key not in arrays:
         return default
     if arrays[key].size != 1:
         raise UserError(f"{path}: {key!r} has shape {arrays[key].shape}; give one value.")
-    value = scalars(arrays[key].ravel(), key, path)[0]
-    return type(default)(value) if isinstance(default, bool) else clean_text(value)
+    return scalars(arrays[key].ravel(), key, path)[0]
 
 
 def scalars(array: np.ndarray, key: str, path: Path) -> list[object]:
