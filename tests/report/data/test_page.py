@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from tips_ray.data.poseset import make_poseset
+from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.summary import summarise
 from tips_ray.report.data.page import MAX_SKELETONS, examples, render_data, write_data_page
 
@@ -17,7 +17,7 @@ HOSTILE = "</script><script>document.title = 'broken'</script><b>walk</b>"
 @pytest.mark.parametrize("synthetic", [False, True])
 def test_the_page_shows_each_action_and_says_what_is_synthetic(synthetic):
     action = np.array(["<b>walk</b>", "sit", "sit"])
-    poses = make_poseset(POSES, "mine", subject=np.array(["a", "b", "b"]), action=action, synthetic=synthetic)
+    poses = make_poseset(RawPoses(POSES, "mine", subject=np.array(["a", "b", "b"]), action=action, synthetic=synthetic))
     page = render_data(poses, summarise(poses))
     visible = page[: page.index('<script type="application/json"')]
     assert ("The poses are synthetic" in visible) == ("synthetic" in visible[: visible.index("</title>")]) == synthetic
@@ -30,7 +30,7 @@ def test_the_page_shows_each_action_and_says_what_is_synthetic(synthetic):
 
 
 def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path):
-    poses = make_poseset(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"]))
+    poses = make_poseset(RawPoses(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"])))
     write_data_page(poses, summarise(poses), tmp_path / "page.html")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with opening(tmp_path / "page.html", expected="Canvas2D|WebGL|GPU|Content Security Policy") as page:
@@ -47,9 +47,9 @@ def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path
 
 def test_examples_are_of_different_actions_or_clips():
     positions = np.repeat(POSES, 10, axis=0)
-    by_action = make_poseset(positions, "mine", action=np.arange(30) % 12)
+    by_action = make_poseset(RawPoses(positions, "mine", action=np.arange(30) % 12))
     assert len({by_action.action[frame] for frame in examples(by_action)}) == MAX_SKELETONS
-    by_clip = make_poseset(positions, "mine", clip=np.repeat(["a", "b"], 15))
+    by_clip = make_poseset(RawPoses(positions, "mine", clip=np.repeat(["a", "b"], 15)))
     assert examples(by_clip) == [7, 22]
 
 
