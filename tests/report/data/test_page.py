@@ -30,7 +30,9 @@ def test_the_page_shows_each_action_and_says_what_is_synthetic(synthetic):
 
 
 def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path):
-    poses = make_poseset(RawPoses(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"])))
+    poses = make_poseset(
+        RawPoses(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"]))
+    )
     write_data_page(poses, summarise(poses), tmp_path / "page.html")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     with opening(tmp_path / "page.html", expected="Canvas2D|WebGL|GPU|Content Security Policy") as page:
