@@ -76,6 +76,7 @@ def test_fields_are_read_as_the_type_that_they_have(text: str, path: str, values
         ("optimiser.learning_rate=1e-4..inf", "the smaller one first"),
         ("network.width=64..1e3", "network.width cannot be '1e3'; it is 128 now"),
         ("network.width=..64", "network.width cannot be ''"),
+        ("optimiser.learning_rate=1e-4-1e-3", "as optimiser.learning_rate=LOW..HIGH or optimiser.learning_rate=VALUE,VALUE"),
         ("optimiser.learning_rate=1e-4..1e-3..1e-2", "cannot be '1e-3..1e-2'"),
         ("optimiser.learning_rate=1e-4..1e-3:cubic", "give numbers as LOW..HIGH, with :linear or :log after it"),
         ("network.generator_norm=batch..layer", "is no range"),
@@ -129,8 +130,10 @@ def test_weights_in_a_range_upside_down_or_not_above_0_are_refused(ends_: tuple[
 
 
 def test_a_weight_that_is_off_cannot_be_in_a_logarithmic_range() -> None:
-    with pytest.raises(ValueError, match=r"weights\.legs, 0\.01 to 1, leave out 0\.0"):
-        check_space(weight_space(WeightRanges()), Config(weights=Weights(legs=0.0)))
+    off = Config(weights=Weights(legs=0.0))
+    with pytest.raises(ValueError, match=r"weights\.legs is 0 .* linearly \(--fix legs and --vary weights\.legs=0\.\.1\)"):
+        check_space(weight_space(WeightRanges()), off)
+    check_space(dict([parse_field("weights.legs=0..1", off)]), off)  # what it says to do
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1.0, 1e6, exclude_min=True), st.floats(0, 1))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tips_ray.campaign.evaluate import kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.progress import step_bar
 from tips_ray.campaign.seeds import seen_on, what_is_seen
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
@@ -59,14 +60,16 @@ def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses
     """
     tasks, failures = unmeasured(campaign, arms), {}
     rows: dict[str, list[dict[str, Any]]] = {task.table: [] for task in tasks}
-    if tasks:
-        console.print("Measuring what runs have kept ...")
+    if not tasks:
+        return {}
     try:
-        for task, found in _each(tasks, resources, poses):
-            if isinstance(found, str):
-                failures[task.arm] = found
-            else:
-                rows[task.table] += found
+        with step_bar(console, "Measuring the weights that runs have kept", len(tasks)) as step:
+            for task, result in _each(tasks, resources, poses):
+                step()
+                if isinstance(result, str):
+                    failures[task.arm] = result
+                else:
+                    rows[task.table] += result
     finally:
         for table, new in rows.items():
             if new:

@@ -1,6 +1,8 @@
 """Live progress of a campaign in the terminal, or a line now and then where there is none."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
@@ -63,6 +65,19 @@ class ProgressListener(tune.Callback):
                 if task.completed
             ]
             self.console.print("  |  ".join(lines), soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def step_bar(console: Console, what: str, num_steps: int) -> Iterator[Callable[[], object]]:
+    """A bar for some work on a terminal, one line where there is none; yields what is to be called
+    after each of its steps."""
+    if not console.is_terminal:
+        console.print(f"{what} ({num_steps}) ...", highlight=False)
+        yield lambda: None
+        return
+    with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(what, total=num_steps)
+        yield lambda: bar.advance(task)
 
 
 def time_left(task: Task, bound: str = "") -> str:

@@ -69,7 +69,10 @@ def read_value(path: str, text: str, present: Any) -> Any:
     try:
         return read(text.lower() if isinstance(present, bool) else text)
     except (ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be {text!r}; it is {present!r} now, and takes values like it.") from error
+        raise UserError(
+            f"{path} cannot be {text!r}; it is {present!r} now, and takes values like it, as"
+            f" {path}=LOW..HIGH or {path}=VALUE,VALUE."
+        ) from error
 
 
 def value_at(config: Any, path: str) -> Any:
@@ -99,7 +102,17 @@ def check_space(space: Space, base: Config) -> None:
             first = dataclasses.fields(present)[0].name
             raise UserError(f"{path} is a group of fields; search {path}.{first} or another of it.")
         for value in ends(values):
-            override(base, changes({path: value}))
+            try:
+                override(base, changes({path: value}))
+            except UserError as error:
+                raise UserError(f"{path} cannot be searched over {in_words(values)}: {error}") from error
+        if present == 0 and is_logarithmic(values):
+            weight = f"--fix {path.partition('.')[2]} and " if path.startswith("weights.") else ""
+            raise UserError(
+                f"{path} is 0 in the config that the search starts from, and {in_words(values)} is searched by its logarithm,"
+                " which 0 does not have; start from another value, or search it linearly"
+                f" ({weight}--vary {path}=0..{ends(values)[-1]:g})."
+            )
         if not contains(values, present):
             raise UserError(
                 f"The values of {path}, {in_words(values)}, leave out {present!r}, with which the search starts; include it, or"
@@ -110,6 +123,11 @@ def check_space(space: Space, base: Config) -> None:
 def ends(values: BaseDistribution) -> Sequence[Any]:
     """The extreme values of a distribution, or all choices."""
     return values.choices if isinstance(values, CategoricalDistribution) else (values.low, values.high)  # type: ignore[attr-defined]
+
+
+def is_logarithmic(values: BaseDistribution) -> bool:
+    """Whether a distribution is uniform in the logarithm of its values."""
+    return isinstance(values, (FloatDistribution, IntDistribution)) and values.log
 
 
 def contains(values: BaseDistribution, value: Any) -> bool:
