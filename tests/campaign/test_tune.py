@@ -1,5 +1,6 @@
 """Arms on a real Ray: what the cluster must offer, seeds dealt to workers, an arm that fails."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +79,9 @@ def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
     undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path
 ) -> None:
     dealt = campaign(tmp_path, num_epochs=4)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert execute(dealt, ["solo"], TWO_WORKERS, poses, []) == {}
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers  # not Tune's
     expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows(dealt), expected, check_exact=True)
 

@@ -16,7 +16,9 @@ import pytest
 from helpers import ROOT, TIMES, TINY_NETWORK
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.config import Config, override
+from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import load_poses
+from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.store.curves import RUNS, read_curves, read_manifest
 from tips_ray.store.storage import Storage
@@ -25,7 +27,7 @@ ARMS, NUM_SEEDS, NUM_EPOCHS = ("solo", "parts"), 2, 20
 NUM_ROWS = len(ARMS) * NUM_SEEDS * NUM_EPOCHS
 OPTIONS = [
     *TINY_NETWORK,
-    *("--data.max-train-poses", "400", "--data.epoch-views", "1024", "--optimiser.batch-size", "64"),
+    *("--data.epoch-views", "1024", "--optimiser.batch-size", "64"),
     *("--arms", *ARMS, "--num-seeds", str(NUM_SEEDS), "--num-epochs", str(NUM_EPOCHS), "--cpus-per-worker", "0.5"),
     *("--campaign", "c"),
 ]
@@ -39,6 +41,7 @@ class Study:
     storage: Storage
     ray_folder: Path
     environment: dict[str, str]
+    data: Path
 
     @property
     def folder(self) -> Storage:
@@ -48,7 +51,7 @@ class Study:
     def running(self) -> Iterator["Running"]:
         """Start the command; it does not outlive the block."""
         process = subprocess.Popen(
-            [sys.executable, "studies/stability.py", *OPTIONS, "--storage", self.storage.location],
+            [sys.executable, "studies/stability.py", *OPTIONS, "--data", str(self.data), "--storage", self.storage.location],
             cwd=ROOT,
             env=os.environ | {"RAY_TMPDIR": str(self.ray_folder), "PYTHONUNBUFFERED": "1"} | self.environment,
             stdout=subprocess.PIPE,
@@ -111,10 +114,18 @@ class Running:
         return self.process.returncode, output
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few poses, so that the time goes into what is tested."""
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    write_npz(synthesise(num_poses=600), path)
+    return path
+
+
 @pytest.fixture
-def study_in(ray_folder: Path) -> Callable[..., Study]:
+def study_in(ray_folder: Path, data: Path) -> Callable[..., Study]:
     """A function that makes a study in a storage, with variables of its environment."""
-    return lambda storage, **environment: Study(Storage(str(storage)), ray_folder, environment)
+    return lambda storage, **environment: Study(Storage(str(storage)), ray_folder, environment, data)
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +140,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], pd.Data
             folder = Storage(str(tmp_path_factory.mktemp("whole")))
             for arm in ARMS:
                 config = override(Config(), manifest["arms"][arm])
-                dataset = prepare(load_poses("synthetic", seed=config.data.seed), config)
+                dataset = prepare(load_poses(str(study.data), seed=config.data.seed), config)
                 for seed in range(NUM_SEEDS):
                     run = StoredRun(folder, arm, seed, config, dataset)
                     for _ in range(NUM_EPOCHS):

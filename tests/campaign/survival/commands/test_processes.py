@@ -1,8 +1,10 @@
 """A campaign's own process, killed at any moment or interrupted from the keyboard, and started
 again."""
 
+import os
 import random
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,14 +52,23 @@ def test_a_campaign_that_is_killed_while_it_starts_goes_on(
     gone(study.ray_folder)
 
 
-def test_ctrl_c_once_ends_a_campaign_with_everything_stored(
-    tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable
+@pytest.mark.parametrize(
+    "stop",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.nightly),
+    ],
+)
+def test_a_signal_ends_a_campaign_with_everything_stored(
+    tmp_path: Path, study_in: Callable, whole: Callable, gone: Callable, stop: signal.Signals
 ) -> None:
+    """Ctrl-C reaches every process of the terminal, the others the command alone."""
     study = study_in(tmp_path)
     with study.running() as interrupted:
         interrupted.wait_for_epochs(8)
         stored = study.rows()
-        interrupted.interrupt()
+        interrupted.interrupt() if stop == signal.SIGINT else interrupted.process.send_signal(stop)
         began = time.monotonic()
         code, output = interrupted.ended()
         seconds = time.monotonic() - began
@@ -94,3 +105,19 @@ def test_ctrl_c_twice_ends_a_campaign_at_once(
     gone(study.ray_folder)
     study.finish()
     pd.testing.assert_frame_equal(study.rows(), whole(study), check_exact=True)
+
+
+@pytest.mark.parametrize("process", ["raylet", pytest.param("gcs_server", marks=pytest.mark.nightly)])
+def test_the_death_of_ray_itself_is_one_sentence(
+    tmp_path: Path, study_in: Callable, processes_of: Callable, gone: Callable, process: str
+) -> None:
+    study = study_in(tmp_path)
+    with study.running() as bereft:
+        bereft.wait_for_epochs(2)
+        os.kill(next(pid for pid, title in processes_of(study.ray_folder).items() if f"/{process} " in title), signal.SIGKILL)
+        code, output = bereft.ended()
+    assert code == 1, output
+    assert f"({process}) was ended by something else" in output.splitlines()[-1]
+    assert "Traceback" not in output
+    gone(study.ray_folder)
+    assert len(study.rows()) >= 2
