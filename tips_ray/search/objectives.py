@@ -6,7 +6,8 @@ is the last half of the epochs, as everywhere: whoever cannot know when to stop 
 in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,9 @@ TIMED = ["train_seconds", "evaluate_seconds"]
 """Columns of the curves that say how long an epoch took."""
 
 SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"]
+
+Score = Mapping[Any, Any]
+"""A trial's row of `score_trials`."""
 
 
 def check_objective(name: str) -> None:
@@ -99,7 +103,7 @@ def watched(curves: pd.DataFrame, columns: Sequence[str], num_seeds: int) -> pd.
     return means.loc[means["count"] == num_seeds, "mean"]
 
 
-def is_complete(score: pd.Series, num_seeds: int, num_epochs: int) -> bool:
+def is_complete(score: Score, num_seeds: int, num_epochs: int) -> bool:
     """Whether all seeds of a trial have all epochs."""
     return bool(score["seeds"] == num_seeds and score["epochs"] >= num_epochs)
 

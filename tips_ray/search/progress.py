@@ -4,14 +4,13 @@ import math
 import time
 from typing import Any
 
-import pandas as pd
 from ray import tune
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tips_ray.campaign.progress import PACE_SECONDS, time_left
 from tips_ray.campaign.seeds import is_epoch
-from tips_ray.search.objectives import OBJECTIVES, ORACLES
+from tips_ray.search.objectives import OBJECTIVES, ORACLES, Score
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.queue import EndedTrial
 from tips_ray.store.records import trial_name, trial_number
@@ -110,7 +109,7 @@ class SearchProgress(tune.Callback):
         self.console.print(line, soft_wrap=True, highlight=False)
 
 
-def score_text(score: pd.Series, column: str) -> str:
+def score_text(score: Score, column: str) -> str:
     """A score with its unit; an error with its standard deviation between seeds."""
     spread = score["error_std_mm"]
     between = f" ± {spread:.1f}" if column == "error_mm" and not math.isnan(spread) else ""

@@ -12,7 +12,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from tips_ray.errors import UserError
-from tips_ray.search.objectives import OBJECTIVES, WATCHED, score_trials, watched
+from tips_ray.search.objectives import OBJECTIVES, WATCHED, Score, score_trials, watched
 from tips_ray.search.optuna_study import empty_study, plain, rungs, suggest
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.trials import read_scored, state_of
@@ -33,7 +33,7 @@ class EndedTrial:
     number: int
     state: str
     """One of ENDED."""
-    score: pd.Series | None
+    score: Score | None
     """A row of `score_trials`; None if no epoch was stored."""
     optuna: FrozenTrial
     """The trial as Optuna's study has it."""
@@ -167,7 +167,7 @@ class TrialQueue:
             if state not in ENDED:
                 self.open.append(number)
 
-    def _enter(self, number: int, state: str, score: pd.Series | None, values: dict[int, float]) -> None:
+    def _enter(self, number: int, state: str, score: Score | None, values: dict[int, float]) -> None:
         """Add a trial to the study, with the values by epoch that its pruner watches."""
         self.study.add_trial(
             create_trial(
@@ -189,15 +189,15 @@ class TrialQueue:
             return TrialState.PRUNED if len(OBJECTIVES[self.search.objective]) == 1 else TrialState.FAIL
         return TrialState.COMPLETE if state in ENDED else TrialState.RUNNING
 
-    def _optuna_values(self, state: str, score: pd.Series | None) -> list[float] | None:
+    def _optuna_values(self, state: str, score: Score | None) -> list[float] | None:
         columns = OBJECTIVES[self.search.objective]
         if state == "diverged":
             return [PENALTY] * len(columns)
         return [min(float(score[column]), PENALTY) for column in columns] if state == "complete" and score is not None else None
 
-    def _scores(self, curves: pd.DataFrame) -> dict[int, pd.Series]:
+    def _scores(self, curves: pd.DataFrame) -> dict[int, Score]:
         scores = score_trials(curves, self.search.num_seeds, self.search.num_epochs)
-        return {trial_number(str(name)): score for name, score in scores.iterrows()}
+        return {trial_number(str(name)): score for name, score in scores.to_dict("index").items()}
 
     def _watched_values(self, curves: pd.DataFrame) -> dict[int, dict[int, float]]:
         """What a pruner watches of each trial: by number, the value of each epoch but the last."""
@@ -210,10 +210,10 @@ class TrialQueue:
             values.setdefault(trial_number(arm), {})[int(epoch)] = float(value)
         return values
 
-    def _state(self, number: int, score: pd.Series | None) -> str:
+    def _state(self, number: int, score: Score | None) -> str:
         return state_of(self.records[number], score, self.search.num_seeds, self.search.num_epochs)
 
 
-def plain_scores(score: pd.Series) -> dict[str, float | int | None]:
+def plain_scores(score: Score) -> dict[str, float | int | None]:
     """A trial's scores as Optuna's storages take them."""
     return {str(name): plain(value) for name, value in score.items()}

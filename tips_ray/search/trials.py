@@ -1,7 +1,6 @@
 """The trials of a search as one table, and the search summed up: what its report is made of. No
 Optuna here, and no torch."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tips_ray.search.objectives import (
     SCORED,
     SCORES,
     TIMED,
+    Score,
     is_complete,
     pareto_front,
     score_trials,
@@ -63,7 +63,7 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
         except FileNotFoundError:
             return None
         try:
-            curve = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
+            curve = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
             # A supervised run has no consistency terms, and one that diverged at once no errors.
             table = curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
             return table.replace_schema_metadata()  # pandas' notes, which have no checksum
@@ -98,7 +98,7 @@ def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: 
     unfinished; `hours` are what its runs trained and were evaluated, each in turn.
     """
     num_seeds, num_epochs = manifest["num_seeds"], manifest["num_epochs"]
-    scores = {str(arm): score for arm, score in score_trials(curves, num_seeds, num_epochs).iterrows()}
+    scores = {str(arm): score for arm, score in score_trials(curves, num_seeds, num_epochs).to_dict("index").items()}
     hours = curves.groupby("arm")[TIMED].sum().sum(axis=1) / 3600
     rows = []
     for record in records:
@@ -113,7 +113,7 @@ def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: 
     return pd.DataFrame(rows, columns=[*fixed, *manifest["space"]])
 
 
-def state_of(record: Record, score: pd.Series | None, num_seeds: int, num_epochs: int) -> str:
+def state_of(record: Record, score: Score | None, num_seeds: int, num_epochs: int) -> str:
     """What became of a trial at this number of seeds and epochs: complete, pruned, diverged, failed
     or unfinished.
 
