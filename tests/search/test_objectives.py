@@ -108,7 +108,9 @@ def test_scores_are_those_of_a_slow_truth(trials: list, num_seeds: int, num_epoc
         assert bool(found["diverged"]) == expected["diverged"]
         for what in ("epochs", "seeds", *SCORES):
             assert float(found[what]) == pytest.approx(expected[what], rel=1e-9, nan_ok=True), what
-        assert is_complete(found, num_seeds, num_epochs) == (expected["seeds"] == num_seeds and expected["epochs"] == num_epochs)
+        assert is_complete(found.to_dict(), num_seeds, num_epochs) == (
+            expected["seeds"] == num_seeds and expected["epochs"] == num_epochs
+        )
 
 
 def test_no_rows_have_no_scores() -> None:

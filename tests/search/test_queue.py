@@ -1,6 +1,7 @@
 """The trials of a search, without Ray: begun, their curves stored as runs store them, and ended, in
 any order."""
 
+import copy
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
+from ray import cloudpickle
 
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Config, WeightRanges
@@ -21,6 +23,7 @@ from tips_ray.search.objectives import OBJECTIVES
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.queue import PENALTY, TrialQueue
 from tips_ray.search.space import weight_space
+from tips_ray.search.suggest import PruningScheduler, QueueSearcher
 from tips_ray.search.trials import ranked, read_scored, trial_table
 from tips_ray.store.curves import CURVE, RUNS, run_name
 from tips_ray.store.records import TRIALS, Record, read_records, trial_name
@@ -101,6 +104,13 @@ def test_the_first_trial_is_the_config_that_the_search_starts_from(tmp_path: Pat
     assert record == Record(0, search.baseline)
     assert search.baseline["weights.torso"] == 0.08
     assert read_records(search.folder) == [record]  # before anything is trained
+
+
+def test_tune_may_copy_and_pickle_what_it_is_given(tmp_path: Path) -> None:
+    searcher = QueueSearcher(queue_of(search_of(tmp_path)))
+    assert copy.deepcopy(searcher) is searcher
+    assert copy.deepcopy(PruningScheduler(searcher)).searcher is searcher
+    cloudpickle.dumps((searcher, PruningScheduler(searcher)))
 
 
 def test_suggestions_follow_the_seed_and_the_trials_alone(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ class QueueSearcher(Searcher):
     def __deepcopy__(self, memo: dict[int, Any]) -> "QueueSearcher":
         return self  # Tune copies what it is given, but there is one queue
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles it for a restoration that is not done here
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """The next trial, or that there is none."""
         record = self.queue.next()
