@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tips_ray.secrets import without_secrets
 from tips_ray.terminal import printable, steady_output
 
 FAULT = "This is a fault of tips-ray, not of your command; please report it with the lines above."
@@ -33,13 +34,14 @@ def user_errors() -> Iterator[None]:
             print(f"error: {sentence(error)}", file=sys.stderr)
             raise SystemExit(2) from error
         except Exception as error:
-            traceback.print_exc()
-            print(FAULT, file=sys.stderr)
+            print(without_secrets(traceback.format_exc()), FAULT, sep="\n", file=sys.stderr)
             raise SystemExit(1) from error
 
 
 def sentence(error: Exception) -> str:
-    """An error's message on one line; an error of the operating system says what it was about."""
+    """An error's message on one line, without secrets; an error of the operating system says what
+    it was about."""
+    text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return printable(f"Cannot use {str(error.filename)!r} ({error.strerror}); check the path and your rights to it.")
-    return printable(" ".join(str(error).split())) or type(error).__name__
+        text = f"Cannot use {str(error.filename)!r} ({error.strerror}); check the path and your rights to it."
+    return printable(without_secrets(" ".join(text.split()))) or type(error).__name__

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shlex
 import subprocess
 import sys
@@ -10,38 +9,43 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tips_ray.secrets import without_secrets
+
 PACKAGES = ("tips-ray", "torch", "ray", "optuna", "numpy", "pandas", "scipy", "pyarrow", "plotly")
 
 
 def provenance() -> dict[str, Any]:
-    """Command line (without passwords in URLs), versions, commit and machine of this process, as
+    """Command line (without secrets), versions, commit and machine of this process, as
     plain JSON types."""
     return {
-        "command": without_password(shlex.join(["python", *sys.argv])),
+        "command": shlex.join(["python", *map(without_option_secrets, sys.argv)]),
         "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
         "commit": commit(),
         "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "platform": platform.platform()},
     }
 
 
-def without_password(text: str) -> str:
-    """A URL, or a text that may hold one, as it may be shown."""
-    text = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(password|passwd|pwd)=[^&\s]*", r"\1=***", text, flags=re.IGNORECASE)
+def without_option_secrets(word: str) -> str:
+    """A word of a command line, such as `--storage=URI` or a URI, without secrets."""
+    option, mark, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return without_secrets(f"{option}{mark}{without_secrets(value)}")
 
 
 def commit() -> str | None:
-    """The package's git commit, with "+" if files were changed since; None where it is not a git
-    checkout."""
-    here = Path(__file__).parent
+    """The package's git commit, with "+" if files were changed since; None where the package is not
+    at home in a git checkout of its own, such as an environment inside another project's."""
+    package = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=package, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True
-        ).stdout
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != package.parent.resolve():
+            return None
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        return git("rev-parse", "HEAD")[:12] + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head[:12] + ("+" if changed.strip() else "")
 
 
 def cpu_model() -> str:

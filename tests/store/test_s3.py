@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -161,6 +162,14 @@ def test_a_missing_bucket_is_said_at_once(bucket: dict[str, str], tmp_path: Path
     told, seconds = made("s3://nowhere/x", tmp_path, **bucket)
     assert told == "error: The bucket of 's3://nowhere/x' does not exist; make it, or give another --storage.\n"
     assert seconds < 30
+
+
+def test_a_storage_that_never_answered_is_given_up_soon(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        told, seconds = made("s3://key:s3cret@bucket/x", tmp_path, AWS_ENDPOINT_URL=address)
+    assert re.search(r"error: 's3://key:\*\*\*@bucket/x' failed for 1\d s \(.*\); check its address and the network", told)
+    assert seconds < 40
 
 
 def test_a_query_of_the_uri_is_kept_for_what_is_inside(bucket: dict[str, str]) -> None:

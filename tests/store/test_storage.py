@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tips_ray.errors import UserError
+from tips_ray.store.names import check_name, safe_name
 from tips_ray.store.storage import Storage
 
 WRITER = """
@@ -73,13 +75,15 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_neither_listed_nor_kept(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     storage.write("file", b"")
+    left: list[Path] = []
     for _ in range(3):  # each time another process
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])
         deadline = time.monotonic() + 60
-        while not (tmp_path / f".file.{writer.pid}.new").exists():
+        while len(list(tmp_path.glob(".tips-ray-*.new"))) == len(left):
             assert time.monotonic() < deadline
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
+        left = list(tmp_path.glob(".tips-ray-*.new"))
     assert len(list(tmp_path.iterdir())) > 1
     assert storage.names() == ["file"]
     storage.sweep()
@@ -127,6 +131,84 @@ def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None
         Storage(str(tmp_path / "file" / "inside")).make()
 
 
-def test_an_unknown_scheme_is_a_clear_error() -> None:
-    with pytest.raises(ValueError, match=r"ftp://host/x.*give a folder, or a URI"):
-        Storage("ftp://host/x").exists("y")
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("ftp://host/x", r"Cannot use 'ftp://host/x' as storage.*give a folder, or a URI"),
+        ("s3://", r"'s3://' names no bucket; give a folder, or a URI such as"),
+        ("s3:/bucket", r"'s3:/bucket' names no bucket"),
+        ("abfs://container/x", r"Cannot use 'abfs://container/x' as storage \(.*account name"),
+        ("~nobody-of-that-name/x", r"Cannot use '~nobody-of-that-name/x' as storage"),
+        ("loop/x", r"Cannot use 'loop/x' as storage \(.*loop"),
+        ("s3://key:s3cret@bucket/x y?region=us-east-1", r"Cannot use 's3://key:\*\*\*@bucket/x y\?region=us-east-1' as storage"),
+    ],
+)
+def test_a_place_that_is_none_is_a_clear_error(location: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=told):
+        Storage(location).exists("y")
+
+
+def make_special(path: Path, kind: str) -> None:
+    """Put something else than a regular file at a path."""
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "dangling link":
+        path.symlink_to("nothing")
+    elif kind == "huge file":
+        path.touch()
+        os.truncate(path, 2**36)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "huge file"])
+def test_what_is_no_file_of_ours_is_not_read(kind: str, tmp_path: Path) -> None:
+    make_special(tmp_path / "t.parquet", kind)
+    with pytest.raises((UserError, OSError), match=r"t\.parquet"):
+        Storage(str(tmp_path)).read_table("t.parquet")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "dangling link"])
+def test_what_is_no_file_is_not_replaced(kind: str, tmp_path: Path) -> None:
+    make_special(tmp_path / "page.html", kind)
+    before = (tmp_path / "page.html").lstat()
+    with pytest.raises(UserError, match=r"page\.html' is a .* and is not replaced; give the path of a file"):
+        Storage(str(tmp_path)).write("page.html", b"page")
+    assert (tmp_path / "page.html").lstat() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_link_put_where_a_file_will_be_written_aside_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda count: "guessed")
+    (tmp_path / "precious").write_bytes(b"old")
+    (tmp_path / ".tips-ray-guessed.new").symlink_to("precious")
+    with pytest.raises(FileExistsError):
+        Storage(str(tmp_path)).write("file", b"new")
+    assert (tmp_path / "precious").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("run#1", "run-1"),
+        ("..%2fx", "2fx"),
+        ("../x", "x"),
+        ("a\x1bb", "a-b"),
+        ("poses: v2?", "poses- v2-"),
+        ("é" * 90 + ".", "é" * 75),
+    ],
+)
+def test_names_that_mean_more_than_a_folder_are_refused(name: str, safe: str) -> None:
+    with pytest.raises(UserError, match="cannot be a folder's"):
+        check_name(name)
+    assert safe_name(name) == safe
+    check_name(safe)
+
+
+def test_names_that_differ_are_different_places_of_a_uri() -> None:
+    names = ("a 1", "a%201", "a#1", "ä", "..%2f", "a?b=1")
+    assert [(Storage("s3://bucket/x?region=us-east-1") / name).path() for name in names] == [f"bucket/x/{name}" for name in names]

@@ -7,6 +7,7 @@ from typing import Any
 from tips_ray.config import KEEPING, Config, Teacher, override
 from tips_ray.errors import UserError
 from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
+from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
 
@@ -72,12 +73,6 @@ class Campaign:
         """Seeds of the runs of each arm: the same for all arms, so that arms can be compared in
         pairs."""
         return list(range(self.first_seed, self.first_seed + self.num_seeds))
-
-
-def check_name(name: str) -> None:
-    """Raise ValueError for a campaign's name that cannot be a folder's."""
-    if name in ("", ".", "..") or set(name) & set("/\\:?*"):
-        raise UserError(f"The campaign name {name!r} cannot be a folder's; use letters, digits, '-', '_' and '.'.")
 
 
 def unfinished(campaign: Campaign, arms: Collection[str] | None = None) -> list[str]:

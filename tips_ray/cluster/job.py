@@ -21,8 +21,8 @@ from typing import Any
 
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from tips_ray.provenance import without_password
 from tips_ray.search.trials import CONFIRMATION
+from tips_ray.secrets import without_secrets
 from tips_ray.store.storage import Storage
 
 START = "tips-ray starts"
@@ -127,7 +127,7 @@ def jobs_of(client: JobSubmissionClient, campaign: str, storage: str) -> list[Jo
 
 def metadata_of(campaign: str, storage: str) -> dict[str, str]:
     """What a job's metadata say; everybody who can list jobs reads it."""
-    return {"campaign": campaign, "storage": without_password(storage_here(storage).location)}
+    return {"campaign": campaign, "storage": without_secrets(storage_here(storage).location)}
 
 
 def storage_here(storage: str) -> Storage:
@@ -154,7 +154,7 @@ def main() -> int:
     except ConnectionError:
         answer = {"error": "Ray does not run there"}
     except (RuntimeError, OSError, ValueError) as error:
-        answer = {"error": without_password(f"{type(error).__name__}: {error}")}
+        answer = {"error": without_secrets(f"{type(error).__name__}: {error}")}
     print(f"\n{ANSWER}{json.dumps(answer)}", flush=True)
     return 1 if "error" in answer else 0
 

@@ -18,7 +18,7 @@ from rich.markup import escape
 from tips_ray.cluster.job import REPORT, code_hash
 from tips_ray.cluster.ssh import ConnectionLostError, Head, read_cluster
 from tips_ray.errors import UserError
-from tips_ray.provenance import without_password
+from tips_ray.secrets import without_secrets
 from tips_ray.store.curves import MANIFEST
 from tips_ray.store.records import SEARCH
 
@@ -49,7 +49,7 @@ class Submission:
             raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
         for option in ("--storage", "--study-storage"):
             value = value_of(self.arguments, option)
-            if value != without_password(value):
+            if value != without_secrets(value):
                 variable = f"TIPS_RAY_{option[2:].upper().replace('-', '_')}"
                 raise UserError(
                     f"{option} holds a password, which all who can list the cluster's jobs would read; leave the option out, and"

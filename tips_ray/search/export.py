@@ -18,9 +18,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tips_ray.errors import UserError, sentence
-from tips_ray.provenance import without_password
 from tips_ray.search.optuna_study import empty_study
 from tips_ray.search.plan import Search
+from tips_ray.secrets import without_secrets
 
 TRIAL = "trial"
 """The attribute of a copied trial that holds its number in the search."""
@@ -68,8 +68,8 @@ class StudyExport:
         except Exception as error:  # whatever has become of the copy, the search is whole
             if not self.warned:
                 self.console.print(
-                    f"[yellow]optuna-dashboard will show less than there is[/]: {escape(without_password(self.url))} cannot be"
-                    f" written now ({escape(without_password(gist(error)))}). The search goes on; its trials are copied later.",
+                    f"[yellow]optuna-dashboard will show less than there is[/]: {escape(without_secrets(self.url))} cannot be"
+                    f" written now ({escape(without_secrets(gist(error)))}). The search goes on; its trials are copied later.",
                     soft_wrap=True,
                     highlight=False,
                 )
@@ -98,12 +98,12 @@ def opened(search: Search, url: str, name: str) -> optuna.Study:
     except ImportError as error:
         driver = getattr(error.__cause__, "name", None) or sentence(error)
         raise UserError(
-            f"{without_password(url)!r} needs a Python package that is not installed ({driver}); install it with pip where the"
+            f"{without_secrets(url)!r} needs a Python package that is not installed ({driver}); install it with pip where the"
             " search runs: here, or on the head node of its cluster."
         ) from error
     except (OptunaError, SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"Cannot use {without_password(url)!r} as --study-storage ({without_password(gist(error))}); give a URL with the user"
+            f"Cannot use {without_secrets(url)!r} as --study-storage ({without_secrets(gist(error))}); give a URL with the user"
             " and password that it needs, such as postgresql://user:password@host/database, or the path of a journal, ending"
             " in .log."
         ) from error

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tips_ray.campaign.plan import VERSION, check_name, check_version, differences
+from tips_ray.campaign.plan import VERSION, check_version, differences
 from tips_ray.config import Config, override
 from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
 from tips_ray.store.curves import MANIFEST
+from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH, read_search
 from tips_ray.store.storage import Storage
 

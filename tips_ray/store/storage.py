@@ -6,61 +6,100 @@ renamed. A storage that fails for a while is waited for.
 """
 
 import io
-import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from tips_ray.errors import UserError
-from tips_ray.store.retry import StorageError, with_retries
+from tips_ray.secrets import without_secrets
+from tips_ray.store.atomic import GIBIBYTE, LARGEST_FILE, TEMPORARY, read_file, replace_file, too_large
+from tips_ray.store.retry import LONGEST_SILENCE, StorageError, has_answered, note_answer, with_retries
 
-ASIDE = ".*.new"
-"""What a file is called while it is written; one that stays was left by a process that died."""
+LARGEST_TABLE = 4 * GIBIBYTE
+"""Bytes of a table in memory."""
+WITHOUT_BUCKET = ("file", "hdfs", "viewfs")
+"""Schemes of URIs that may name no host or bucket."""
+GOOGLE_RETRY = "retry_limit_seconds"
+"""How long Google's client tries by itself; without a limit it is silent for a quarter of an
+hour."""
 
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Storage:
     """A folder by its path or URI, such as `reports/x` or `s3://bucket/x`; cheap to make, and to
-    send to another process."""
+    send to another process.
+
+    Its text hides the passwords that a URI may hold; `location` has them. Raises UserError for a
+    path or URI that names no place.
+    """
 
     location: str
 
     def __post_init__(self) -> None:
-        if "://" not in self.location:  # other processes, to which this is sent, work in other folders
+        if re.match(r"(s3|gs|gcs|abfss?|hdfs|viewfs|file):(?!//)|[\w+.-]+://", self.location):
+            address = urlsplit(self.location)
+            if not (address.netloc or (address.path and address.scheme in WITHOUT_BUCKET)):
+                raise UserError(f"The storage {str(self)!r} names no bucket; give a folder, or a URI such as s3://bucket/path.")
+            return
+        try:  # other processes, to which this is sent, work in other folders
             object.__setattr__(self, "location", str(Path(self.location).expanduser().resolve()))
+        except (RuntimeError, OSError, ValueError) as error:  # no such user, links in a circle, a NUL character
+            raise UserError(f"Cannot use {str(self)!r} as storage ({error}); give another folder.") from error
+
+    @property
+    def is_uri(self) -> bool:
+        """Whether it is named by a URI."""
+        return "://" in self.location
 
     @cached_property
     def _place(self) -> tuple[fs.FileSystem, str]:
-        if "://" not in self.location:
+        if not self.is_uri:
             return fs.LocalFileSystem(), self.location
+        location = self.location
+        if location.startswith(("gs:", "gcs:")) and GOOGLE_RETRY not in location:
+            location += f"{'&' if '?' in location else '?'}{GOOGLE_RETRY}={LONGEST_SILENCE:.0f}"
         try:
-            return self._with_retries(lambda: fs.FileSystem.from_uri(self.location))
-        except pa.ArrowInvalid as error:
+            filesystem, path = with_retries(self.location, lambda: fs.FileSystem.from_uri(location))
+        except (pa.ArrowInvalid, ValueError) as error:
             raise UserError(
-                f"Cannot use {self.location!r} as storage ({error}); give a folder, or a URI such as s3://bucket/path."
+                f"Cannot use {str(self)!r} as storage ({without_secrets(str(error))}); give a folder, or a URI such as"
+                " s3://bucket/path."
             ) from error
+        return (impatient(filesystem) if isinstance(filesystem, fs.S3FileSystem) else filesystem), path
 
     def _with_retries(self, action: Callable[[], Answer]) -> Answer:
-        return with_retries(self.location, action)
+        answer = with_retries(self.location, action)
+        note_answer(self.location)
+        return answer
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"location": self.location}
+    def __getstate__(self) -> dict[str, Any]:
+        return {"location": self.location, "answered": has_answered(self.location)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        object.__setattr__(self, "location", state["location"])
+        if state["answered"]:
+            note_answer(self.location)
 
     def __truediv__(self, name: str) -> "Storage":
-        place, mark, query = self.location.partition("?" if "://" in self.location else "\0")
-        return Storage(f"{place.rstrip('/')}/{name}{mark}{query}")
+        place, mark, query = self.location.partition("?" if self.is_uri else "\0")
+        return Storage(f"{place.rstrip('/')}/{quote(name) if self.is_uri else name}{mark}{query}")
 
     def __str__(self) -> str:
-        return self.location
+        return without_secrets(self.location)
+
+    __repr__ = __str__
 
     @property
     def is_local(self) -> bool:
@@ -81,8 +120,9 @@ class Storage:
         except StorageError:
             raise
         except OSError as error:
-            raise OSError(
-                f"Cannot write to the storage {self.location!r} ({error}); choose another folder or check your rights to it."
+            raise StorageError(
+                f"Cannot write to the storage {str(self)!r} ({without_secrets(str(error))}); choose another folder or check your"
+                " rights to it."
             ) from error
 
     def exists(self, name: str) -> bool:
@@ -94,28 +134,35 @@ class Storage:
         """Names of the files and folders in a folder, sorted, without hidden ones; none if there is
         no such folder."""
         filesystem, selector = self._place[0], fs.FileSelector(self.path(folder), allow_not_found=True)
-        found = self._with_retries(lambda: filesystem.get_file_info(selector))
-        return sorted(info.base_name for info in found if not info.base_name.startswith("."))
+        entries = self._with_retries(lambda: filesystem.get_file_info(selector))
+        return sorted(info.base_name for info in entries if not info.base_name.startswith("."))
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes; raises FileNotFoundError if there is none."""
+    def read(self, name: str, limit: int = LARGEST_FILE) -> bytes:
+        """A file's bytes; raises FileNotFoundError if there is none, and UserError for what is no
+        regular file, or has more bytes than the limit."""
+        if self.is_local:
+            return self._with_retries(lambda: read_file(Path(self.path(name)), limit))
         filesystem = self._place[0]
 
         def attempt() -> bytes:
             with filesystem.open_input_stream(self.path(name), compression=None) as source:
-                return source.read()
+                return source.read(limit + 1)
 
-        return self._with_retries(attempt)
+        content = self._with_retries(attempt)
+        if len(content) > limit:
+            raise UserError(too_large(str(self / name), limit))
+        return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole, and its folder if need be."""
+        """Write a file whole, and its folder if need be; raises UserError if something else than a
+        regular file is in its place."""
         filesystem, path = self._place[0], self.path(name)
 
         def attempt() -> None:
             with filesystem.open_output_stream(path, compression=None) as sink:
                 sink.write(content)
 
-        self._with_retries((lambda: replace(Path(path), content)) if self.is_local else attempt)
+        self._with_retries((lambda: replace_file(Path(path), content)) if self.is_local else attempt)
 
     def delete(self, name: str) -> None:
         """Delete a file, if there is one."""
@@ -128,18 +175,22 @@ class Storage:
         self._with_retries(attempt)
 
     def sweep(self, folder: str = "") -> None:
-        """Delete what writers of files in a folder left there when they were killed; only for who
-        alone writes there."""
+        """Delete what writers of files in a folder left there when they were killed; only for the
+        one process that writes there."""
         if self.is_local:
-            for aside in Path(self.path(folder)).glob(ASIDE):
-                aside.unlink(missing_ok=True)
+            for temporary in Path(self.path(folder)).glob(TEMPORARY):
+                temporary.unlink(missing_ok=True)
 
     def read_table(self, name: str) -> pd.DataFrame:
-        """A parquet file as a table; raises ValueError for one that is damaged."""
-        content = self.read(name)
+        """A parquet file as a table; raises FileNotFoundError if there is none, and UserError for
+        one that is damaged."""
+        content = self.read(name, LARGEST_TABLE)
         try:
+            metadata = pq.read_metadata(io.BytesIO(content))
+            if sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)) > LARGEST_TABLE:
+                raise pa.ArrowInvalid("it has more bytes than any table of tips-ray")
             return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
+        except Exception as error:  # pandas and pyarrow have no common kind of error for content that they cannot read
             raise UserError(f"{str(self / name)!r} is damaged ({error}).") from error
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
@@ -149,20 +200,9 @@ class Storage:
         self.write(name, sink.getvalue())
 
 
-def replace(target: Path, content: bytes) -> None:
-    """Write a file on a disk so that it survives the machine, and make its folder if need be."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        with aside.open("wb") as sink:
-            sink.write(content)
-            sink.flush()
-            os.fsync(sink.fileno())
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # its new name
-    finally:
-        os.close(folder)
+def impatient(filesystem: fs.S3FileSystem) -> fs.S3FileSystem:
+    """The same, but each operation is tried once, and ends after `LONGEST_SILENCE`; a URI cannot
+    say so."""
+    _, (options,) = filesystem.__reduce__()
+    timeouts = {"connect_timeout": LONGEST_SILENCE, "request_timeout": LONGEST_SILENCE}
+    return fs.S3FileSystem(**options | timeouts, retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1))

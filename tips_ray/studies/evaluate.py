@@ -12,6 +12,7 @@ import tyro
 
 from tips_ray.columns import METRICS
 from tips_ray.errors import UserError, user_errors
+from tips_ray.secrets import without_secrets
 from tips_ray.studies.options import interruptible
 
 
@@ -54,9 +55,7 @@ def evaluate(options: Evaluation) -> None:
 
     folder = Storage(options.campaign)
     if is_search(folder):
-        raise UserError(
-            f"{options.campaign!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}."
-        )
+        raise UserError(f"{str(folder)!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
     manifest = read_manifest(folder)
     poses = chosen_subjects(load_poses(options.data, seed=options.seed), options.subjects, manifest["data"])
     errors = evaluate_saved(folder, poses, options.epoch, options.num_views)
@@ -66,7 +65,13 @@ def evaluate(options: Evaluation) -> None:
     flat = flat_reference(folder, poses, options.num_views)
     if options.json:
         data = {"data": options.data, "subjects": poses.subjects, "num_poses": len(poses), "synthetic": poses.synthetic}
-        result = {"campaign": options.campaign, **data, "epoch": options.epoch, "flat": flat, "runs": errors.to_dict("records")}
+        result = {
+            "campaign": without_secrets(options.campaign),
+            **data,
+            "epoch": options.epoch,
+            "flat": flat,
+            "runs": errors.to_dict("records"),
+        }
         print(json.dumps(result, indent=1))
         return
     print_errors(errors[["arm", "seed", "window", *METRICS]], flat, Console())

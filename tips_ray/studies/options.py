@@ -2,7 +2,6 @@
 Ray: --help is quick."""
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ import tyro
 from tips_ray.config import PRESETS, Config
 from tips_ray.errors import UserError
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
+from tips_ray.store.names import safe_name
 from tips_ray.terminal import steady_output
 
 INTERRUPTED = 130
@@ -58,7 +58,7 @@ class Options:
     def name(self, study: str) -> str:
         """The campaign's name: the one given, or one made of the study's, the preset and the data,
         with a '-' for what a folder's name should not hold."""
-        return self.campaign or re.sub(r"[^\w.-]+", "-", f"{study}-{self.preset}-{Path(self.data).stem}").strip("-")
+        return self.campaign or safe_name(f"{study}-{self.preset}-{Path(self.data).stem}")
 
 
 Kind = TypeVar("Kind", bound=Options)

@@ -70,7 +70,7 @@ def write_npz(poses: PoseSet, path: str | Path) -> None:
     Raises UserError if `path` does not end in .npz, OSError if it cannot be written.
     """
     path = check_suffix(path)
-    with replacing(path) as temporary, temporary.open("xb") as file:
+    with replacing(path) as file:
         np.savez_compressed(
             file,
             positions=poses.positions,

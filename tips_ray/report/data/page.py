@@ -12,7 +12,7 @@ from tips_ray.data.summary import Summary, cells
 from tips_ray.report.base import filled
 from tips_ray.report.data.viewer import COLOURS, facing_viewer, in_a_row, skeleton_figure
 from tips_ray.report.text import SYNTHETIC
-from tips_ray.store.atomic import replacing
+from tips_ray.store.atomic import replace_file
 
 MAX_SKELETONS = 8
 """Each is a WebGL scene; browsers keep 16 alive at most, some telephones 8."""
@@ -21,9 +21,7 @@ MAX_SKELETONS = 8
 def write_data_page(poses: PoseSet, summary: Summary, path: str | Path) -> None:
     """Write the page; raises OSError if the place cannot be written, and leaves nothing
     half-written."""
-    page = render_data(poses, summary)
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    replace_file(Path(path), render_data(poses, summary).encode())
 
 
 def render_data(poses: PoseSet, summary: Summary) -> str:

@@ -13,7 +13,7 @@ from tips_ray.report.study import figures, headline, stop_figures, stop_tables, 
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import METRIC_LABELS, described, ordered
 from tips_ray.stability.stopping import SIGNALS
-from tips_ray.store.atomic import replacing
+from tips_ray.store.atomic import replace_file
 
 STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
 
@@ -35,8 +35,7 @@ def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -
     Raises OSError if the place cannot be written.
     """
     html = render(curves, summary)
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    replace_file(Path(path), html.encode())
 
 
 def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
