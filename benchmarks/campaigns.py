@@ -8,9 +8,8 @@ import optuna
 import ray
 from rich.console import Console
 
-from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.ray_session import running_ray
-from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
+from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.run import run_search, split_for_search
@@ -22,7 +21,6 @@ TINY = Config(
     data=Data(num_views=1, epoch_views=64),
     network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
     optimiser=Optimiser(batch_size=64),
-    keep_weights_every=1_000_000,
 )
 """Trains an epoch in milliseconds: what is left of a trial is what the campaign adds."""
 
@@ -45,7 +43,15 @@ class Cost:
 def search_of(config: Config, poses: PoseSet, storage: Storage, num_epochs: int) -> Search:
     """A search for the four weights, one seed a trial."""
     seen, _ = split_for_search(poses, config.data, ())
-    return Search("search", storage, override(config, {"data": seen}), weight_space(WeightRanges()), 1, num_epochs)
+    return Search(
+        "search",
+        storage,
+        override(config, {"data": seen}),
+        weight_space(WeightRanges()),
+        1,
+        num_epochs,
+        keep_weights=KeepWeights(every=1_000_000),
+    )
 
 
 def timed_search(config: Config, poses: PoseSet, storage: Storage, num_trials: int, num_epochs: int) -> Cost:
@@ -59,7 +65,7 @@ def timed_search(config: Config, poses: PoseSet, storage: Storage, num_trials: i
     with running_ray():
         ray_start = time.perf_counter() - began
         slots = int(ray.cluster_resources()["CPU"])
-        ending = run_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
+        ending = run_search(search, Budget(num_trials), Placement(), poses, "synthetic", None, Console(quiet=True))
     wall = time.perf_counter() - began
     if ending.failures or ending.unfinished:
         raise RuntimeError(f"Not all trials ended: {ending}")

@@ -10,7 +10,8 @@ dropout at once) and nothing stayed in a cache between layers.
 
 from dataclasses import dataclass
 
-from tips_ray.config import Config, Network, arm_config, laptop, paper, parts_of
+from tips_ray.config import Config, Network, parts_of
+from tips_ray.presets import arm_config, laptop, paper
 
 FLOAT = 4
 ADAM_PASSES = 7

@@ -10,18 +10,19 @@ table of the curve included.
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
 
 import torch
 import tyro
 
 from measure import publish
 from tips_ray.campaign.checkpoints import StoredRun, state_name, weights_name
-from tips_ray.config import Data, arm_config, laptop, override
+from tips_ray.config import Data, KeepWeights, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
 from tips_ray.lifting.memory import keep_freed_memory
+from tips_ray.lifting.train import Run
+from tips_ray.presets import arm_config, laptop
 from tips_ray.store.storage import Storage
 
 
@@ -33,7 +34,7 @@ class Options:
     arm: str = "parts"
     num_epochs: int = 6
     data: Data = laptop().config.data
-    keep_weights_in: Annotated[str, tyro.conf.arg(help="float32 or float16")] = "float32"
+    keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
 
 def main(options: Options) -> None:
@@ -42,11 +43,11 @@ def main(options: Options) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     config = arm_config(laptop().config, options.arm)
-    config = override(config, {"data": options.data, "keep_weights_in": options.keep_weights_in})
-    dataset = prepare(load_poses(options.poses), config)
+    config = override(config, {"data": options.data})
+    dataset = prepare(load_poses(options.poses), config.data)
     with tempfile.TemporaryDirectory() as folder:
         storage = Storage(folder)
-        run = StoredRun(storage, options.arm, 0, config, dataset)
+        run = StoredRun(storage, options.arm, Run(config, dataset, 0), options.keep_weights)
         shares, evaluating, storing = [], [], []
         for _ in range(options.num_epochs):
             started = time.perf_counter()

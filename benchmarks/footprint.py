@@ -33,20 +33,22 @@ def train(num_epochs: int) -> None:
     import torch
 
     from tips_ray.campaign.checkpoints import StoredRun
-    from tips_ray.config import laptop, override
+    from tips_ray.config import override
     from tips_ray.data.synthetic import synthesise
     from tips_ray.data.views import prepare
     from tips_ray.lifting.memory import keep_freed_memory
+    from tips_ray.lifting.train import Run
+    from tips_ray.presets import laptop
     from tips_ray.store.storage import Storage
 
     torch.set_num_threads(1)
     keep_freed_memory()  # as in a campaign, though it costs memory
     poses = synthesise(num_poses=NUM_POSES * 4 // 3)  # a quarter of the subjects is held out
     config = override(laptop().config, {"data": {"max_train_poses": NUM_POSES, "epoch_views": 8192}})
-    dataset = prepare(poses, config)
+    dataset = prepare(poses, config.data)
     peaks = [peak_gigabytes()]
     with tempfile.TemporaryDirectory() as folder:
-        run = StoredRun(Storage(folder), "parts", 0, config, dataset)
+        run = StoredRun(Storage(folder), "parts", Run(config, dataset, 0))
         for _ in range(num_epochs):
             run.advance()
             peaks.append(peak_gigabytes())

@@ -16,11 +16,12 @@ import torch
 
 from count import step_need
 from measure import copy_rate, gemm_rate, publish, seconds_of
-from tips_ray.config import arm_config, override, paper
+from tips_ray.config import override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
+from tips_ray.presets import arm_config, paper
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     changes = {"network": {"width": given.width}, "optimiser": {"batch_size": given.batch}, "data": {"num_views": 2}}
     config = override(arm_config(paper().config, given.arm), changes)
-    dataset = prepare(synthesise(num_poses=max(1000, given.batch)), config)
+    dataset = prepare(synthesise(num_poses=max(1000, given.batch)), config.data)
     run, need = Run(config, dataset, seed=0), step_need(config)
     keypoints = dataset.train.keypoints[: given.batch]
     before = gemm_rate(given.batch, given.width, rounds=5)

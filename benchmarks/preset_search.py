@@ -16,10 +16,11 @@ import numpy as np
 import torch
 import tyro
 
-from tips_ray.config import ARMS, Config, Data, Network, Optimiser, override
+from tips_ray.config import Config, Data, Network, Optimiser, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import fit
+from tips_ray.presets import ARMS
 
 CMU_TEST_SUBJECTS = ("6", "8", "9", "14", "35", "906")
 VALIDATION_SUBJECTS = ("2", "7", "16", "38", "39", "904")
@@ -39,7 +40,7 @@ def main(poses: str, variant: str, arm: str = "parts", minutes: float = 5.0, see
     known = everyone.select(~np.isin(everyone.subject, CMU_TEST_SUBJECTS))
     changes: dict[str, Any] = json.loads(variant)
     config = override(override(BASE, ARMS[arm]), changes)
-    dataset = prepare(known, config)
+    dataset = prepare(known, config.data)
     started = time.process_time()
     rows = []
     for epoch in fit(config, dataset, seed):

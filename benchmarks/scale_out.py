@@ -18,8 +18,9 @@ from ray.cluster_utils import Cluster
 
 from campaigns import TINY, Cost, timed_search
 from measure import publish
-from tips_ray.config import Config, laptop
+from tips_ray.config import Config
 from tips_ray.data.synthetic import synthesise
+from tips_ray.presets import laptop
 from tips_ray.store.storage import Storage
 
 

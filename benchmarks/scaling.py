@@ -17,13 +17,14 @@ import numpy as np
 import torch
 
 from measure import publish
-from tips_ray.config import arm_config, laptop, override
+from tips_ray.config import override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run, fit
+from tips_ray.presets import arm_config, laptop
 
 CONFIG = override(arm_config(laptop().config, "solo"), {"data": {"num_views": 1, "epoch_views": None, "test_subjects": ["S1"]}})
 
@@ -64,10 +65,10 @@ def main() -> None:
     poses = synthesise(num_poses=30_000)
     by_poses, by_seeds = {}, {}
     for count in given.poses:
-        dataset = prepare(many(poses, count), CONFIG)
+        dataset = prepare(many(poses, count), CONFIG.data)
         by_poses[count] = seconds_of_an_epoch(dataset, epochs=max(1, min(5, 200_000 // count)))
         print(f"{count:>9,} poses: {by_poses[count]:8.2f} s an epoch, {1e6 * by_poses[count] / count:6.1f} µs a pose")
-    dataset = prepare(many(poses, given.poses[0]), CONFIG)
+    dataset = prepare(many(poses, given.poses[0]), CONFIG.data)
     for count in given.seeds:
         runs = [fit(CONFIG, dataset, seed) for seed in range(count)]
         for run in runs:

@@ -15,8 +15,8 @@ from dataclasses import asdict
 
 from campaigns import TINY, timed_search
 from measure import publish
-from tips_ray.config import laptop
 from tips_ray.data.synthetic import synthesise
+from tips_ray.presets import laptop
 from tips_ray.store.storage import Storage
 
 

@@ -23,11 +23,12 @@ from torch import nn
 from count import step_need
 from measure import gemm_rate, only_rounding, publish, ratio_of
 from plain import Plain
-from tips_ray.config import Config, arm_config, laptop, override
+from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
+from tips_ray.presets import arm_config, laptop
 
 ARMS = ("parts", "solo")
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -81,7 +82,7 @@ def rival(name: str, config: Config, threads: int, requests: Connection) -> None
     """A process of its own that trains one way, a step at each request, and answers with its
     seconds."""
     torch.set_num_threads(threads)
-    dataset = prepare(synthesise(num_poses=10_000), config)
+    dataset = prepare(synthesise(num_poses=10_000), config.data)
     run = Run(config, dataset, seed=0)
     plain = plain_like(run)
     if name != "plain":  # which the plain way of writing it does not have
@@ -125,7 +126,7 @@ def main() -> None:
     rows = []
     for arm in ARMS:
         config = arm_config(laptop().config, arm)
-        differ = disagreement(config, prepare(synthesise(num_poses=10_000), config))
+        differ = disagreement(config, prepare(synthesise(num_poses=10_000), config.data))
         for threads in (1, 2):
             torch.set_num_threads(threads)
             need, rate = step_need(config), gemm_rate(4 * config.optimiser.batch_size, config.network.width)

@@ -19,8 +19,8 @@ import tips_ray.campaign.tune
 from campaigns import TINY, search_of
 from footprint import peak_gigabytes
 from ten_thousand import STEPS
-from tips_ray.campaign.plan import Resources
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.config import Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
@@ -96,7 +96,7 @@ def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int)
 
 def run_study(search: Search, poses: PoseSet, num_trials: int) -> None:
     """What `studies/weight_search.py` does before its confirmation."""
-    run_search(search, Budget(num_trials), Resources(), poses, "synthetic", None, Console(quiet=True))
+    run_search(search, Budget(num_trials), Placement(), poses, "synthetic", None, Console(quiet=True))
 
 
 def fill(queue: TrialQueue, folder: Storage) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def perform(step: str, folder: str, num_trials: int, num_epochs: int, num_tuned:
     poses = synthesise(num_poses=1000)
     search = search_of(TINY, poses, Storage(folder), num_epochs)
     if step == "record":
-        epochs = islice(fit(search.base, prepare(poses, search.base), seed=0), num_epochs)
+        epochs = islice(fit(search.base, prepare(poses, search.base.data), seed=0), num_epochs)
         search.folder.write_table(RECORDED, pd.DataFrame([{"epoch": epoch.number, **epoch.row} for epoch in epochs]))
         return {}
     if step == "tune":

@@ -24,7 +24,7 @@ def test_a_step_is_its_plain_transcription(tmp_path, arm):
     program = f"""
 from step import *
 config = override(arm_config(laptop().config, "{arm}"), {{"network": {{"width": 16}}, "optimiser": {{"batch_size": 64}}}})
-print(disagreement(config, prepare(synthesise(num_poses=600), config)))
+print(disagreement(config, prepare(synthesise(num_poses=600), config.data)))
 """
     (differ,) = output_of(tmp_path, "-c", program)
     assert float(differ) < 1e-11

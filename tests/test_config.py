@@ -10,25 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tips_ray.config import (
-    ARMS,
-    PRESETS,
     Adversary,
     Config,
     Data,
+    Evaluation,
+    KeepWeights,
     Network,
     Numerics,
     Optimiser,
+    Placement,
     Teacher,
     Weights,
-    arm_config,
     departures,
     fingerprint,
-    laptop,
     override,
     parts_of,
 )
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
+from tips_ray.presets import ARMS, PRESETS, arm_config, laptop
 from tips_ray.seeding import stream
 
 
@@ -101,10 +101,14 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Weights, "reprojection", float("nan"), r"a number in \[0, inf\)"),
         (Weights, "ninety_degree", "3", r"a number in \[0, inf\)"),
         (Config, "objective", "reinforcement", "one of adversarial, distilled, supervised"),
-        (Config, "evaluate_views", 0, r"a whole number in \[1, inf\)"),
         (Numerics, "compile", "yes", "True or False"),
-        (Config, "keep_weights_in", "float64", "one of float32, float16"),
-        (Config, "keep_weights_every", 0, r"a whole number in \[1, inf\)"),
+        (Config, "teacher", "parts", "a Teacher, or None"),
+        (Evaluation, "num_views", 0, r"a whole number in \[1, inf\)"),
+        (KeepWeights, "precision", "float64", "one of float32, float16"),
+        (KeepWeights, "every", 0, r"a whole number in \[1, inf\)"),
+        (Placement, "num_workers", -1, r"a whole number in \[0, inf\)"),
+        (Placement, "cpus_per_worker", 0.0, r"a number in \(0, inf\)"),
+        (Placement, "gpus_per_worker", -0.5, r"a number in \[0, inf\)"),
     ],
 )
 @pytest.mark.usefixtures("without_shape_checks")
@@ -138,7 +142,6 @@ def test_every_field_is_in_the_fingerprint():
     changes = [
         {"objective": "supervised"},
         {"partition": "solo"},
-        {"evaluate_views": 2},
         {"data": {"seed": 1}},
         {"data": {"epoch_views": 64}},
         {"weights": {"legs": 0.06}},
@@ -146,19 +149,21 @@ def test_every_field_is_in_the_fingerprint():
         {"adversary": {"renormalise": True}},
         {"optimiser": {"discriminator_learning_rate": 2e-4}},
         {"numerics": {"bf16": True}},
-        {"teacher": {"rule": "last epoch"}},
+        {"objective": "distilled", "teacher": {}},
+        {"objective": "distilled", "teacher": {"rule": "last epoch"}},
     ]
     prints = {fingerprint(override(Config(), change)) for change in [{}, *changes]}
     assert len(prints) == len(changes) + 1
-    keeping = override(Config(), {"keep_weights_every": 7, "keep_weights_in": "float16"})
-    assert fingerprint(keeping) == fingerprint(Config())  # which changes no number
 
 
-def test_what_a_student_is_told_of_teachers_changes_no_other_arm():
-    base = override(Config(), {"teacher": {"rule": "last epoch", "runs": "all"}})
-    assert arm_config(base, "solo") == arm_config(Config(), "solo")
-    assert arm_config(base, "tips").teacher == Teacher("parts", "last epoch", "all")
-    assert arm_config(base, "tips_solo").teacher == Teacher("solo", "last epoch", "all")
+def test_only_students_have_a_teacher():
+    teacher = Teacher(rule="last epoch", runs="all")
+    assert arm_config(Config(), "solo", teacher).teacher is None
+    assert arm_config(Config(), "tips", teacher).teacher == Teacher("parts", "last epoch", "all")
+    assert arm_config(Config(), "tips_solo", teacher).teacher == Teacher("solo", "last epoch", "all")
+    for changes in ({"objective": "distilled"}, {"teacher": {"arm": "solo"}}):
+        with pytest.raises(ValueError, match=r"a distilled config needs a Teacher, .* and no other takes one"):
+            override(Config(), changes)
 
 
 def test_a_fingerprint_is_of_what_departs_from_the_defaults():
@@ -167,7 +172,10 @@ def test_a_fingerprint_is_of_what_departs_from_the_defaults():
     config = override(Config(), changes)
     assert departures(config, Config()) == changes
     assert departures(Config(), Config()) == {}
-    assert override(Config(), departures(config, Config())) == config
+    student = arm_config(Config(), "tips")
+    for each in (config, student, arm_config(Config(), "tips_solo")):
+        assert override(Config(), departures(each, Config())) == each
+        assert override(Config(), json.loads(json.dumps(dataclasses.asdict(each)))) == each
 
 
 @given(reprojection=st.integers(0, 100), legs=st.floats(0, 1e3))

@@ -8,7 +8,6 @@ merged.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -201,106 +200,58 @@ class Config:
     adversary: Adversary = field(default_factory=Adversary)
     optimiser: Optimiser = field(default_factory=Optimiser)
     numerics: Numerics = field(default_factory=Numerics)
-    teacher: Teacher = field(default_factory=Teacher)
-    """Of a distilled lifter."""
-    evaluate_views: int = 1
-    """Cameras from which each test pose is lifted to measure the error."""
-    keep_weights_every: int = 1
-    """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
-    keep_weights_in: Literal["float32", "float16"] = "float32"
-    """Precision of the weights that are kept; a run continues from full precision in any case."""
+    teacher: Teacher | None = None
+    """Of a distilled lifter; every other config has none."""
 
     def __post_init__(self) -> None:
-        check_fields(self, evaluate_views="[1, inf)", keep_weights_every="[1, inf)")
+        check_fields(self)
+        if (self.objective == "distilled") != (self.teacher is not None):
+            raise UserError(
+                f"A config with the objective {self.objective!r} has the teacher {self.teacher!r}; a distilled config needs a"
+                " Teacher, as the arm 'tips' has, and no other takes one."
+            )
         parts_of(self)
 
 
-KEEPING = ("keep_weights_every", "keep_weights_in")
-"""Fields that change no number of a run's curve, and so may change while it trains."""
+@dataclass(frozen=True)
+class Evaluation:
+    """How the error of a run is measured."""
 
-TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
-"""A student sees the full 2D pose (section 3.4)."""
+    num_views: int = 1
+    """Cameras from which each test pose is lifted to measure the error."""
 
-ARMS: dict[str, dict[str, Any]] = {
-    "solo": {"partition": "solo"},
-    "solo_deep": {"partition": "solo"},
-    "parts": {},
-    "left_right": {"partition": "left_right"},
-    "five": {"partition": "five"},
-    "tips": TIPS,
-    "tips_last": {**TIPS, "teacher": {"rule": "last epoch"}},
-    "tips_oracle": {**TIPS, "teacher": {"rule": "best epoch (oracle)"}},
-    "tips_ensemble": {**TIPS, "teacher": {"runs": "all"}},
-    "tips_solo": {**TIPS, "teacher": {"arm": "solo"}},
-    "supervised": {"objective": "supervised", "partition": "solo"},
-}
-"""Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
-`solo_deep` also has twice the residual blocks, and so about as many parameters as two parts.
-`tips…` are distilled: `tips_solo` is the control, with solo as its teacher."""
+    def __post_init__(self) -> None:
+        check_fields(self, num_views="[1, inf)")
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A study's size: its config, how many seeds, how long, and where the seeds train."""
+class KeepWeights:
+    """Which of a lifter's weights are kept; changes no number of a curve, and so may change while a
+    campaign trains."""
 
-    config: Config
-    num_seeds: int
-    num_epochs: int
+    every: int = 1
+    """Keep the lifter's weights of every so many epochs; those of the last are always kept."""
+    precision: Literal["float32", "float16"] = "float32"
+    """Precision of the weights that are kept; a run continues from full precision in any case."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, every="[1, inf)")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the runs of one arm are trained."""
+
     num_workers: int = 0
+    """Ray Train workers of each arm, to which its seeds are dealt; 0: the seeds of an arm take
+    turns in one process."""
     cpus_per_worker: float = 1.0
+    """CPUs of a worker (or of that one process); a fraction lets several share a core."""
     gpus_per_worker: float = 0.0
+    """GPUs of a worker; a fraction lets several share a GPU."""
 
-
-def small(epoch_views: int) -> Config:
-    """Networks and steps that a core trains in minutes; `benchmarks/README.md` says what was tried
-    to find them."""
-    return Config(
-        data=Data(epoch_views=epoch_views),
-        network=Network(width=128, generator_blocks=2, discriminator_blocks=2),
-        adversary=Adversary(renormalise=True),
-        optimiser=Optimiser(learning_rate=5e-4, batch_size=512),
-    )
-
-
-def quick() -> Preset:
-    """Minutes on two cores: shows the whole way from poses to a report, not how good an arm can
-    get."""
-    return Preset(small(epoch_views=16384), num_seeds=3, num_epochs=24)
-
-
-def laptop() -> Preset:
-    """Less than half an hour on two cores."""
-    return Preset(small(epoch_views=32768), num_seeds=3, num_epochs=80)
-
-
-def claims() -> Preset:
-    """An hour on two cores: enough seeds, and long enough, to hold the paper's claims against three
-    training budgets."""
-    config = override(small(epoch_views=32768), {"numerics": {"bf16": True}})
-    return Preset(config, num_seeds=5, num_epochs=120)
-
-
-def paper() -> Preset:
-    """The paper's settings, for a cluster with GPUs: two seeds share one."""
-    return Preset(
-        Config(keep_weights_every=10), num_seeds=5, num_epochs=800, num_workers=5, cpus_per_worker=1.0, gpus_per_worker=0.5
-    )
-
-
-PRESETS = {"quick": quick, "laptop": laptop, "claims": claims, "paper": paper}
-
-
-def arm_config(base: Config, arm: str) -> Config:
-    """The config of a named arm, with a teacher only if it is distilled; raises ValueError for an
-    unknown name."""
-    if arm not in ARMS:
-        raise UserError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
-    config = override(base, ARMS[arm])
-    if config.objective != "distilled":
-        config = dataclasses.replace(config, teacher=Teacher())
-    if arm == "solo_deep":
-        return override(config, {"network": {"generator_blocks": 2 * base.network.generator_blocks}})
-    return config
+    def __post_init__(self) -> None:
+        check_fields(self, num_workers="[0, inf)", cpus_per_worker="(0, inf)", gpus_per_worker="[0, inf)")
 
 
 def override(config: Value, changes: dict[str, Any]) -> Value:
@@ -308,18 +259,19 @@ def override(config: Value, changes: dict[str, Any]) -> Value:
 
     Raises ValueError for an unknown name, naming the known ones, and for a value of the wrong type.
     """
-    known = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
-    unknown = [name for name in changes if name not in known]
+    values = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(config)}
+    unknown = [name for name in changes if name not in values]
     if unknown:
-        raise UserError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(known)}.")
+        raise UserError(f"Unknown field {unknown[0]!r} of {type(config).__name__}; it has {', '.join(values)}.")
 
-    def new(name: str, value: Any) -> Any:
-        if isinstance(value, dict) and dataclasses.is_dataclass(known[name]):
-            return override(known[name], value)
+    def changed(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            group = Teacher() if name == "teacher" and values[name] is None else values[name]
+            return override(group, value) if dataclasses.is_dataclass(group) else value
         # Configs are read back from JSON, which has lists only.
         return tuple(value) if isinstance(value, list) else value
 
-    return dataclasses.replace(config, **{name: new(name, value) for name, value in changes.items()})
+    return dataclasses.replace(config, **{name: changed(name, value) for name, value in changes.items()})
 
 
 def parts_of(config: Config) -> tuple[Part, ...]:
@@ -339,14 +291,13 @@ def parts_of(config: Config) -> tuple[Part, ...]:
     return partition(spelt)
 
 
-def fingerprint(config: Config, without: Collection[str] = KEEPING) -> str:
+def fingerprint(config: Config) -> str:
     """Short hash of the values that are not defaults, so that a field added later changes no
     fingerprint.
 
     A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
     """
-    changed = {name: value for name, value in departures(config, Config()).items() if name not in without}
-    return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(departures(config, Config()), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def departures(config: Any, default: Any) -> dict[str, Any]:
@@ -356,5 +307,6 @@ def departures(config: Any, default: Any) -> dict[str, Any]:
     for entry in dataclasses.fields(config):
         value, usual = getattr(config, entry.name), getattr(default, entry.name)
         if value != usual:
+            usual = type(value)() if usual is None and dataclasses.is_dataclass(value) else usual
             changed[entry.name] = departures(value, usual) if dataclasses.is_dataclass(value) else value
     return changed

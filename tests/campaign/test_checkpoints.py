@@ -4,18 +4,20 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
 from helpers import TIMES
-from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
+from tips_ray.campaign.checkpoints import StoredRun, state_name, unpacked, weights_name
 from tips_ray.campaign.evaluate import choose_window, evaluate_saved, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.config import Config, Data, Network, Optimiser, fingerprint, override
+from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.train import Run
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
 from tips_ray.store.lifted import lifted_name
@@ -30,11 +32,11 @@ CONFIG = Config(
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), CONFIG)
+    return prepare(synthesise(num_poses=400), CONFIG.data)
 
 
-def stored_run(folder: Path, dataset: Dataset, config: Config = CONFIG) -> StoredRun:
-    return StoredRun(Storage(str(folder)), "solo", 0, config, dataset)
+def stored_run(folder: Path, dataset: Dataset, config: Config = CONFIG, **keep: Any) -> StoredRun:
+    return StoredRun(Storage(str(folder)), "solo", Run(config, dataset, 0), KeepWeights(**keep))
 
 
 def curve_of(folder: Path) -> pd.DataFrame:
@@ -144,32 +146,20 @@ def test_what_killed_writers_left_is_swept_when_the_run_continues(tmp_path: Path
 
 
 def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset) -> None:
-    run = stored_run(tmp_path, dataset, override(CONFIG, {"keep_weights_every": 2}))
+    run = stored_run(tmp_path, dataset, every=2)
     for _ in range(5):
         run.advance()
     for folder, name in (("weights", weights_name), ("lifted", lifted_name)):
         assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
 
 
-def test_a_state_of_when_what_is_kept_belonged_to_its_identity_is_continued(tmp_path: Path, dataset: Dataset) -> None:
-    sparse = override(CONFIG, {"keep_weights_every": 2})
-    run = stored_run(tmp_path, dataset, sparse)
-    run.advance()
-    state = torch.load(io.BytesIO(run.folder.read(state_name(1))), weights_only=True)
-    former = state["identity"].replace(fingerprint(sparse), fingerprint(sparse, without=()))
-    assert former != state["identity"]
-    run.folder.write(state_name(1), packed({**state, "identity": former}))
-    assert stored_run(tmp_path, dataset, sparse).advance()["epoch"] == 2
-
-
 def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, dataset: Dataset) -> None:
-    sparse = override(CONFIG, {"keep_weights_every": 10})
-    run = stored_run(tmp_path, dataset, sparse)
+    run = stored_run(tmp_path, dataset, every=10)
     for _ in range(3):
         run.advance()
     lessons = [{"run": run.keys["run"], "checkpoints": {"3": "ab"}}, {"run": "another-seed0", "checkpoints": {"4": "cd"}}]
     Storage(str(tmp_path)).write("teachers/tips.json", json.dumps({"lessons": lessons}).encode())
-    again = stored_run(tmp_path, dataset, sparse)
+    again = stored_run(tmp_path, dataset, every=10)
     for _ in range(2):
         again.advance()
     assert again.folder.names("weights") == [weights_name(epoch).split("/")[1] for epoch in (3, 5)]
@@ -188,10 +178,10 @@ def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: D
 
 def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tmp_path: Path) -> None:
     poses = synthesise(num_poses=400)
-    dataset = prepare(poses, CONFIG)
+    dataset = prepare(poses, CONFIG.data)
     campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 3)
     write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
-    run = StoredRun(campaign.folder, "solo", 0, CONFIG, dataset)
+    run = StoredRun(campaign.folder, "solo", Run(CONFIG, dataset, 0))
     rows = [run.advance() for _ in range(3)]
     for epoch in ("1", "3", "last"):
         found = evaluate_saved(campaign.folder, dataset.test_poses, epoch)
@@ -222,13 +212,12 @@ def test_weights_of_other_networks_are_refused(tmp_path: Path, dataset: Dataset)
 
 def test_weights_may_be_kept_in_half_precision_while_the_run_goes_on_in_full(tmp_path: Path) -> None:
     poses = synthesise(num_poses=400)
-    halves = override(CONFIG, {"keep_weights_in": "float16"})
-    dataset = prepare(poses, halves)
-    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": halves}, 1, 2)
+    dataset = prepare(poses, CONFIG.data)
+    campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 2, keep_weights=KeepWeights(precision="float16"))
     write_manifest(campaign.folder, agree(campaign, {"fingerprint": poses.fingerprint}, {}))
-    StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
-    second = StoredRun(campaign.folder, "solo", 0, halves, dataset).advance()
-    full = StoredRun(Storage(str(tmp_path / "full")), "solo", 0, CONFIG, dataset)
+    stored_run(tmp_path / "c", dataset, precision="float16").advance()
+    second = stored_run(tmp_path / "c", dataset, precision="float16").advance()
+    full = stored_run(tmp_path / "full", dataset)
     expected = [full.advance() for _ in range(2)][1]
     assert second["p_mpjpe_signed_mm"] == expected["p_mpjpe_signed_mm"]
     found = evaluate_saved(campaign.folder, dataset.test_poses)["p_mpjpe_signed_mm"].iloc[0]

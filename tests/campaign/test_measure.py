@@ -9,9 +9,11 @@ import pytest
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.measure import is_unmeasured, measure_rows, unmeasured
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.config import Config, Data, Network, Optimiser, arm_config
+from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.lifting.train import Run
+from tips_ray.presets import arm_config
 from tips_ray.store.curves import write_manifest
 from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
 from tips_ray.store.storage import Storage
@@ -21,7 +23,7 @@ CONFIG = Config(
     network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
     optimiser=Optimiser(batch_size=32),
 )
-DATASET = prepare(synthesise(num_poses=200), CONFIG)
+DATASET = prepare(synthesise(num_poses=200), CONFIG.data)
 
 
 @pytest.mark.parametrize("objective", ["adversarial", "supervised"])
@@ -33,7 +35,7 @@ def test_all_that_is_missing_is_found_once(tmp_path: Path, objective: str, num_e
     config = replace(config, optimiser=replace(config.optimiser, learning_rate=learning_rate))
     campaign = Campaign("c", Storage(str(tmp_path)), {"arm": config}, 2, num_epochs)
     write_manifest(campaign.folder, agree(campaign, {"fingerprint": "abc"}, {}))
-    runs = [StoredRun(campaign.folder, "arm", seed, config, DATASET) for seed in campaign.seeds]
+    runs = [StoredRun(campaign.folder, "arm", Run(config, DATASET, seed)) for seed in campaign.seeds]
     for run in runs:
         while run.num_epochs < num_epochs and not run.diverged:
             run.advance()

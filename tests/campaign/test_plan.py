@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tips_ray.campaign.plan import Campaign, Resources, agree, differences, unfinished
-from tips_ray.config import Config, Optimiser, override
+from tips_ray.campaign.plan import Campaign, agree, differences, unfinished
+from tips_ray.config import Config, Evaluation, KeepWeights, Optimiser, override
 from tips_ray.store.curves import CURVE, MANIFEST, RUNS, read_manifest, write_manifest
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
@@ -50,7 +50,7 @@ def test_a_campaign_that_was_stored_otherwise_is_not_continued(tmp_path: Path) -
     plan = campaign(tmp_path)
     claim(plan, DATA, {})
     write_manifest(plan.folder, read_manifest(plan.folder) | {"version": 1})
-    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 4\): it can be reported, but not continued"):
+    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now 4\), and cannot be continued"):
         claim(plan, DATA, {})
 
 
@@ -73,22 +73,18 @@ def test_an_arm_that_has_no_runs_yet_takes_another_config(tmp_path: Path) -> Non
         claim(plan, DATA, {})
 
 
-def test_a_campaign_of_when_all_arms_had_a_teacher_may_be_continued(tmp_path: Path) -> None:
-    plan = campaign(tmp_path)
-    claim(plan, DATA, {})
-    train(plan, "solo")
-    manifest = read_manifest(plan.folder)
-    manifest["arms"]["solo"]["teacher"]["rule"] = "last epoch"
-    write_manifest(plan.folder, manifest)
-    claim(plan, DATA, {})
-
-
 def test_which_weights_are_kept_may_change(tmp_path: Path) -> None:
     plan = campaign(tmp_path)
     claim(plan, DATA, {})
     train(plan, "solo")
-    claim(campaign(tmp_path, override(Config(), {"keep_weights_every": 5, "keep_weights_in": "float16"})), DATA, {})
-    assert read_manifest(plan.folder)["arms"]["solo"]["keep_weights_every"] == 5
+    claim(campaign(tmp_path, keep_weights=KeepWeights(5, "float16")), DATA, {})
+    assert read_manifest(plan.folder)["keep_weights"] == {"every": 5, "precision": "float16"}
+
+
+def test_another_evaluation_is_refused(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    with pytest.raises(ValueError, match=r"evaluation\.num_views was 1 and is 3"):
+        claim(campaign(tmp_path, evaluation=Evaluation(num_views=3)), DATA, {})
 
 
 def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
@@ -108,7 +104,7 @@ def test_an_arm_that_sees_other_data_is_refused(tmp_path: Path) -> None:
     fewer = override(Config(), {"data": {"num_views": 1}})
     with pytest.raises(ValueError, match=r"data.num_views was 4 and is 1"):
         claim(campaign(tmp_path, arms={"parts": fewer}), DATA, {})
-    with pytest.raises(ValueError, match=r"differ in 'data'"):
+    with pytest.raises(ValueError, match=r"differ in their data"):
         campaign(tmp_path, arms={"solo": Config(), "parts": fewer})
 
 
@@ -139,11 +135,6 @@ def test_a_campaign_of_nothing_is_refused(tmp_path: Path, changes: dict, said: s
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="campaign name 'a/b'"):
         Campaign("a/b", Storage(str(tmp_path)), {"solo": Config()}, 1, 1)
-
-
-def test_resources_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValueError, match="num_workers = -1"):
-        Resources(num_workers=-1)
 
 
 def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.train import Run
 from tips_ray.store.storage import Storage
 
 CONFIG = Config(
@@ -23,11 +24,11 @@ CONFIG = Config(
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), CONFIG)
+    return prepare(synthesise(num_poses=400), CONFIG.data)
 
 
 def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: Path, dataset: Dataset) -> None:
-    runs = [StoredRun(Storage(str(tmp_path)), "solo", seed, CONFIG, dataset) for seed in range(2)]
+    runs = [StoredRun(Storage(str(tmp_path)), "solo", Run(CONFIG, dataset, seed)) for seed in range(2)]
     runs[0].advance()  # as if the process had died after it
     rows = advance(runs, 1)
     assert [(row["seed"], row["epoch"]) for row in rows] == [(0, 1), (1, 1)]

@@ -10,10 +10,10 @@ import pytest
 import ray
 
 from helpers import TIMES
-from tips_ray.campaign.plan import Campaign, Resources, unfinished
+from tips_ray.campaign.plan import Campaign, unfinished
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.tune import check_capacity, execute
-from tips_ray.config import Config, Data, Network, Optimiser, override
+from tips_ray.config import Config, Data, Network, Optimiser, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.store.curves import read_curves
@@ -27,7 +27,7 @@ CONFIG = Config(
     optimiser=Optimiser(batch_size=64),
 )
 NUM_EPOCHS = 12
-TWO_WORKERS = Resources(num_workers=2, cpus_per_worker=1.0)
+TWO_WORKERS = Placement(num_workers=2, cpus_per_worker=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def rows(of: Campaign) -> pd.DataFrame:
 def undisturbed(ray_folder: Path, poses: PoseSet, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Rows of one arm, three seeds, trained in the trial itself."""
     plain = campaign(tmp_path_factory.mktemp("undisturbed"))
-    assert execute(plain, ["solo"], Resources(), poses, []) == {}
+    assert execute(plain, ["solo"], Placement(), poses, []) == {}
     found = rows(plain)
     assert found.groupby("seed")["epoch"].agg(list).tolist() == [list(range(1, NUM_EPOCHS + 1))] * 3
     return found
@@ -67,12 +67,12 @@ def undisturbed(ray_folder: Path, poses: PoseSet, tmp_path_factory: pytest.TempP
 def test_a_cluster_too_small_for_one_arm_is_refused_with_what_is_missing() -> None:
     cpus = ray.cluster_resources()["CPU"]
     with pytest.raises(ValueError, match=rf"needs 1 x {cpus + 1:g} CPUs at once, and this Ray cluster has {cpus:g};"):
-        check_capacity(Resources(cpus_per_worker=cpus + 1), num_seeds=3)
+        check_capacity(Placement(cpus_per_worker=cpus + 1), num_seeds=3)
     with pytest.raises(ValueError, match=rf"needs 3 x {cpus:g} CPUs at once"):  # no more workers than seeds
-        check_capacity(Resources(num_workers=9, cpus_per_worker=cpus), num_seeds=3)
+        check_capacity(Placement(num_workers=9, cpus_per_worker=cpus), num_seeds=3)
     with pytest.raises(ValueError, match=r"needs 1 x 0\.5 GPUs at once.*smaller --gpus-per-worker"):
-        check_capacity(Resources(gpus_per_worker=0.5 + ray.cluster_resources().get("GPU", 0)), num_seeds=3)
-    assert check_capacity(Resources(cpus_per_worker=cpus / 2), num_seeds=3) == 2
+        check_capacity(Placement(gpus_per_worker=0.5 + ray.cluster_resources().get("GPU", 0)), num_seeds=3)
+    assert check_capacity(Placement(cpus_per_worker=cpus / 2), num_seeds=3) == 2
 
 
 def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
@@ -89,7 +89,7 @@ def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
 def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path) -> None:
     broken = override(CONFIG, {"optimiser": {"batch_size": 256}})
     mixed = campaign(tmp_path, num_epochs=4, broken=broken, solo=CONFIG)
-    failures = execute(mixed, ["broken", "solo"], Resources(cpus_per_worker=0.5), poses, [])
+    failures = execute(mixed, ["broken", "solo"], Placement(cpus_per_worker=0.5), poses, [])
     assert list(failures) == ["broken"]
     assert failures["broken"].startswith("The batch size 256 is larger than an epoch of 128 views")
     assert unfinished(mixed) == ["broken"]

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from tips_ray.config import Config, Data, override
+from tips_ray.config import Config, Data, Evaluation, override
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Views, prepare, render_views, scene
+from tips_ray.data.views import Views, check_batch_size, prepare, render_views, scene
 from tips_ray.poses.metrics import best_rotation
 
 CONFIG = override(Config(), {"optimiser": {"batch_size": 64}})
@@ -98,7 +98,7 @@ def test_a_clip_code_is_of_one_clip_and_one_camera(poses, chosen, num_views):
 
 def test_new_views_differ_by_epoch_and_are_the_same_when_drawn_again(poses):
     config = override(CONFIG, {"data": {"new_views_each_epoch": True}})
-    dataset = prepare(poses, config)
+    dataset = prepare(poses, config.data)
     first, second = (dataset.training_views(config.data, epoch) for epoch in (0, 1))
     assert len(first) == len(second) == len(dataset.train)
     assert torch.equal(first.pose, dataset.training_views(config.data, 0).pose)
@@ -107,28 +107,28 @@ def test_new_views_differ_by_epoch_and_are_the_same_when_drawn_again(poses):
 
 
 def test_views_that_are_drawn_once_are_the_same_in_every_epoch(poses):
-    dataset = prepare(poses, CONFIG)
+    dataset = prepare(poses, CONFIG.data)
     assert all(dataset.training_views(CONFIG.data, epoch) is dataset.train for epoch in range(3))
 
 
 def test_train_and_test_share_no_subject(poses):
-    dataset = prepare(poses, override(CONFIG, {"data": {"num_views": 2}, "evaluate_views": 3}))
+    dataset = prepare(poses, Data(num_views=2), Evaluation(num_views=3))
     assert set(dataset.train_poses.subjects).isdisjoint(dataset.test_poses.subjects)
     assert len(dataset.train) == 2 * len(dataset.train_poses)
     assert len(dataset.test) == 3 * len(dataset.test_poses)
-    chosen = prepare(poses, override(CONFIG, {"data": {"test_subjects": ("S1",)}}))
+    chosen = prepare(poses, Data(test_subjects=("S1",)))
     assert chosen.test_poses.subjects == ["S1"]
 
 
 def test_a_subset_is_drawn_once_from_all_of_the_training_poses(poses):
     config = override(CONFIG, {"data": {"max_train_poses": 100}})
-    few, all_of_them = prepare(poses, config), prepare(poses, CONFIG)
+    few, all_of_them = prepare(poses, config.data), prepare(poses, CONFIG.data)
     assert len(few.train_poses) == 100
     assert few.train_poses.subjects == all_of_them.train_poses.subjects
-    assert torch.equal(few.train.pose, prepare(poses, config).train.pose)
+    assert torch.equal(few.train.pose, prepare(poses, config.data).train.pose)
     assert torch.equal(few.test.pose, all_of_them.test.pose)
-    assert few.train_poses.fingerprint != prepare(poses, override(config, {"data": {"seed": 1}})).train_poses.fingerprint
-    assert len(prepare(poses, override(CONFIG, {"data": {"max_train_poses": 10_000}})).train_poses) == 300
+    assert few.train_poses.fingerprint != prepare(poses, override(config.data, {"seed": 1})).train_poses.fingerprint
+    assert len(prepare(poses, Data(max_train_poses=10_000)).train_poses) == 300
 
 
 def test_views_can_be_thinned_evenly(poses):
@@ -166,4 +166,4 @@ def test_views_are_moved_as_a_whole(poses):
 )
 def test_data_that_cannot_be_trained_on_are_refused(poses, data, said):
     with pytest.raises(ValueError, match=said):
-        prepare(poses, override(CONFIG, {"data": data}))
+        check_batch_size(override(CONFIG, {"data": data}), len(prepare(poses, data).train_poses))

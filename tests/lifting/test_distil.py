@@ -30,7 +30,7 @@ TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_dropout=0.1)
 TINY = override(Config(), {"network": SMALL, "optimiser": {"learning_rate": 3e-3, "batch_size": 64}, "data": {"num_views": 2}})
 SWAPPED = (Part("legs", TORSO), Part("torso", LEGS))
-STUDENT = override(TINY, {"objective": "distilled", "partition": "solo"})
+STUDENT = override(TINY, {"objective": "distilled", "teacher": {}, "partition": "solo"})
 
 
 def make_lifter(seed: int = 0, parts: tuple[Part, ...] = LEGS_TORSO, **changes: Any) -> Lifter:
@@ -49,7 +49,7 @@ def random_keypoints(count: int = 7, seed: int = 0) -> Tensor:
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), TINY)
+    return prepare(synthesise(num_poses=400), TINY.data)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tips_ray.config import Config, Network, override
+from tips_ray.config import Config, Data, Network, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, Views, prepare
 from tips_ray.lifting.evaluate import NUM_VOTERS, errors, evaluate, flat_errors, lift_views, sign_agreement
@@ -42,7 +42,7 @@ class Knowing(Lifter):
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), override(Config(), {"optimiser": {"batch_size": 64}, "data": {"num_views": 2}}))
+    return prepare(synthesise(num_poses=400), Data(num_views=2))
 
 
 def test_a_perfect_lifter_scores_0(dataset):
@@ -130,7 +130,7 @@ def test_lifting_undoes_the_normalisation_and_uses_no_chance(dataset):
 def test_all_subjects_vote_on_the_depth_sign():
     """The views of the first subjects do not outvote the others."""
     config = override(Config(), {"optimiser": {"batch_size": 64}, "data": {"num_views": 3}})
-    dataset = prepare(synthesise(num_poses=4000), config)
+    dataset = prepare(synthesise(num_poses=4000), config.data)
     sign = torch.ones(len(dataset.train))
     sign[:NUM_VOTERS] = -1.0
     pose = torch.where(sign[:, None, None] < 0, mirror_depth(dataset.train.pose), dataset.train.pose)

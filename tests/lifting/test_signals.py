@@ -121,7 +121,7 @@ class Minus(nn.Module):
 @pytest.fixture(scope="module")
 def views() -> Views:
     config = override(Config(), {"optimiser": {"batch_size": 64}, "data": {"num_views": 3}})
-    return prepare(synthesise(num_poses=1200), config).train.spread(900)
+    return prepare(synthesise(num_poses=1200), config.data).train.spread(900)
 
 
 @given(seed=seeds, azimuth=angles, elevation=angles)

@@ -49,7 +49,7 @@ choice of the method."""
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), TINY)
+    return prepare(synthesise(num_poses=400), TINY.data)
 
 
 def epochs(
@@ -250,7 +250,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import fit
 config = override(Config(), {json.loads(json.dumps(asdict(plain))) | {"numerics": {"compile": True}}})
-print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(synthesise(num_poses=400), config), 0), 2)]))
+print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(synthesise(num_poses=400), config.data), 0), 2)]))
 """
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert numbers(json.loads(printed)) == pytest.approx(numbers(epochs(plain, dataset, 2)), rel=1e-3)

@@ -26,9 +26,8 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from helpers import TIMES
-from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.ray_session import running_ray
-from tips_ray.config import Config, Data, Network, Optimiser, WeightRanges, override
+from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
 from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
@@ -49,7 +48,6 @@ CONFIG = Config(
     data=Data(num_views=1, epoch_views=128),
     network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
     optimiser=Optimiser(batch_size=64),
-    keep_weights_every=1000,
 )
 DASHBOARD = Path(sys.executable).with_name("optuna-dashboard")
 POSES = synthesise(num_poses=400)
@@ -66,14 +64,20 @@ def ray_folder() -> Iterator[Path]:
 
 
 def search_of(folder: Path, base: Config = CONFIG, **settings: Any) -> Search:
-    given_ = {"space": weight_space(WeightRanges()), "num_seeds": 2, "num_epochs": 4, **settings}
+    given_ = {
+        "space": weight_space(WeightRanges()),
+        "num_seeds": 2,
+        "num_epochs": 4,
+        "keep_weights": KeepWeights(every=1000),
+        **settings,
+    }
     return Search("s", Storage(str(folder)), replace(base, data=SEEN), **given_)
 
 
 def conducted(search: Search, num_trials: int, **limits: Any) -> tuple[SearchEnding, str]:
     """Conduct a search; returns how it ended, and what it said."""
     said = io.StringIO()
-    ending = run_search(search, Budget(num_trials, **limits), Resources(), POSES, "synthetic", None, Console(file=said))
+    ending = run_search(search, Budget(num_trials, **limits), Placement(), POSES, "synthetic", None, Console(file=said))
     return ending, said.getvalue()
 
 
@@ -189,7 +193,7 @@ def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: 
 def test_too_few_cpus_are_refused_and_nothing_stays(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path / "storage")
     with pytest.raises(ValueError, match="One arm needs 1 x 640 CPUs at once"):
-        run_search(search, Budget(2), Resources(cpus_per_worker=640), POSES, "synthetic", None, Console(quiet=True))
+        run_search(search, Budget(2), Placement(cpus_per_worker=640), POSES, "synthetic", None, Console(quiet=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,7 +237,7 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
     console = Console(file=io.StringIO())
-    ending = confirm(search, UNSEEN, 2, 2, Resources(), POSES, "synthetic", console)
+    ending = confirm(search, UNSEEN, 2, 2, Placement(), POSES, "synthetic", console)
     assert ending is not None
     assert (ending.failures, ending.unfinished) == ({}, [])
     tables = read_tables(search.folder)
@@ -257,7 +261,7 @@ def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: S
 
     # A search that goes on is confirmed again: what was trained stays, what is new is added.
     conducted(search, 6)
-    confirm(search, UNSEEN, 3, 2, Resources(), POSES, "synthetic", console)
+    confirm(search, UNSEEN, 3, 2, Placement(), POSES, "synthetic", console)
     again = summarise_search(read_tables(search.folder), search.folder)["confirmation"]
     assert again["num_trials_searched"] == 6
     best = [trial for trial in ranked(read_tables(search.folder).trials, "error") if trial != trial_name(0)][:3]
@@ -336,8 +340,7 @@ def test_a_split_for_search_gives_each_subject_one_role(names: list[str], rng: s
         return
     seen, unseen = split_for_search(poses, asked, validation)
     assert (seen.test_subjects, unseen.test_subjects) == (validation or seen.test_subjects, test or unseen.test_subjects)
-    small = Config(optimiser=Optimiser(batch_size=2))
-    searched, confirmed = (prepare(poses, replace(small, data=data)) for data in (seen, unseen))
+    searched, confirmed = (prepare(poses, data) for data in (seen, unseen))
     train, validated, tested = (set(part.subjects) for part in (searched.train_poses, searched.test_poses, confirmed.test_poses))
     assert set(confirmed.train_poses.subjects) == train
     assert train | validated | tested == set(names) - set(left_out)

@@ -95,9 +95,8 @@ def test_words_that_are_no_field_or_no_values_are_refused(text: str, said: str) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("data.num_views=1..4", "data.num_views cannot be searched: all trials share data, evaluate_views"),
+        ("data.num_views=1..4", "data.num_views cannot be searched: trials can be compared if"),
         ("objective=adversarial,supervised", "objective cannot be searched"),
-        ("evaluate_views=1..4", "evaluate_views cannot be searched"),
         ("network.width=200..400", "The values of network.width, 200 to 400, leave out 128, with which the search starts"),
         ("network.generator_norm=layer,none", "layer, none, leave out 'batch', with which the search starts; include it"),
         (

@@ -149,7 +149,8 @@ def test_searches_that_can_be_compared_are_merged(tmp_path: Path) -> None:
             {"data": {"fingerprint": "xyz", "train_subjects": ["S1"], "test_subjects": ["S2"]}},
             r"differ in their data \(fingerprint\)",
         ),
-        ({"config": {"data": {"num_views": 2}, "evaluate_views": 1}}, r"differ in their data \(data\)"),
+        ({"config": {"data": {"num_views": 2}}}, r"differ in their data \(data\)"),
+        ({"evaluation": {"num_views": 2}}, r"differ in their data \(evaluation\)"),
     ],
 )
 def test_searches_that_cannot_be_compared_are_not_merged(tmp_path: Path, changes: dict, said: str) -> None:

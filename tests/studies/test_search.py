@@ -15,7 +15,7 @@ import pytest
 
 from helpers import ROOT, TIMES, TINY, refusal, run_python
 
-OPTIONS = [*TINY, "--data.num-views", "1", "--num-seeds", "2", "--keep-weights-every", "1000"]
+OPTIONS = [*TINY, "--data.num-views", "1", "--num-seeds", "2", "--keep-weights.every", "1000"]
 
 
 def command(storage: Path, *options: str) -> list[str]:

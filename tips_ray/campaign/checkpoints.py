@@ -17,11 +17,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from tips_ray.config import Config
-from tips_ray.data.views import Dataset
-from tips_ray.lifting.distil import Teachers
+from tips_ray.config import KeepWeights
 from tips_ray.lifting.evaluate import witnessed
-from tips_ray.lifting.train import fit
+from tips_ray.lifting.train import Run, train_epochs
 from tips_ray.store.curves import CURVE, RUNS, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
 from tips_ray.store.measurements import read_cards
@@ -35,18 +33,20 @@ class StoredRun:
     """One run of a campaign: continues from what its folder holds, and stores every epoch before it
     is reported."""
 
-    def __init__(
-        self, storage: Storage, arm: str, seed: int, config: Config, dataset: Dataset, teachers: Teachers | None = None
-    ) -> None:
-        name = run_name(arm, seed)
-        self.keys = {"arm": arm, "run": name, "seed": seed}
+    def __init__(self, storage: Storage, arm: str, run: Run, keep_weights: KeepWeights | None = None) -> None:
+        """`run` is a new one, which is brought to the newest state in its folder."""
+        name = run_name(arm, run.seed)
+        self.keys = {"arm": arm, "run": name, "seed": run.seed}
         self.folder = storage / RUNS / name
-        self.config, self.dataset = config, dataset
+        self.dataset, self.keep_weights = run.dataset, keep_weights or KeepWeights()
         self.rows: list[dict[str, Any]] = []
         self.taught = taught_epochs(storage, name)
         self.repaired: list[str] = []
         """What was found damaged in the folder, and what was done about it, in sentences."""
-        self.epochs = fit(config, dataset, seed, self._resume(), teachers)
+        state = self._resume()
+        if state is not None:
+            run.load_state(state)
+        self.epochs = train_epochs(run)
 
     @property
     def num_epochs(self) -> int:
@@ -73,10 +73,10 @@ class StoredRun:
         return row
 
     def _keeps(self, epoch: int) -> bool:
-        return epoch % self.config.keep_weights_every == 0 or epoch in self.taught
+        return epoch % self.keep_weights.every == 0 or epoch in self.taught
 
     def _kept(self, lifter: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        precision = getattr(torch, self.config.keep_weights_in)
+        precision = getattr(torch, self.keep_weights.precision)
         return {name: value.to(precision) for name, value in lifter.items()}
 
     def _resume(self) -> dict[str, Any] | None:

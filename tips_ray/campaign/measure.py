@@ -10,13 +10,13 @@ import torch
 from rich.console import Console
 
 from tips_ray.campaign.evaluate import kept_epochs, load_window
-from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.progress import step_bar
-from tips_ray.campaign.seeds import seen_on, what_is_seen
+from tips_ray.campaign.seeds import dataset_on
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
 from tips_ray.columns import METRICS, TRAIN_METRIC
-from tips_ray.config import Config
+from tips_ray.config import Config, Evaluation, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset
 from tips_ray.errors import UserError, sentence
@@ -42,6 +42,7 @@ class Task:
     arm: str
     seed: int
     config: Config
+    evaluation: Evaluation
     table: str
     """What the rows are for."""
     windows: tuple[Window, ...]
@@ -52,7 +53,7 @@ class Task:
         return self.folder / RUNS / run_name(self.arm, self.seed)
 
 
-def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
+def measure(campaign: Campaign, arms: Sequence[str], placement: Placement, poses: PoseSet, console: Console) -> dict[str, str]:
     """Measure all that reports need of some arms and the folder lacks, on the Ray that is running.
 
     What was measured stays on Ctrl-C. Returns why arms could not be measured, if some weights are
@@ -64,7 +65,7 @@ def measure(campaign: Campaign, arms: Sequence[str], resources: Resources, poses
         return {}
     try:
         with step_bar(console, "Measuring the weights that runs have kept", len(tasks)) as step:
-            for task, result in _each(tasks, resources, poses):
+            for task, result in _each(tasks, placement, poses):
                 step()
                 if isinstance(result, str):
                     failures[task.arm] = result
@@ -104,9 +105,11 @@ def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
                     if run_of == [arm, seed] and until in kept
                 ],
                 CODEPENDENCE: [Window(last, last)] if last in kept and (arm, seed, last) not in probed else [],
-                TAUGHT: [Window(last, last)] if config.objective == "distilled" and (arm, seed) not in known[TAUGHT] else [],
+                TAUGHT: [Window(last, last)] if config.teacher and (arm, seed) not in known[TAUGHT] else [],
             }
-            tasks += [Task(folder, arm, seed, config, table, tuple(each)) for table, each in wanted.items() if each]
+            tasks += [
+                Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each)) for table, each in wanted.items() if each
+            ]
     return tasks
 
 
@@ -137,10 +140,10 @@ def scores(lifter: torch.nn.Module, dataset: Dataset) -> dict[str, float]:
     return {name: found.get(name, float("nan")) for name in (*METRICS, TRAIN_METRIC)}
 
 
-def _each(tasks: Sequence[Task], resources: Resources, poses: PoseSet) -> Iterator[tuple[Task, list[dict[str, Any]] | str]]:
+def _each(tasks: Sequence[Task], placement: Placement, poses: PoseSet) -> Iterator[tuple[Task, list[dict[str, Any]] | str]]:
     """The rows of each task, or why there are none, as they come; as many at once as there are
     CPUs, which is all they use."""
-    cpus = worker_resources(resources)["CPU"]
+    cpus = worker_resources(placement)["CPU"]
     remote, shared = ray.remote(num_cpus=cpus)(_attempt), ray.put(poses)
     waiting = {remote.remote(task, [shared], max(1, int(cpus))): task for task in tasks}
     while waiting:
@@ -153,6 +156,6 @@ def _attempt(task: Task, holder: list[Any], threads: int) -> list[dict[str, Any]
     reference."""
     torch.set_num_threads(threads)
     try:
-        return measure_rows(task, seen_on(holder[0], what_is_seen(task.config), "cpu"))
+        return measure_rows(task, dataset_on(holder[0], task.config.data, task.evaluation, "cpu"))
     except (UserError, OSError) as error:
         return f"{task.run} cannot be measured: {sentence(error)}"

@@ -4,7 +4,7 @@ record of it."""
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from tips_ray.campaign.measure import is_unmeasured, measure
-from tips_ray.campaign.plan import Campaign, Resources, agree, trained_arms, unfinished
+from tips_ray.campaign.plan import Campaign, agree, trained_arms, unfinished
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
 from tips_ray.campaign.tune import check_capacity, execute
-from tips_ray.config import Config, Data, override
+from tips_ray.config import Config, Data, Evaluation, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.errors import UserError
@@ -40,14 +40,14 @@ class Ending:
     """Arms that still lack epochs: those that failed, or all if it was interrupted."""
 
 
-def run_study(campaign: Campaign, resources: Resources, poses: PoseSet, spec: str, console: Console) -> Ending:
+def run_study(campaign: Campaign, placement: Placement, poses: PoseSet, spec: str, console: Console) -> Ending:
     """Train the runs of a campaign that are missing, on poses that were loaded as `spec`, with live
     progress.
 
     Raises ValueError for poses, configs or resources that cannot work, before anything is written,
     and if another process trains the campaign.
     """
-    data, references = survey(poses, spec, list(campaign.arms.values()))
+    data, references = survey(poses, spec, list(campaign.arms.values()), campaign.evaluation)
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
         f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
@@ -61,20 +61,20 @@ def run_study(campaign: Campaign, resources: Resources, poses: PoseSet, spec: st
     )
     if not to_train(campaign, list(campaign.arms)) and not is_unmeasured(campaign):
         return Ending({}, [])
-    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, resources), running_ray(console):
-        check_capacity(resources, campaign.num_seeds)
+    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, placement), running_ray(console):
+        check_capacity(placement, campaign.num_seeds)
         write_manifest(campaign.folder, manifest)
-        failures = train_in_turn(campaign, resources, poses, console)
+        failures = train_in_turn(campaign, placement, poses, console)
     return Ending(failures, unfinished(campaign))
 
 
-def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, console: Console) -> dict[str, str]:
+def train_in_turn(campaign: Campaign, placement: Placement, poses: PoseSet, console: Console) -> dict[str, str]:
     """Train the arms that learn from poses, measure them, then those that learn from them; returns
     the errors of those that failed, which keep no other arm from its training. Ends early if it is
     interrupted.
     """
     forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
-    students = [arm for arm, config in campaign.arms.items() if config.objective == "distilled"]
+    students = [arm for arm, config in campaign.arms.items() if config.teacher]
     failures: dict[str, str] = {}
     for arms in ([arm for arm in campaign.arms if arm not in students], students):
         missing = to_train(campaign, arms)
@@ -83,11 +83,11 @@ def train_in_turn(campaign: Campaign, resources: Resources, poses: PoseSet, cons
             missing = [arm for arm in missing if arm not in failures]
         if missing:
             with ProgressListener(missing, campaign.num_epochs, console) as progress:
-                failures |= execute(campaign, missing, resources, poses, [progress])
+                failures |= execute(campaign, missing, placement, poses, [progress])
             if set(to_train(campaign, missing)) - set(failures):
                 return failures
         finished = campaign.arms if arms is students else arms  # students add a column to the curves of their teachers
-        failures |= measure(campaign, [arm for arm in finished if arm not in failures], resources, poses, console)
+        failures |= measure(campaign, [arm for arm in finished if arm not in failures], placement, poses, console)
     return failures
 
 
@@ -100,13 +100,13 @@ def to_train(campaign: Campaign, arms: list[str]) -> list[str]:
         return arms
 
 
-def survey(poses: PoseSet, spec: str, configs: Sequence[Config]) -> tuple[dict[str, Any], dict[str, Any]]:
+def survey(poses: PoseSet, spec: str, configs: Sequence[Config], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
     """What configs that share their data are trained and tested on, and the flat prediction's
     errors there, in plain JSON types.
 
     Raises ValueError for poses or configs that cannot work.
     """
-    dataset = prepare(poses, configs[0])
+    dataset = prepare(poses, configs[0].data, evaluation)
     for config in configs:
         check_batch_size(config, len(dataset.train_poses))
     return describe(poses, dataset, spec, configs[0].data), {"flat": flat_errors(dataset.test)}
@@ -165,7 +165,7 @@ def campaign_lock(folder: Storage) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(folder: Storage, file: str, resources: Resources) -> Iterator[None]:
+def recorded(folder: Storage, file: str, placement: Placement) -> Iterator[None]:
     """Add to the record of a campaign, if there is one by then, when, where, how and for how long a
     block trained it."""
     origin, started, clock = provenance(), datetime.now(UTC), time.monotonic()
@@ -178,8 +178,6 @@ def recorded(folder: Storage, file: str, resources: Resources) -> Iterator[None]
                 **origin,
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - clock, 1),
-                "num_workers": resources.num_workers,
-                "cpus_per_worker": resources.cpus_per_worker,
-                "gpus_per_worker": resources.gpus_per_worker,
+                **asdict(placement),
             }
             write_manifest(folder, {**manifest, "executions": [*manifest["executions"], entry]}, file)

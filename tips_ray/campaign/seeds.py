@@ -4,7 +4,7 @@ rows after each epoch."""
 import logging
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -12,14 +12,14 @@ import ray
 import torch
 
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.plan import Resources
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
-from tips_ray.config import Config, Optimiser, override
+from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
+from tips_ray.lifting.train import Run
 from tips_ray.store.storage import Storage
 
 REPAIRED = "mended"
@@ -38,7 +38,9 @@ class Training:
     """Where runs keep their rows and states, which alone tell how far each one got."""
     seeds: list[int]
     num_epochs: int
-    resources: Resources
+    placement: Placement
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
 
 def train_seeds(
@@ -52,7 +54,7 @@ def train_seeds(
     their means."""
     training: Training = told["training"]
     arm = told["arm"]["name"]
-    torch.set_num_threads(max(1, int(training.resources.cpus_per_worker)))
+    torch.set_num_threads(max(1, int(training.placement.cpus_per_worker)))
     keep_freed_memory()
     runs, failure = attempt(stored_runs, told, seeds, device)
     behind = min((run.num_epochs for run in runs if not run.diverged), default=training.num_epochs)
@@ -77,9 +79,10 @@ def stored_runs(told: dict[str, Any], seeds: list[int], device: str) -> list[Sto
     """The runs of some seeds of an arm, each where its folder says that it is."""
     training: Training = told["training"]
     arm, config = told["arm"]["name"], override(Config(), told["arm"]["config"])
-    dataset = seen_on(told["poses"], what_is_seen(config), device)
-    teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.objective == "distilled"}
-    return [StoredRun(training.folder, arm, seed, config, dataset, teachers.get(seed)) for seed in seeds]
+    dataset = dataset_on(told["poses"], config.data, training.evaluation, device)
+    teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
+    runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
+    return [StoredRun(training.folder, arm, run, training.keep_weights) for run in runs.values()]
 
 
 def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
@@ -123,14 +126,8 @@ def is_epoch(result: dict[str, Any]) -> bool:
     return REPAIRED not in result and FAILURE not in result
 
 
-def what_is_seen(config: Config) -> Config:
-    """The fields of a config on which its dataset depends; all others are defaults."""
-    batch = Optimiser(batch_size=config.optimiser.batch_size)
-    return Config(data=config.data, evaluate_views=config.evaluate_views, optimiser=batch)
-
-
 @lru_cache(maxsize=1)
-def seen_on(poses: ray.ObjectRef, config: Config, device: str) -> Dataset:
-    """The dataset of a config, kept for the next trial of this process."""
-    found: PoseSet = ray.get(poses)
-    return prepare(found, config).to(device)
+def dataset_on(poses: ray.ObjectRef, data: Data, evaluation: Evaluation, device: str) -> Dataset:
+    """What runs see of some poses, on a device; kept for the next trial of this process."""
+    pose_set: PoseSet = ray.get(poses)
+    return prepare(pose_set, data, evaluation).to(device)

@@ -29,7 +29,9 @@ def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
     """
     failures = {}
     try:
-        loaded = load_campaign(campaign.folder, {campaign.arms[student].teacher.arm for student in students})
+        loaded = load_campaign(
+            campaign.folder, {teacher.arm for student in students if (teacher := campaign.arms[student].teacher)}
+        )
     except DamagedCurveError as error:
         return dict.fromkeys(students, sentence(error))
     for student in students:
@@ -51,6 +53,7 @@ def picked_card(campaign: Campaign, student: str, loaded: LoadedCampaign) -> Tea
     can be picked (`pick`), and if the weights that a card names are not what they were.
     """
     folder, teacher = campaign.folder, campaign.arms[student].teacher
+    assert teacher is not None, f"{student} is no student"
     before = loaded.cards.get(student)
     if before and before.teacher != teacher:  # no run has learnt from it yet, or the campaign would not take another teacher
         before = None
@@ -128,9 +131,9 @@ def check_teachers(known: dict[str, Config], asked: list[str], num_epochs: int) 
     """
     able = [arm for arm, config in known.items() if config.objective == "adversarial"]
     for student in asked:
-        if known[student].objective != "distilled":
-            continue
         teacher = known[student].teacher
+        if teacher is None:
+            continue
         if teacher.arm not in able:
             raise UserError(
                 f"{student!r} learns from {teacher.arm!r}, which is not among the arms that can teach"

@@ -13,10 +13,10 @@ from ray.train import TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import node_resources
 from tips_ray.campaign.seeds import FAILURE, REPAIRED, Training, means, train_seeds
-from tips_ray.config import Config
+from tips_ray.config import Config, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
 from tips_ray.signals import handlers_kept
@@ -34,7 +34,7 @@ need, or both wait for ever."""
 
 
 def execute(
-    campaign: Campaign, arms: list[str], resources: Resources, poses: PoseSet, listeners: list[tune.Callback]
+    campaign: Campaign, arms: list[str], placement: Placement, poses: PoseSet, listeners: list[tune.Callback]
 ) -> dict[str, str]:
     """Train the runs of some arms up to the campaign's number of epochs, on the Ray that is
     running.
@@ -42,7 +42,9 @@ def execute(
     Returns the errors of arms that failed. Raises ValueError if the cluster is too small for one
     arm.
     """
-    training = Training(campaign.folder, campaign.seeds, campaign.num_epochs, resources)
+    training = Training(
+        campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights
+    )
     asked = tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])
     return run_trials(training, poses, listeners, {"arm": asked})
 
@@ -62,9 +64,9 @@ def run_trials(
     standard deviation over seeds), `consistency` (the label-free sum of those terms) and
     `num_diverged`. Returns the errors of arms that failed for good.
     """
-    concurrent = check_capacity(training.resources, len(training.seeds))
+    concurrent = check_capacity(training.placement, len(training.seeds))
     shared = {"training": training, "poses": ray.put(poses)}
-    driver = WAITING if training.resources.num_workers else worker_resources(training.resources)
+    driver = WAITING if training.placement.num_workers else worker_resources(training.placement)
     troubles = TrialNotices()
     with tempfile.TemporaryDirectory(prefix="tips-ray-tune-") as bookkeeping:  # nothing in it is read again
         tuner = tune.Tuner(
@@ -110,10 +112,10 @@ class TrialNotices(tune.Callback):
 def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
     """The Tune trainable: all seeds of one arm."""
     training: Training = shared["training"]
-    resources = training.resources
+    placement = training.placement
     told = {**shared, "arm": config["arm"]}
-    if resources.num_workers == 0:
-        device = "cuda" if resources.gpus_per_worker else "cpu"
+    if placement.num_workers == 0:
+        device = "cuda" if placement.gpus_per_worker else "cpu"
         train_seeds(told, training.seeds, device, pool=lambda value: [value], report=tune.report)
         return
     with tempfile.TemporaryDirectory(prefix="tips-ray-train-") as bookkeeping:  # nothing in it is read again
@@ -122,9 +124,9 @@ def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
             train_loop_config=told,
             torch_config=TorchConfig(backend="gloo"),  # only rows are pooled, and several workers may share a GPU
             scaling_config=train.ScalingConfig(
-                num_workers=min(resources.num_workers, len(training.seeds)),
-                use_gpu=resources.gpus_per_worker > 0,
-                resources_per_worker=worker_resources(resources),
+                num_workers=min(placement.num_workers, len(training.seeds)),
+                use_gpu=placement.gpus_per_worker > 0,
+                resources_per_worker=worker_resources(placement),
             ),
             run_config=train.RunConfig(
                 name=f"train-{tune.get_context().get_trial_id()}",
@@ -151,22 +153,22 @@ def train_share(config: dict[str, Any]) -> None:
         return values
 
     training: Training = config["training"]
-    device = str(get_device()) if training.resources.gpus_per_worker else "cpu"
+    device = str(get_device()) if training.placement.gpus_per_worker else "cpu"
     train_seeds(config, training.seeds[rank::size], device, pool, train.report)
 
 
-def worker_resources(resources: Resources) -> dict[str, float]:
+def worker_resources(placement: Placement) -> dict[str, float]:
     """What one worker, or a trial without workers, asks of Ray."""
-    asked = {"CPU": resources.cpus_per_worker, "GPU": resources.gpus_per_worker}
+    asked = {"CPU": placement.cpus_per_worker, "GPU": placement.gpus_per_worker}
     return {name: amount for name, amount in asked.items() if amount}
 
 
-def check_capacity(resources: Resources, num_seeds: int) -> int:
+def check_capacity(placement: Placement, num_seeds: int) -> int:
     """How many arms the cluster can train at once, with the nodes that its autoscaler may add;
     raises ValueError, saying what is missing, if it is none.
     """
-    workers = max(1, min(resources.num_workers, num_seeds))
-    asked, nodes = worker_resources(resources), node_resources()
+    workers = max(1, min(placement.num_workers, num_seeds))
+    asked, nodes = worker_resources(placement), node_resources()
     places = sum(min(int(node.get(name, 0.0) / each + 1e-6) for name, each in asked.items()) for node in nodes)
     if places >= workers:
         return places // workers

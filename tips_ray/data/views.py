@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tips_ray.config import ELEVATION_DEGREES, Config, Data
+from tips_ray.config import ELEVATION_DEGREES, Config, Data, Evaluation
 from tips_ray.data.load import leave_out, split_by_subject
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.errors import UserError
@@ -132,22 +132,19 @@ class Dataset:
         return replace(self, **moved)
 
 
-def prepare(poses: PoseSet, config: Config) -> Dataset:
-    """Split by subject, subsample, and let the cameras look.
-
-    Raises ValueError for unknown subjects, or if an epoch has fewer training views than one batch.
-    """
-    data = config.data
+def prepare(poses: PoseSet, data: Data, evaluation: Evaluation | None = None) -> Dataset:
+    """Split by subject, subsample, and render the views of all cameras; raises ValueError for
+    unknown subjects."""
+    evaluation = evaluation or Evaluation()
     seen = leave_out(poses, data.left_out_subjects) if data.left_out_subjects else poses
     train, test = split_by_subject(seen, data.test_subjects)
     if data.max_train_poses is not None and data.max_train_poses < len(train):
         kept = torch.randperm(len(train), generator=stream(data.seed, "subset"))[: data.max_train_poses].sort().values
         train = train.select(kept.numpy())
-    check_batch_size(config, len(train))
     train_scene = scene(train)
     return Dataset(
         train_scene.render(data.num_views, derived_seed(data.seed, "train")),
-        render_views(test, config.evaluate_views, derived_seed(data.seed, "test")),
+        render_views(test, evaluation.num_views, derived_seed(data.seed, "test")),
         train,
         test,
         train_scene,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
-from tips_ray.data.views import Dataset
+from tips_ray.data.views import Dataset, check_batch_size
 from tips_ray.errors import UserError
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import evaluate, lift_views, voters
@@ -56,12 +56,18 @@ def fit(
     training diverges: when a loss, a gradient norm or a prediction is NaN or infinite.
 
     With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
-    Raises ValueError, when its first epoch is asked for, for a state of another config, seed or
-    teacher, and for a distilled run without teachers.
+    Raises ValueError, when its first epoch is asked for, for a batch larger than an epoch, for a
+    state of another config, seed or teacher, and for a distilled run without teachers.
     """
     run = Run(config, dataset, seed, teachers)
     if state is not None:
         run.load_state(state)
+    yield from train_epochs(run)
+
+
+def train_epochs(run: "Run") -> Iterator[Epoch]:
+    """Train a run, from where it stands, and yield its epochs; ends only when training diverges."""
+    config, dataset = run.config, run.dataset
     while True:
         with deterministic() if config.numerics.deterministic else nullcontext():
             before = lift_views(run.lifter, voters(dataset)) if run.epoch else None
@@ -90,9 +96,10 @@ class Run:
     dataset."""
 
     def __init__(self, config: Config, dataset: Dataset, seed: int, teachers: Teachers | None = None) -> None:
-        if (config.objective == "distilled") != (teachers is not None):
+        check_batch_size(config, len(dataset.train_poses))
+        if (config.teacher is None) != (teachers is None):
             raise UserError(f"A run with the objective {config.objective!r} {'has no' if teachers else 'needs'} teachers.")
-        self.config, self.dataset, self.epoch, self.teachers = config, dataset, 0, teachers
+        self.config, self.dataset, self.seed, self.epoch, self.teachers = config, dataset, seed, 0, teachers
         self.identity = f"config {fingerprint(config)}, seed {seed}" + (f", teachers {teachers.identity}" if teachers else "")
         device = dataset.train.keypoints.device
         self.rng = {name: stream(seed, name, device=device) for name in STREAMS}
@@ -208,9 +215,7 @@ class Run:
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned; raises ValueError for a state of another config or
         seed."""
-        own = fingerprint(self.config)
-        before = self.identity.replace(own, fingerprint(self.config, without=()))  # as long as KEEPING belonged to it
-        if state.get("identity") not in (self.identity, before):
+        if state.get("identity") != self.identity:
             raise UserError(
                 f"This state is of {state.get('identity', 'an unknown run')}, but the run is of {self.identity};"
                 f" continue a run with the config and seed it was started with, or start it anew."

@@ -3,11 +3,11 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tips_ray.campaign.plan import VERSION, check_version, differences
-from tips_ray.config import Config, override
+from tips_ray.config import Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
@@ -61,6 +61,8 @@ class Search:
     pruner: Literal["none", "asha", "median"] = "none"
     seed: int = 0
     """Of Optuna's sampler."""
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -73,6 +75,8 @@ class Search:
                 f"The objective {self.objective!r} cannot be pruned: what is stopped early has had less time to be unstable,"
                 " and would look better than it is. Give --pruner none."
             )
+        if self.base.teacher:
+            raise UserError("A search has no teachers for a distilled config; search an adversarial or a supervised one.")
         if self.objective == "label_free" and self.base.objective != "adversarial":
             raise UserError(
                 f"The objective 'label_free' is the sum of consistency losses, which a {self.base.objective} config has none of;"
@@ -114,6 +118,8 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "data": data,
         "references": references,
         "config": asdict(search.base),
+        "evaluation": asdict(search.evaluation),
+        "keep_weights": asdict(search.keep_weights),
         "space": json.loads(json.dumps({path: described(values) for path, values in search.space.items()})),
         "baseline": search.baseline,
         "objective": search.objective,
@@ -130,7 +136,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         return manifest
     before = read_search(search.folder)
     check_version("search", search.folder, before)
-    before["config"] = asdict(override(Config(), before["config"]))  # fields that were added since have their defaults
+    before["config"] = asdict(override(Config(), before["config"]))  # a field that was added since has its default
     changed = differences(what_must_agree(before), what_must_agree(manifest))
     if changed:
         raise UserError(
@@ -142,4 +148,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
 
 def what_must_agree(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What cannot change within a search, since its trials would not be comparable."""
-    return {"data fingerprint": manifest["data"]["fingerprint"], "config": manifest["config"], "space": manifest["space"]}
+    return {
+        "data fingerprint": manifest["data"]["fingerprint"],
+        **{name: manifest[name] for name in ("config", "evaluation", "space")},
+    }

@@ -8,11 +8,11 @@ from itertools import combinations
 from rich.console import Console
 from rich.markup import escape
 
-from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey
 from tips_ray.campaign.tune import Training, check_capacity, run_trials
-from tips_ray.config import Config, Data, override
+from tips_ray.config import Config, Data, Placement, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
@@ -91,7 +91,7 @@ def total(asked: str, folder: Storage) -> int:
 def run_search(
     search: Search,
     budget: Budget,
-    resources: Resources,
+    placement: Placement,
     poses: PoseSet,
     spec: str,
     study_storage: str | None,
@@ -102,7 +102,7 @@ def run_search(
     Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before
     anything is written, and if another process trains the search.
     """
-    data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")])
+    data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
     console.print(
         f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
         f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
@@ -129,14 +129,14 @@ def run_search(
             export.add(*queue.ended)
             return SearchEnding({}, [], False, False)
         clock, failures = time.monotonic(), {}
-        with recorded(search.folder, SEARCH, resources), running_ray(console), progress:
-            check_capacity(resources, search.num_seeds)
+        with recorded(search.folder, SEARCH, placement), running_ray(console), progress:
+            check_capacity(placement, search.num_seeds)
             write_search(search.folder, manifest)
             export.add(*queue.ended)
             searcher = QueueSearcher(queue)
             seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
             failures = run_trials(
-                Training(search.folder, search.seeds, search.num_epochs, resources),
+                Training(search.folder, search.seeds, search.num_epochs, placement, search.evaluation, search.keep_weights),
                 poses,
                 [progress],
                 search_alg=searcher,
@@ -160,7 +160,7 @@ def extremes(search: Search, path: str) -> list[Config]:
 
 
 def confirm(
-    search: Search, data: Data, top: int, num_seeds: int, resources: Resources, poses: PoseSet, spec: str, console: Console
+    search: Search, data: Data, top: int, num_seeds: int, placement: Placement, poses: PoseSet, spec: str, console: Console
 ) -> Ending | None:
     """Train the search's best trials and its base config again, on seeds and subjects that it has
     not seen.
@@ -176,7 +176,16 @@ def confirm(
         params = {trial_name(record.number): record.params for record in read_records(search.folder)}
         base = replace(search.base, data=data)
         arms = {BASELINE: base, **{trial: override(base, changes(params[trial])) for trial in chosen}}
-        campaign = Campaign(CONFIRMATION, search.folder, arms, num_seeds, search.num_epochs, first_seed=FRESH_SEED)
+        campaign = Campaign(
+            CONFIRMATION,
+            search.folder,
+            arms,
+            num_seeds,
+            search.num_epochs,
+            FRESH_SEED,
+            search.evaluation,
+            search.keep_weights,
+        )
         asked = {
             "arms": list(arms),
             "seeds": campaign.seeds,
@@ -185,4 +194,4 @@ def confirm(
             "start_led": order[0] == trial_name(0),
         }
         write_search(search.folder, {**tables.manifest, "confirmed_at": asked})
-    return run_study(campaign, resources, poses, spec, console)
+    return run_study(campaign, placement, poses, spec, console)

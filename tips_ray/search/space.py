@@ -15,9 +15,6 @@ from tips_ray.errors import UserError
 Space = Mapping[str, BaseDistribution]
 """Dotted path of a config field, such as "weights.legs", to the values it may take."""
 
-FIXED = ("data", "evaluate_views", "keep_weights_every", "keep_weights_in", "objective")
-"""Fields that all trials share, so that their errors can be compared."""
-
 
 def weight_space(ranges: WeightRanges) -> dict[str, BaseDistribution]:
     """The weights w1 to w4, log-uniform; raises ValueError for a range that is upside down or not
@@ -96,8 +93,8 @@ def check_space(space: Space, base: Config) -> None:
         raise UserError("The search space is empty; give at least one field to search.")
     for path, values in space.items():
         present = value_at(base, path)
-        if path.split(".")[0] in FIXED:
-            raise UserError(f"{path} cannot be searched: all trials share {', '.join(FIXED)}, to be compared.")
+        if path.split(".")[0] in ("data", "objective"):
+            raise UserError(f"{path} cannot be searched: trials can be compared if they share their data and objective.")
         if dataclasses.is_dataclass(present):
             first = dataclasses.fields(present)[0].name
             raise UserError(f"{path} is a group of fields; search {path}.{first} or another of it.")

@@ -253,8 +253,11 @@ def merge(searches: Sequence[SearchTables]) -> SearchTables:
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in {what}"
                     f" ({first.manifest[what]!r} and {other.manifest[what]!r}), so that their trials cannot be compared."
                 )
-        seen = [{**manifest["data"], **manifest["config"]} for manifest in (first.manifest, other.manifest)]
-        for what in ("fingerprint", "train_subjects", "test_subjects", "data", "evaluate_views"):
+        seen = [
+            {**manifest["data"], "data": manifest["config"]["data"], "evaluation": manifest["evaluation"]}
+            for manifest in (first.manifest, other.manifest)
+        ]
+        for what in ("fingerprint", "train_subjects", "test_subjects", "data", "evaluation"):
             if seen[0][what] != seen[1][what]:
                 raise UserError(
                     f"The searches {first.manifest['name']!r} and {other.manifest['name']!r} differ in their data ({what}), so"

@@ -196,7 +196,7 @@ def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
     if last is None:
         raise UserError(
             f"{rule!r} names epoch {window.last} of {name!r}, which has kept no weights up to there; choose another rule, or"
-            " train it anew with more kept (--keep-weights-every)."
+            " train it anew with more kept (--keep-weights.every)."
         )
     return replace(window, first=min(window.first, last), last=last)
 

@@ -2,12 +2,13 @@
 ended."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from tips_ray.config import arm_config
+from tips_ray.config import Teacher
 from tips_ray.errors import user_errors
+from tips_ray.presets import arm_config
 from tips_ray.studies.options import INTERRUPTED, Options, parse, without_cluster
 
 
@@ -17,6 +18,8 @@ class ArmStudy(Options):
 
     arms: tuple[str, ...] = ()
     """What is trained."""
+    teacher: Teacher = field(default_factory=Teacher)
+    """Of the distilled arms."""
 
 
 def run_arm_study(
@@ -37,12 +40,19 @@ def run_arm_study(
     with user_errors():
         study = parse(kind, command, arguments, description, preset)
         # Imported late, so that --help and mistakes are answered at once.
-        from tips_ray.campaign.plan import Campaign, Resources
+        from tips_ray.campaign.plan import Campaign
         from tips_ray.store.storage import Storage
 
-        arms = {arm: arm_config(study.config, arm) for arm in study.arms}
-        campaign = Campaign(study.name(name), Storage(study.storage), arms, study.num_seeds, study.num_epochs)
-        resources = Resources(study.num_workers, study.cpus_per_worker, study.gpus_per_worker)
+        arms = {arm: arm_config(study.config, arm, study.teacher) for arm in study.arms}
+        campaign = Campaign(
+            study.name(name),
+            Storage(study.storage),
+            arms,
+            study.num_seeds,
+            study.num_epochs,
+            evaluation=study.evaluation,
+            keep_weights=study.keep_weights,
+        )
         if study.cluster:
             from tips_ray.cluster.submit import Submission, run_on
 
@@ -54,7 +64,7 @@ def run_arm_study(
         from tips_ray.report.publish import print_headline, publish
 
         poses = load_poses(study.data, seed=study.config.data.seed)
-        ending = run_study(campaign, resources, poses, study.data, console)
+        ending = run_study(campaign, study.placement, poses, study.data, console)
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)

@@ -4,14 +4,15 @@ Ray: --help is quick."""
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from tips_ray.config import PRESETS, Config
+from tips_ray.config import Config, Evaluation, KeepWeights, Placement
 from tips_ray.errors import UserError
+from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
 from tips_ray.store.names import safe_name
 from tips_ray.terminal import steady_output
@@ -30,14 +31,10 @@ class Options:
     """Runs of each arm."""
     num_epochs: Annotated[int, tyro.conf.arg(aliases=["--epochs"])]
     """Epochs of each run; a finished campaign can be given more."""
-    num_workers: int
-    """Ray Train workers of each arm, to which its seeds are dealt; 0: the seeds of an arm take
-    turns in one process."""
-    cpus_per_worker: float
-    """CPUs of a worker; a fraction lets several share a core."""
-    gpus_per_worker: float
-    """GPUs of a worker; a fraction lets several share a GPU."""
+    placement: Annotated[Placement, tyro.conf.arg(name="")]
+    keep_weights: KeepWeights
     config: Annotated[Config, tyro.conf.arg(name="")]
+    evaluation: Evaluation = field(default_factory=Evaluation)
     data: str = "synthetic"
     """`synthetic`, an .npz file of poses, or a folder of CMU's .asf and .amc files."""
     campaign: str = ""
@@ -72,7 +69,14 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
     name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
     preset = PRESETS[name]()
     default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
-    return tyro.cli(kind, prog=f"tips-ray {command}", default=default, args=arguments, description=description)
+    return tyro.cli(
+        kind,
+        prog=f"tips-ray {command}",
+        default=default,
+        args=arguments,
+        description=description,
+        config=(tyro.conf.AvoidSubcommands,),
+    )
 
 
 def interruptible(run: Callable[[], int]) -> int:

@@ -82,7 +82,6 @@ def search_and_report(arguments: list[str]) -> int:
             )
 
         # Imported late, so that --help and mistakes are answered at once.
-        from tips_ray.campaign.plan import Resources
         from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.search.plan import Budget, Search
@@ -101,16 +100,17 @@ def search_and_report(arguments: list[str]) -> int:
             options.minimise,
             options.pruner,
             options.search_seed,
+            options.evaluation,
+            options.keep_weights,
         )
         budget = Budget(total(options.num_trials, search.folder), options.max_run_epochs, options.max_hours, options.num_trials)
-        resources = Resources(options.num_workers, options.cpus_per_worker, options.gpus_per_worker)
-        ending = run_search(search, budget, resources, poses, options.data, options.study_storage, console)
+        ending = run_search(search, budget, options.placement, poses, options.data, options.study_storage, console)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
         has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)
         if options.confirm_top and has_ended:
             publish_search(search.folder)  # it stands, whatever becomes of the confirmation
             confirmed = confirm(
-                search, unseen, options.confirm_top, options.confirm_seeds, resources, poses, options.data, console
+                search, unseen, options.confirm_top, options.confirm_seeds, options.placement, poses, options.data, console
             )
             if confirmed:
                 failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]

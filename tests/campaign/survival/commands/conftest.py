@@ -20,6 +20,7 @@ from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import load_poses
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.lifting.train import Run
 from tips_ray.store.curves import RUNS, read_curves, read_manifest
 from tips_ray.store.storage import Storage
 
@@ -140,9 +141,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Study], pd.Data
             folder = Storage(str(tmp_path_factory.mktemp("whole")))
             for arm in ARMS:
                 config = override(Config(), manifest["arms"][arm])
-                dataset = prepare(load_poses(str(study.data), seed=config.data.seed), config)
+                dataset = prepare(load_poses(str(study.data), seed=config.data.seed), config.data)
                 for seed in range(NUM_SEEDS):
-                    run = StoredRun(folder, arm, seed, config, dataset)
+                    run = StoredRun(folder, arm, Run(config, dataset, seed))
                     for _ in range(NUM_EPOCHS):
                         run.advance()
             known.append(read_curves(folder, "c").drop(columns=TIMES))

@@ -15,13 +15,14 @@ from ray.cluster_utils import Cluster
 
 from helpers import TIMES
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.plan import Campaign, Resources
+from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import QUIET
 from tips_ray.campaign.tune import execute
-from tips_ray.config import Config, Data, Network, Optimiser
+from tips_ray.config import Config, Data, Network, Optimiser, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.lifting.train import Run
 from tips_ray.store.curves import RUNS, read_curves, run_name
 from tips_ray.store.storage import Storage
 
@@ -60,7 +61,7 @@ class Disturbed:
 
     campaign: Campaign
     poses: PoseSet
-    resources: Resources
+    resources: Placement
     reported: Reported = field(default_factory=Reported)
     at_fault: pd.DataFrame = field(default_factory=pd.DataFrame)
     """What was stored when it happened."""
@@ -116,16 +117,16 @@ def poses() -> PoseSet:
 def undisturbed(poses: PoseSet, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The rows of the campaign, trained without Ray; without what a clock measured."""
     folder = Storage(str(tmp_path_factory.mktemp("undisturbed")))
-    dataset = prepare(poses, CONFIG)
+    dataset = prepare(poses, CONFIG.data)
     for seed in range(NUM_SEEDS):
-        run = StoredRun(folder, "solo", seed, CONFIG, dataset)
+        run = StoredRun(folder, "solo", Run(CONFIG, dataset, seed))
         for _ in range(NUM_EPOCHS):
             run.advance()
     return read_curves(folder, "c").drop(columns=TIMES)
 
 
 @pytest.fixture
-def disturbed(poses: PoseSet, tmp_path: Path) -> Callable[[Resources], Disturbed]:
+def disturbed(poses: PoseSet, tmp_path: Path) -> Callable[[Placement], Disturbed]:
     """A new campaign to disturb."""
     return lambda resources: Disturbed(
         Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, NUM_SEEDS, NUM_EPOCHS), poses, resources

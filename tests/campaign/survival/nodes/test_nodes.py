@@ -11,12 +11,12 @@ import pytest
 from ray._raylet import GcsClient
 from ray.core.generated import autoscaler_pb2
 
-from tips_ray.campaign.plan import Resources
+from tips_ray.config import Placement
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of which there are many
 
 DRIVER, WORKER = "ImplicitFunc.train", "RayTrainWorker"
-IN_TRIALS, IN_WORKERS = Resources(), Resources(num_workers=2)
+IN_TRIALS, IN_WORKERS = Placement(), Placement(num_workers=2)
 
 
 def only(found: list[int]) -> int:
@@ -25,7 +25,7 @@ def only(found: list[int]) -> int:
 
 
 @pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
-def test_a_trials_driver_that_is_killed(nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources) -> None:
+def test_a_trials_driver_that_is_killed(nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Placement) -> None:
     nodes.renew(2)
     campaign = disturbed(resources)
     assert campaign.run(lambda: os.kill(only(nodes.processes(DRIVER)), signal.SIGKILL)) == {}
@@ -41,7 +41,7 @@ def test_a_train_worker_that_is_killed(nodes: Any, disturbed: Callable, undistur
 
 @pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
 def test_a_node_that_goes_without_warning(
-    nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources
+    nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Placement
 ) -> None:
     nodes.renew(3 if resources.num_workers else 2)
     campaign = disturbed(resources)
@@ -52,7 +52,7 @@ def test_a_node_that_goes_without_warning(
 
 @pytest.mark.parametrize("resources", [IN_TRIALS, pytest.param(IN_WORKERS, marks=pytest.mark.nightly)], ids=["plain", "train"])
 def test_a_spot_node_that_is_preempted_with_notice(
-    nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Resources
+    nodes: Any, disturbed: Callable, undisturbed: pd.DataFrame, resources: Placement
 ) -> None:
     nodes.renew(3 if resources.num_workers else 2)
     campaign = disturbed(resources)
