@@ -12,6 +12,7 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.errors import UserError
 from tips_ray.lifting.train import Run
 from tips_ray.store.storage import Storage
 
@@ -47,7 +48,7 @@ def test_what_a_user_can_mend_is_a_sentence_and_a_crash_passes_through() -> None
     def fail(error: Exception) -> list[Any]:
         raise error
 
-    assert attempt(fail, ValueError("Give less.")) == ([], "Give less.")
+    assert attempt(fail, UserError("Give less.")) == ([], "Give less.")
     assert attempt(fail, PermissionError(13, "Permission denied", "/x"))[1] == (
         "Cannot use '/x' (Permission denied); check the path and your rights to it."
     )

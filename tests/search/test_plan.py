@@ -76,7 +76,7 @@ def test_other_data_and_another_version_are_refused(tmp_path: Path) -> None:
         claim(search_of(tmp_path), {"fingerprint": "xyz"})
     folder = Storage(str(tmp_path / "s"))
     write_search(folder, read_search(folder) | {"version": 1})
-    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now \d+\): it can be reported, but not continued"):
+    with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now \d+\), and cannot be continued"):
         claim(search_of(tmp_path))
 
 
