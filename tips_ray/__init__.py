@@ -7,9 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tips_ray.config import PRESETS as PRESETS
     from tips_ray.config import Config as Config
-    from tips_ray.config import arm_config as arm_config
     from tips_ray.config import override as override
     from tips_ray.data.load import load_poses as load_poses
     from tips_ray.data.views import prepare as prepare
@@ -19,15 +17,18 @@ if TYPE_CHECKING:
     from tips_ray.poses.metrics import n_mpjpe as n_mpjpe
     from tips_ray.poses.metrics import p_mpjpe as p_mpjpe
     from tips_ray.poses.metrics import pck as pck
+    from tips_ray.presets import PRESETS as PRESETS
+    from tips_ray.presets import arm_config as arm_config
     from tips_ray.stability.campaign import compare_stop_rules as compare_stop_rules
     from tips_ray.stability.campaign import open_campaign as open_campaign
 
 MODULES = {
-    "tips_ray.config": ("PRESETS", "Config", "arm_config", "override"),
+    "tips_ray.config": ("Config", "override"),
     "tips_ray.data.load": ("load_poses",),
     "tips_ray.data.views": ("prepare",),
     "tips_ray.lifting.train": ("fit",),
     "tips_ray.poses.metrics": ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"),
+    "tips_ray.presets": ("PRESETS", "arm_config"),
     "tips_ray.stability.campaign": ("compare_stop_rules", "open_campaign"),
 }
 PUBLIC = {name: module for module, names in MODULES.items() for name in names}
