@@ -110,5 +110,5 @@ def test_rows_say_how_many_seeds_are_in_the_means(make_curves, make_summary):
     assert rows["parts"]["seeds"] == "3"
     assert rows["flat"][HEADLINE_METRIC]["last"]["text"] == "95.2"
     tail = curves[(curves["arm"] == "parts") & (curves["epoch"] > 20)].groupby("seed")[HEADLINE_METRIC]
-    expected = f"{interval(tail.mean())['mean']:.1f} ± {tail.std().mean():.1f}"
+    expected = f"{interval(tail.mean()).mean:.1f} ± {tail.std().mean():.1f}"
     assert rows["parts"][HEADLINE_METRIC]["last_half"]["text"] == expected
