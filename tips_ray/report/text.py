@@ -88,9 +88,11 @@ def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each value with how it is shown: `code` for commands and hashes, `fold` for what is nested,
-    else `text`."""
+    else `text`; empty ones are left out."""
     entries = []
     for key, value in values.items():
+        if value in ("", [], (), {}):
+            continue
         label = key.replace("_", " ")
         if key == "wall_seconds" and isinstance(value, (int, float)):
             entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
@@ -111,6 +113,8 @@ def readable(value: Any) -> str:
     """A scalar as text."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "unknown"}[value]
+    if isinstance(value, float):
+        return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 

@@ -44,7 +44,7 @@ def test_seed_band_is_cut_to_common_epochs_and_agrees_with_the_summary(make_curv
     assert found.groupby("arm")["epoch"].max().to_dict() == {"parts": 40, "solo": 30, "supervised": 40}
     assert ((found["low"] <= found["mean"]) & (found["mean"] <= found["high"])).all()
     last = found[found["arm"] == "parts"].iloc[-1]
-    assert last["mean"] == pytest.approx(over_seeds(errors_of(curves, "parts", METRIC))["last"]["mean"])
+    assert last["mean"] == pytest.approx(over_seeds(errors_of(curves, "parts", METRIC))["last"].mean)
 
 
 def test_seed_lines_keep_whole_runs_and_mark_diverged_ones(make_curves):
@@ -145,7 +145,7 @@ def test_a_diverged_run_ends_in_a_cross(make_curves, make_summary):
     assert cross.x == (8,)  # the last epoch with an error
     assert cross.text == ("solo, seed 2: diverged in epoch 9",)
     assert np.isfinite(cross.y[0])
-    assert divergences(curves)[0]["epoch"] == 9
+    assert divergences(curves)[0].epoch == 9
 
 
 @pytest.mark.parametrize("synthetic", [True, False])

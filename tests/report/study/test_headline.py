@@ -11,7 +11,7 @@ from tips_ray.stability.statistics import interval
 def summary(difference: float, low: float | None, high: float | None, n: int, **changes) -> dict:
     """Two arms, solo at 70 mm, parts `difference` below, and their paired difference."""
     cell = {"mean": 70.0, "std": 1.0, "low": None, "high": None, "n": n}
-    entry = {"num_seeds": n, "num_epochs": 40, "diverged": []}
+    entry = {"num_seeds": n, "num_epochs": 40, "diverged": [], "best_epoch": {"mean": 20.0}}
     solo, parts = (entry | {"last_half": {HEADLINE_METRIC: cell | {"mean": mean}}} for mean in (70.0, 70.0 - difference))
     pair = {"a": "solo", "b": "parts", "metric": HEADLINE_METRIC, "statistic": "last_half", "epochs": 40}
     pair |= {"difference": difference, "low": low, "high": high, "n": n}

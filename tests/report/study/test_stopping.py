@@ -75,7 +75,7 @@ def test_the_page_draws_and_tells_all_of_it(opening, page):
         plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.id)")
         assert {"plot-rules", *(f"plot-codependence-{place}" for place in range(1, 5))} <= set(plots)
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert "by the error on training subjects one would choose" in text
+    assert "by the error on training subjects, which needs their 3D labels, one would choose" in text
     assert "tips − teachers of tips" in text
     assert "tips errs less" in text  # made-up students err by 66 mm, their teachers by 90
     assert "parts, seed by seed" in text

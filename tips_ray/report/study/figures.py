@@ -39,7 +39,6 @@ TERM_LABELS = {
 SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
 """Columns that are shares, drawn from 0 to 1."""
 
-REFERENCE_STYLES = {"flat": ("flat prediction (z = 0)", "dot"), "supervised": ("supervised, last half (saw labels)", "dash")}
 
 FEW_SEEDS = 5
 """With fewer seeds than this, each run is drawn beneath the band."""
@@ -167,7 +166,7 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
 
 
 def _reference(name: str, value: float | None, end: int) -> go.Scatter:
-    label, dash = REFERENCE_STYLES.get(name, (name, "dashdot"))
+    label, dash = ("flat prediction (z = 0)", "dot") if name == "flat" else (f"{name}, last half (saw labels)", "dash")
     colour = FIXED_COLOURS.get(name, FIXED_COLOURS["flat"])
     y = rounded(pd.Series([value, value], dtype=float))
     line = {"width": 1.5, "dash": dash, "color": colour}

@@ -1,7 +1,7 @@
 """A summary in words and in one table: what was found, what to be careful about, and the numbers
 beside the paper's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
@@ -18,14 +18,38 @@ PAPER = {
 """The paper's P-MPJPE on Human3.6M in mm: table 1 (best epoch) and section 4.3 (last half: epochs
 400 to 800)."""
 
+TOO_SHORT = 0.9
+"""If the best epoch of an arm's runs lies, on average, past this share of the training, the page
+warns that it ended too early."""
+
 
 def finding(summary: Mapping[str, Any]) -> str:
-    """One sentence: the two best arms compared over the last half of training, claiming no more
-    than their interval bears.
+    """A sentence or two: the two best arms over the last half of training, and a student against
+    its teachers, claiming no more than the intervals bear.
 
-    Students, whose training is another, are held against their teachers in a second one.
+    Where there are no such numbers: which there are instead, or why there are none.
     """
-    return " ".join([rivals_finding(summary), *student_finding(summary)])
+    return " ".join([*rivals_finding(summary), *student_finding(summary)]) or unranked_finding(summary)
+
+
+def unranked_finding(summary: Mapping[str, Any]) -> str:
+    """What is known where no arm without labels can be compared."""
+    supervised = {name: entry for name, entry in summary["references"].items() if "last_half" in entry}
+    sentences = []
+    for kind, entries in (("student", summary["arms"]), ("supervised arm", supervised)):
+        for name, entry in entries.items():
+            error = entry["last_half"][HEADLINE_METRIC]
+            if error["n"]:
+                size = f"{mm(error['mean'])} mm ({span(error)})"
+                sentences.append(f"The {kind} {name} errs by {size} over the last half of training.")
+    if sentences:
+        return " ".join([*sentences, "No other arm has finished an epoch, so there is nothing to compare."])
+    lost = [run for entry in (*summary["arms"].values(), *supervised.values()) for run in entry["diverged"]]
+    num_runs = sum(entry["num_seeds"] for entry in (*summary["arms"].values(), *supervised.values()))
+    if lost and len(lost) == num_runs:
+        which = "The only run" if num_runs == 1 else f"All {num_runs} runs"
+        return f"{which} diverged, so there is nothing to compare; a lower --optimiser.learning-rate may help."
+    return "No run has finished an epoch yet, so there is nothing to compare."
 
 
 def student_finding(summary: Mapping[str, Any]) -> list[str]:
@@ -52,8 +76,8 @@ def student_finding(summary: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def rivals_finding(summary: Mapping[str, Any]) -> str:
-    """The two best arms that are no students."""
+def rivals_finding(summary: Mapping[str, Any]) -> list[str]:
+    """The two best arms that are no students; nothing where none has finished an epoch."""
     means = {
         arm: entry["last_half"][HEADLINE_METRIC]["mean"]
         for arm, entry in summary["arms"].items()
@@ -61,11 +85,16 @@ def rivals_finding(summary: Mapping[str, Any]) -> str:
     }
     arms = sorted((arm for arm in means if means[arm] is not None), key=lambda arm: means[arm])
     if not arms:
-        return "No run has finished an epoch yet, so there is nothing to compare."
+        return []
     if len(arms) == 1:
         entry = summary["arms"][arms[0]]["last_half"][HEADLINE_METRIC]
-        own = f"Over the last half of training, {arms[0]} errs by {mm(entry['mean'])} mm ({span(entry)})"
-        return f"{own}; there is no other arm to compare it with."
+        error = f"Over the last half of training, {arms[0]} errs by {mm(entry['mean'])} mm ({span(entry)})"
+        return [f"{error}; there is no other arm to compare it with."]
+    return [pair_finding(summary, arms)]
+
+
+def pair_finding(summary: Mapping[str, Any], arms: Sequence[str]) -> str:
+    """The first two of some arms, compared by their paired difference."""
     pair = next(entry for entry in pairs(summary, "last_half") if {entry["a"], entry["b"]} == set(arms[:2]))
     if pair["n"] == 0:
         return f"{arms[0]} and {arms[1]} share no finished seed, so they cannot be compared yet."
@@ -122,6 +151,13 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
                 f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
             )
+    for arm, entry in arms.items():
+        best, end = entry["best_epoch"]["mean"], entry["num_epochs"]
+        if arm not in summary["students"] and end > 1 and best is not None and best > TOO_SHORT * end:
+            found.append(
+                f"Training ended too early to say when {arm} should stop: its error was lowest at epoch {best:.1f} of {end} on"
+                " average, so it may have gone on falling."
+            )
     for arm, card in summary["teachers"].items():
         if card["oracle"]:
             found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
@@ -149,15 +185,15 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
 
 
 def headline_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row an arm or reference: name, kind, seeds (as text), and for each metric its cells by
-    statistic.
+    """One row an arm or reference: name, kind ("arm", "supervised", "flat"), seeds (as text), and
+    for each metric its cells by statistic.
 
     A cell is {text, span}: "mean ± std" where std is the spread over epochs of the last half, and
     elsewhere the mean alone.
     """
     rows = []
     entries = [(arm, "arm", entry) for arm, entry in summary["arms"].items()]
-    entries += [(name, "reference", entry) for name, entry in summary["references"].items()]
+    entries += [(name, "supervised" if "last_half" in entry else "flat", entry) for name, entry in summary["references"].items()]
     for name, kind, entry in entries:
         whole = "last_half" in entry
         row: dict[str, Any] = {"name": name, "kind": kind, "seeds": _seeds(entry) if whole else ""}

@@ -102,13 +102,15 @@ def draw_all(
     if curves.empty:
         return {}
     synthetic = bool(summary["data"].get("synthetic"))
-    metrics = [metric for metric in METRICS if metric in curves]
+    metrics = [metric for metric in METRICS if metric in curves]  # none where all runs diverged in their first epoch
     lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
     regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
-    drawn = {"errors": figures.draw_error_curves(bands, runs, lines, colours, synthetic)}
-    if len(regrets[metrics[0]]):
+    drawn = {}
+    if metrics:
+        drawn["errors"] = figures.draw_error_curves(bands, runs, lines, colours, synthetic)
+    if metrics and len(regrets[metrics[0]]):
         drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
     if summary["stop_rules"]:
         shown = [entry for entries in stop_tables.rules_to_show(summary).values() for entry in entries]

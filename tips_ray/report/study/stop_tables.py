@@ -58,7 +58,8 @@ def rule_findings(summary: Mapping[str, Any]) -> list[str]:
         own, other = chosen["regret_mm"], last["regret_mm"]
         beside = "" if chosen is last else f"; the last epoch costs {mm(other['median'])} mm ({ends(other)})"
         sentence = (
-            f"{arm}: by the error on training subjects one would choose “{chosen['rule']}”. On the test subjects it costs"
+            f"{arm}: by the error on training subjects, which needs their 3D labels, one would choose “{chosen['rule']}”."
+            " On the test subjects it costs"
             f" {mm(own['median'])} mm in the median ({ends(own)}, at worst {mm(own['worst'])}, n = {chosen['n']}){beside}."
         )
         elsewhere = summary["rule_choice"].get(arm)

@@ -91,7 +91,7 @@ def action_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.Data
     prefix = f"{metric}/"
     rows = [
         {"action": str(column).removeprefix(prefix), "arm": arm}
-        | interval(last_half(errors_of(curves, arm, str(column))).mean().to_list())
+        | vars(interval(last_half(errors_of(curves, arm, str(column))).mean().to_list()))
         for column in curves
         if str(column).startswith(prefix)
         for arm in arms_of(curves)
