@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.search.page import render_search, search_finding
+from tips_ray.report.search.tables import short_names
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
@@ -84,27 +86,29 @@ def is_search(folder: Storage) -> bool:
 
 def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) -> None:
     """Print the best trials of a search, its first, and the finding."""
-    columns = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
-    columns = {key: label for key, label in columns.items() if key != "label_free" or summary["objective"] == "label_free"}
-    told = f"{' and '.join(columns[key] for key in summary['objective_columns'])}{' (oracle)' if summary['oracle'] else ''}"
-    table = Table(
-        title=f"\nBest trials by {told}; {summary['metric']} over the last half of the epochs, mean over seeds",
-        title_justify="left",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    for column in ("trial", *columns.values(), *(path.removeprefix("weights.") for path in summary["space"])):
-        table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
+    labels = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
+    labels = {key: label for key, label in labels.items() if key != "label_free" or summary["objective"] == "label_free"}
+    by = f"{' and '.join(labels[key] for key in summary['objective_columns'])}{' (oracle)' if summary['oracle'] else ''}"
+    console.print(f"\nBest trials by {by}; {summary['metric']} over the last half of the epochs, mean over seeds", soft_wrap=True)
     trials = {trial["trial"]: trial for trial in summary["trials"]}
     starts = [name for name, trial in trials.items() if trial["number"] == 0]
-    for name in [name for name in summary["ranked"][:num_shown] if name not in starts] + starts:
-        trial = trials[name]
-        scores = [as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for key in columns]
-        values = [as_text(trial[path], ".3g") for path in summary["space"]]
-        label = f"{name.rpartition('trial-')[0]}{trial['number']}"  # of merged searches, with the search
-        table.add_row(f"{label}{' (start)' if name in starts else ''}", *scores, *values)
-    console.print(table)
-    console.print(search_finding(summary), highlight=False)
+    chosen = [trials[name] for name in dict.fromkeys([*summary["ranked"][:num_shown], *starts])]
+    table = Table("trial", box=None, padding=(0, 2, 0, 0))  # a column a trial: searched fields may be many, and have long names
+    for trial in chosen:
+        label = f"{trial['trial'].rpartition('trial-')[0]}{trial['number']}"  # of merged searches, with the search
+        table.add_column(on_terminal(label + (" (start)" if trial["number"] == 0 else "")), justify="right", overflow="fold")
+    for key, label in labels.items():
+        table.add_row(label, *(as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for trial in chosen))
+    for path, label in short_names(list(summary["space"])).items():
+        table.add_row(on_terminal(label), *(on_terminal(as_text(trial[path], ".3g")) for trial in chosen))
+    if chosen:
+        console.print(table)
+    console.print(on_terminal(search_finding(summary)), highlight=False, soft_wrap=True)
+
+
+def on_terminal(name: str) -> str:
+    """A text whose brackets are no markup for rich, and whose control characters do nothing."""
+    return escape("".join(character if character.isprintable() else "\ufffd" for character in name))
 
 
 def as_text(value: Any, form: str) -> str:
@@ -124,6 +128,6 @@ def print_headline(summary: dict[str, Any], console: Console) -> None:
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
-        table.add_row(row["name"], row["seeds"], *texts)
+        table.add_row(on_terminal(row["name"]), row["seeds"], *texts)
     console.print(table)
-    console.print(finding(summary), highlight=False)
+    console.print(on_terminal(finding(summary)), highlight=False, soft_wrap=True)

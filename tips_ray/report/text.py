@@ -80,6 +80,18 @@ def few_seeds(few: int) -> str:
     )
 
 
+def epochs_text(first: int, last: int) -> str:
+    """A window of epochs in words."""
+    return f"epoch {last}" if first == last else f"epochs {first} to {last}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that shows it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Known keys in reading order, then the others as they come."""
     known = [key for key in PROVENANCE_ORDER if key in provenance]

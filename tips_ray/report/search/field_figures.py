@@ -55,7 +55,7 @@ def draw_field(complete: pd.DataFrame, path: str, entry: Mapping[str, Any], colu
     figure.add_trace(marks(x[best], y[best], labels[best], "best", BEST, "star"))
     figure = finish(figure, synthetic, 260).update_layout(showlegend=False, margin_t=38, hovermode="closest")
     figure.update_layout(title={"text": shortened(path), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
-    return figure.update_xaxes(layout)
+    return figure.update_xaxes(layout).update_yaxes(title_text="error, mm")
 
 
 def groups(complete: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,6 +17,8 @@ backgrounds."""
 STATE_MARKS = {"pruned": "line-ns", "diverged": "x", "failed": "circle-x-open", "unfinished": "circle-open"}
 """How a trial without a comparable score is marked, by its state."""
 
+FEW_TICKS = 10
+"""With fewer whole numbers on an axis, each has its tick."""
 MAX_POINTS = 1500
 """Trials in a figure of points."""
 
@@ -71,9 +73,9 @@ def draw_history(history: pd.DataFrame, others: pd.DataFrame, title: str, start:
             "fixedrange": True,
         }
         figure.update_layout(yaxis2=strip | {"range": [-0.6, len(present) - 0.4]})
-    last = max(history["number"].max(), others["number"].max() if len(others) else 0)
-    figure.update_xaxes(title_text="trial number", range=[-0.015 * max(last, 9), 1.015 * max(last, 9)])
-    return figure
+    last = max(1, history["number"].max(), others["number"].max() if len(others) else 0)
+    figure.update_xaxes(title_text="trial number", range=[-0.03 * last, 1.03 * last])
+    return figure.update_xaxes(dtick=1 if last < FEW_TICKS else None)
 
 
 def draw_front(trials: pd.DataFrame, labels: Mapping[str, str], start: str, synthetic: bool) -> go.Figure:
@@ -140,10 +142,9 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
     )
     height = int(np.clip(140 + 9 * len(rank), 300, 620))
     figure = finished(figure, synthetic, height)
-    figure.update_yaxes(
-        title_text="rank of the trial", range=[cells.ranks[-1][1] + 0.5, 0.5], showgrid=False, dtick=1 if len(rank) < 10 else None
-    )
-    return figure.update_xaxes(title_text="stop epoch", showgrid=False)
+    row_ticks, epoch_ticks = (1 if count < FEW_TICKS else None for count in (len(rank), cells.epochs[-1][1]))
+    figure.update_yaxes(title_text="rank of the trial", range=[cells.ranks[-1][1] + 0.5, 0.5], showgrid=False, dtick=row_ticks)
+    return figure.update_xaxes(title_text="stop epoch", showgrid=False, dtick=epoch_ticks)
 
 
 def draw_gains(gains: Sequence[Mapping[str, Any]], synthetic: bool) -> go.Figure:

@@ -142,6 +142,8 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
     found = data_cautions(summary["data"])
     complete = complete_trials(trials, summary["objective_columns"])
     counts, data, confirmation = summary["counts"], summary["data"], summary["confirmation"]
+    if len(complete) and summary["flat"] is not None and complete["error_mm"].iloc[0] >= summary["flat"]:
+        found.append(f"The best trial errs no less than the flat prediction ({mm(summary['flat'])} mm), which needs no training.")
     if summary["oracle"]:
         found.append(
             "The objective needs 3D labels: this search is an oracle. It says which weights are good, not how to find them where"
@@ -181,10 +183,6 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
         if not best["baseline"] and (near := edges(best, summary["space"])):
             found.append(
                 f"The best trial lies at the edge of the searched range of {listed(near)}: better values may lie beyond it."
-            )
-        if summary["flat"] is not None and best["error_mm"] >= summary["flat"]:
-            found.append(
-                f"The best trial errs no less than the flat prediction ({mm(summary['flat'])} mm), which needs no training."
             )
     return found
 

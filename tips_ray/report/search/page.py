@@ -11,7 +11,7 @@ from tips_ray.report.search import field_figures, figures, tables
 from tips_ray.report.search import headline as words
 from tips_ray.report.search.importances import MIN_IMPORTANCE_TRIALS, importance_table
 from tips_ray.report.style import rounded
-from tips_ray.report.text import METRIC_LABELS, described, mm, ordered
+from tips_ray.report.text import METRIC_LABELS, described, duration, epochs_text, mm, ordered
 
 TOP_ROWS = 25
 """Trials in the table, besides those that started a search."""
@@ -50,7 +50,8 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
         start=words.start_name(summary),
         objective=[words.score_label(column, summary) for column in columns],
         states=state_rows(trials),
-        hours=trials["hours"].sum(),
+        time=duration(3600 * trials["hours"].sum()),
+        window=epochs_text(*summary["window"]),
         searches=int(trials["search"].nunique()),
         fields=tables.short_names(fields),
         colours={"trial": figures.TRIAL, "start": figures.BASELINE, "best": figures.BEST},
@@ -135,7 +136,7 @@ def thin_front(points: pd.DataFrame) -> pd.DataFrame:
 def stop_choice(few: pd.DataFrame, surface: pd.DataFrame, num_panels: int, summary: Mapping[str, Any]) -> dict[str, Any]:
     """The dropdown of the panels: the error over the stop window, or at one stop epoch."""
     first, last = summary["window"]
-    views = {f"mean of the stop window, epochs {first} to {last}": few["error_mm"]}
+    views = {f"mean of the stop window, {epochs_text(first, last)}": few["error_mm"]}
     for name, epoch in tables.budgets(summary["num_epochs"]).items():
         views[f"epoch {epoch} ({name})"] = tables.errors_at(few, surface, epoch)
     drawn = field_figures.groups(few)
@@ -168,7 +169,7 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, 
                 "label_free": words.score(row["label_free"], "label_free"),
                 "best_epoch": "–" if pd.isna(row["best_epoch"]) else f"{row['best_epoch']:.0f}",
                 "best_error": words.score(row["best_error_mm"], "error_mm"),
-                "hours": f"{row['hours']:.2f}",
+                "time": duration(3600 * row["hours"]),
                 "values": [field_figures.shown(row[path]) for path in fields],
             }
         )
