@@ -29,6 +29,12 @@ def test_the_page_shows_each_action_and_says_what_is_synthetic(synthetic):
     assert visible.count("<figure>") == 2
 
 
+def test_bone_lengths_that_vary_are_flagged():
+    for positions, flagged in ((POSES, True), (np.repeat(POSES[:1], 3, axis=0), False)):
+        poses = make_poseset(RawPoses(positions, "mine", subject=np.array(["a", "b", "b"])))
+        assert ("<li>Bone lengths vary by" in render_data(poses, summarise(poses))) == flagged
+
+
 def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path):
     poses = make_poseset(
         RawPoses(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"]))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.summary import Summary, cells
+from tips_ray.data.summary import BONE_SPREAD, MAX_BONE_SPREAD, Summary, cells
 from tips_ray.report.base import filled
 from tips_ray.report.data.viewer import COLOURS, facing_viewer, in_a_row, skeleton_figure
 from tips_ray.report.text import SYNTHETIC
@@ -37,13 +37,21 @@ def render_data(poses: PoseSet, summary: Summary) -> str:
         title="Poses",
         campaign=summary.name + (" (synthetic)" if summary.synthetic else ""),
         finding=f"{', '.join(counts)}.",
-        cautions=[SYNTHETIC] * summary.synthetic,
+        cautions=cautions(summary),
         summary=summary,
         synthetic=summary.synthetic,
         cards=dict(zip(names, cards, strict=True)),
         tables={"Subjects": table(summary.subjects), "Actions": table(summary.actions)},
         colours=COLOURS,
     )
+
+
+def cautions(summary: Summary) -> list[str]:
+    """What a reader must know of the poses; one sentence or two each."""
+    flagged = [SYNTHETIC] if summary.synthetic else []
+    if summary.subjects[BONE_SPREAD].max() > MAX_BONE_SPREAD:
+        flagged.append(f"Bone lengths {summary.overview['Bone lengths']}")
+    return flagged
 
 
 def skeletons(poses: PoseSet, frames: list[int]) -> list[go.Figure]:
