@@ -19,6 +19,7 @@ import tips_ray.campaign.tune
 from campaigns import TINY, search_of
 from footprint import peak_gigabytes
 from ten_thousand import STEPS
+from tips_ray.campaign.session import Session
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Placement
 from tips_ray.data.poseset import PoseSet
@@ -96,7 +97,7 @@ def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int)
 
 def run_study(search: Search, poses: PoseSet, num_trials: int) -> None:
     """What `studies/weight_search.py` does before its confirmation."""
-    run_search(search, Budget(num_trials), Placement(), poses, "synthetic", None, Console(quiet=True))
+    run_search(search, Budget(num_trials), None, Session(poses, "synthetic", Placement(), Console(quiet=True)))
 
 
 def fill(queue: TrialQueue, folder: Storage) -> dict[str, Any]:

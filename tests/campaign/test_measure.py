@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.measure import is_unmeasured, measure_rows, unmeasured
+from tips_ray.campaign.measure import measure_rows, unmeasured
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import Run
 from tips_ray.presets import arm_config
+from tips_ray.stability.campaign import load_campaign
 from tips_ray.store.curves import write_manifest
 from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
 from tips_ray.store.storage import Storage
@@ -39,13 +40,13 @@ def test_all_that_is_missing_is_found_once(tmp_path: Path, objective: str, num_e
     for run in runs:
         while run.num_epochs < num_epochs and not run.diverged:
             run.advance()
-    tasks = unmeasured(campaign, ["arm"])
+    tasks = unmeasured(campaign, load_campaign(campaign.folder), ["arm"])
     rows: dict[str, list] = {}
     for task in tasks:
         rows.setdefault(task.table, []).extend(measure_rows(task, DATASET))
     for table, new in rows.items():
         campaign.folder.write_table(table, pd.DataFrame(new))
-    assert not is_unmeasured(campaign)
+    assert not unmeasured(campaign, load_campaign(campaign.folder), ["arm"])
     any_whole = not all(run.diverged for run in runs)
     assert any_whole or learning_rate > 1
     assert (CODEPENDENCE in rows) == any_whole

@@ -92,6 +92,6 @@ def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.D
     failures = execute(mixed, ["broken", "solo"], Placement(cpus_per_worker=0.5), poses, [])
     assert list(failures) == ["broken"]
     assert failures["broken"].startswith("The batch size 256 is larger than an epoch of 128 views")
-    assert unfinished(mixed) == ["broken"]
+    assert unfinished(mixed, read_curves(mixed.folder, mixed.name)) == ["broken"]
     expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows(mixed), expected, check_exact=True)

@@ -27,6 +27,7 @@ from rich.console import Console
 
 from helpers import TIMES
 from tips_ray.campaign.ray_session import running_ray
+from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
 from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
@@ -77,7 +78,7 @@ def search_of(folder: Path, base: Config = CONFIG, **settings: Any) -> Search:
 def conducted(search: Search, num_trials: int, **limits: Any) -> tuple[SearchEnding, str]:
     """Conduct a search; returns how it ended, and what it said."""
     said = io.StringIO()
-    ending = run_search(search, Budget(num_trials, **limits), Placement(), POSES, "synthetic", None, Console(file=said))
+    ending = run_search(search, Budget(num_trials, **limits), None, Session(POSES, "synthetic", Placement(), Console(file=said)))
     return ending, said.getvalue()
 
 
@@ -193,7 +194,7 @@ def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: 
 def test_too_few_cpus_are_refused_and_nothing_stays(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path / "storage")
     with pytest.raises(ValueError, match="One arm needs 1 x 640 CPUs at once"):
-        run_search(search, Budget(2), Placement(cpus_per_worker=640), POSES, "synthetic", None, Console(quiet=True))
+        run_search(search, Budget(2), None, Session(POSES, "synthetic", Placement(cpus_per_worker=640), Console(quiet=True)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -236,8 +237,8 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
 
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
-    console = Console(file=io.StringIO())
-    ending = confirm(search, UNSEEN, 2, 2, Placement(), POSES, "synthetic", console)
+    session = Session(POSES, "synthetic", Placement(), Console(quiet=True))
+    ending = confirm(search, UNSEEN, 2, 2, session)
     assert ending is not None
     assert (ending.failures, ending.unfinished) == ({}, [])
     tables = read_tables(search.folder)
@@ -261,7 +262,7 @@ def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: S
 
     # A search that goes on is confirmed again: what was trained stays, what is new is added.
     conducted(search, 6)
-    confirm(search, UNSEEN, 3, 2, Placement(), POSES, "synthetic", console)
+    confirm(search, UNSEEN, 3, 2, session)
     again = summarise_search(read_tables(search.folder), search.folder)["confirmation"]
     assert again["num_trials_searched"] == 6
     best = [trial for trial in ranked(read_tables(search.folder).trials, "error") if trial != trial_name(0)][:3]

@@ -76,7 +76,7 @@ def test_a_rule_that_averages_weights_by_an_agreement_signal_is_measured_and_rep
     rule = Lowest((SEED_DISAGREEMENT,), average=3)
     monkeypatch.setattr("tips_ray.stability.regret.standard_rules", lambda num_epochs: (rule,))
     campaign = Campaign("c", Storage(str(Path(str(folder)).parent)), CONFIGS, num_seeds=3, num_epochs=9)
-    tasks = [task for task in unmeasured(campaign, ["parts"]) if task.table == WINDOWS]
+    tasks = [task for task in unmeasured(campaign, load_campaign(campaign.folder), ["parts"]) if task.table == WINDOWS]
     assert [task.seed for task in tasks] == [0, 1, 2]
     rows = [
         {"arm": task.arm, "seed": task.seed, "first": window.first, "last": window.last, "half_life": 0.0}

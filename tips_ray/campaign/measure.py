@@ -1,18 +1,18 @@
 """Measure the weights that runs have kept: what reports need of them, and training does not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import ray
 import torch
-from rich.console import Console
 
 from tips_ray.campaign.evaluate import kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.progress import step_bar
 from tips_ray.campaign.seeds import dataset_on
+from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
 from tips_ray.columns import METRICS, TRAIN_METRIC
@@ -23,7 +23,7 @@ from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.poses.skeleton import LIFTED
-from tips_ray.stability.campaign import load_campaign
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.regret import stops, whole_runs, windows_of
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import RUNS, run_name
@@ -53,19 +53,19 @@ class Task:
         return self.folder / RUNS / run_name(self.arm, self.seed)
 
 
-def measure(campaign: Campaign, arms: Sequence[str], placement: Placement, poses: PoseSet, console: Console) -> dict[str, str]:
+def measure(campaign: Campaign, state: LoadedCampaign, arms: Collection[str], session: Session) -> dict[str, str]:
     """Measure all that reports need of some arms and the folder lacks, on the Ray that is running.
 
     What was measured stays on Ctrl-C. Returns why arms could not be measured, if some weights are
     damaged.
     """
-    tasks, failures = unmeasured(campaign, arms), {}
+    tasks, failures = unmeasured(campaign, state, arms), {}
     rows: dict[str, list[dict[str, Any]]] = {task.table: [] for task in tasks}
     if not tasks:
         return {}
     try:
-        with step_bar(console, "Measuring the weights that runs have kept", len(tasks)) as step:
-            for task, result in _each(tasks, placement, poses):
+        with step_bar(session.console, "Measuring the weights that runs have kept", len(tasks)) as step:
+            for task, result in _each(tasks, session.placement, session.poses):
                 step()
                 if isinstance(result, str):
                     failures[task.arm] = result
@@ -79,17 +79,12 @@ def measure(campaign: Campaign, arms: Sequence[str], placement: Placement, poses
     return failures
 
 
-def is_unmeasured(campaign: Campaign) -> bool:
-    """Whether `measure` would find something to do."""
-    return bool(unmeasured(campaign, list(campaign.arms)))
-
-
-def unmeasured(campaign: Campaign, arms: Sequence[str]) -> list[Task]:
+def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str]) -> list[Task]:
     """What the tables of `tips_ray.store.measurements` lack of runs that have not diverged: a task
     a run and table."""
-    folder = campaign.folder
-    curves = load_campaign(folder, arms).curves
-    known = {table: set(read_measured(folder, table)[KEYS[table]].itertuples(index=False, name=None)) for table in KEYS}
+    folder, curves = campaign.folder, state.curves
+    tables = {WINDOWS: state.measured.windows, TAUGHT: state.measured.taught, CODEPENDENCE: state.measured.codependence}
+    known = {table: set(rows[KEYS[table]].itertuples(index=False, name=None)) for table, rows in tables.items()}
     named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
     missing = [row for row in named.itertuples(index=False, name=None) if row not in known[WINDOWS]]
     probed = {key[:3] for key in known[CODEPENDENCE]}

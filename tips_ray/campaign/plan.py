@@ -4,9 +4,11 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import pandas as pd
+
 from tips_ray.config import Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
-from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_curves, read_manifest
+from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_manifest
 from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
@@ -54,10 +56,9 @@ class Campaign:
         return list(range(self.first_seed, self.first_seed + self.num_seeds))
 
 
-def unfinished(campaign: Campaign, arms: Collection[str] | None = None) -> list[str]:
+def unfinished(campaign: Campaign, curves: pd.DataFrame, arms: Collection[str] | None = None) -> list[str]:
     """Arms, of those given or of all, with a run that has neither all its epochs nor diverged."""
     arms = campaign.arms if arms is None else arms
-    curves = read_curves(campaign.folder, campaign.name, arms)
     asked = curves[curves["seed"].isin(campaign.seeds)]
     ended = asked[(asked["epoch"] >= campaign.num_epochs) | (asked["status"] == "diverged")]
     return [arm for arm in arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]

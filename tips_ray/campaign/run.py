@@ -1,22 +1,22 @@
-"""Conduct a study: check everything, claim the campaign's folder, train what is missing, and keep a
+"""Run a study: check everything, claim the campaign's folder, train what is missing, and keep a
 record of it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from rich.console import Console
 from rich.markup import escape
 
-from tips_ray.campaign.measure import is_unmeasured, measure
+from tips_ray.campaign.measure import measure, unmeasured
 from tips_ray.campaign.plan import Campaign, agree, trained_arms, unfinished
 from tips_ray.campaign.progress import ProgressListener
 from tips_ray.campaign.ray_session import running_ray
+from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
 from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import Config, Data, Evaluation, Placement, override
@@ -25,8 +25,9 @@ from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
+from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.store.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
-from tips_ray.store.measurements import forget
+from tips_ray.store.measurements import forget, read_measurements
 from tips_ray.store.storage import Storage
 
 
@@ -40,14 +41,14 @@ class Ending:
     """Arms that still lack epochs: those that failed, or all if it was interrupted."""
 
 
-def run_study(campaign: Campaign, placement: Placement, poses: PoseSet, spec: str, console: Console) -> Ending:
-    """Train the runs of a campaign that are missing, on poses that were loaded as `spec`, with live
-    progress.
+def run_study(campaign: Campaign, session: Session) -> Ending:
+    """Train the runs of a campaign that are missing, with live progress.
 
     Raises ValueError for poses, configs or resources that cannot work, before anything is written,
     and if another process trains the campaign.
     """
-    data, references = survey(poses, spec, list(campaign.arms.values()), campaign.evaluation)
+    poses, console = session.poses, session.console
+    data, references = survey(poses, session.data, list(campaign.arms.values()), campaign.evaluation)
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
         f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
@@ -59,45 +60,58 @@ def run_study(campaign: Campaign, placement: Placement, poses: PoseSet, spec: st
     check_teachers(
         {arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms), campaign.num_epochs
     )
-    if not to_train(campaign, list(campaign.arms)) and not is_unmeasured(campaign):
+    console.print("Reading what is stored ...")
+    state = load(campaign)
+    if not to_train(campaign, state, campaign.arms) and not (state and unmeasured(campaign, state, campaign.arms)):
+        console.print("All runs are trained and measured.")
         return Ending({}, [])
-    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, placement), running_ray(console):
-        check_capacity(placement, campaign.num_seeds)
+    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, session.placement), running_ray(console):
+        check_capacity(session.placement, campaign.num_seeds)
         write_manifest(campaign.folder, manifest)
-        failures = train_in_turn(campaign, placement, poses, console)
-    return Ending(failures, unfinished(campaign))
+        forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
+        return run_phases(campaign, session)
 
 
-def train_in_turn(campaign: Campaign, placement: Placement, poses: PoseSet, console: Console) -> dict[str, str]:
-    """Train the arms that learn from poses, measure them, then those that learn from them; returns
-    the errors of those that failed, which keep no other arm from its training. Ends early if it is
-    interrupted.
+def run_phases(campaign: Campaign, session: Session) -> Ending:
+    """Train the arms that learn from poses, measure them, then those that learn from them; an arm
+    that fails keeps no other from its training. Ends early if it is interrupted.
+
+    Each phase works on what was read of the folder before it; it is read again after training.
     """
-    forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
-    students = [arm for arm, config in campaign.arms.items() if config.teacher]
     failures: dict[str, str] = {}
+    state = load(campaign)
+    students = [arm for arm, config in campaign.arms.items() if config.teacher]
     for arms in ([arm for arm in campaign.arms if arm not in students], students):
-        missing = to_train(campaign, arms)
+        missing = to_train(campaign, state, arms)
         if arms is students and missing:
-            failures |= pick_teachers(campaign, missing)
+            failures |= pick_teachers(campaign, missing, state)
             missing = [arm for arm in missing if arm not in failures]
         if missing:
-            with ProgressListener(missing, campaign.num_epochs, console) as progress:
-                failures |= execute(campaign, missing, placement, poses, [progress])
-            if set(to_train(campaign, missing)) - set(failures):
-                return failures
-        finished = campaign.arms if arms is students else arms  # students add a column to the curves of their teachers
-        failures |= measure(campaign, [arm for arm in finished if arm not in failures], placement, poses, console)
-    return failures
+            with ProgressListener(missing, campaign.num_epochs, session.console) as progress:
+                failures |= execute(campaign, missing, session.placement, session.poses, [progress])
+            state = load(campaign)
+            if set(to_train(campaign, state, missing)) - set(failures):
+                break
+        if state:
+            finished = campaign.arms if arms is students else arms  # students add a column to the curves of their teachers
+            failures |= measure(campaign, state, [arm for arm in finished if arm not in failures], session)
+            state = replace(state, measured=read_measurements(campaign.folder))
+    return Ending(failures, to_train(campaign, state, campaign.arms))
 
 
-def to_train(campaign: Campaign, arms: list[str]) -> list[str]:
-    """Which of some arms have epochs to train; all if a curve is damaged, which its run makes anew
-    when it is continued."""
+def load(campaign: Campaign) -> LoadedCampaign | None:
+    """What the folder of a campaign holds of its arms and their teachers; None before there is
+    anything, or if a curve is damaged, which its run makes anew when it is continued."""
+    teachers = {config.teacher.arm for config in campaign.arms.values() if config.teacher}
     try:
-        return unfinished(campaign, arms)
+        return load_campaign(campaign.folder, {*campaign.arms, *teachers}) if campaign.folder.exists(MANIFEST) else None
     except DamagedCurveError:
-        return arms
+        return None
+
+
+def to_train(campaign: Campaign, state: LoadedCampaign | None, arms: Collection[str]) -> list[str]:
+    """Which of some arms have epochs to train."""
+    return unfinished(campaign, state.curves, arms) if state else list(arms)
 
 
 def survey(poses: PoseSet, spec: str, configs: Sequence[Config], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:

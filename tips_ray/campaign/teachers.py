@@ -20,7 +20,7 @@ from tips_ray.store.measurements import CARDS
 from tips_ray.store.storage import Storage
 
 
-def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
+def pick_teachers(campaign: Campaign, students: list[str], state: LoadedCampaign | None) -> dict[str, str]:
     """Pick the teachers of some distilled arms, and write their cards; returns why those that
     nobody can teach have none.
 
@@ -29,9 +29,7 @@ def pick_teachers(campaign: Campaign, students: list[str]) -> dict[str, str]:
     """
     failures = {}
     try:
-        loaded = load_campaign(
-            campaign.folder, {teacher.arm for student in students if (teacher := campaign.arms[student].teacher)}
-        )
+        loaded = state or load_campaign(campaign.folder)
     except DamagedCurveError as error:
         return dict.fromkeys(students, sentence(error))
     for student in students:

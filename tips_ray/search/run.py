@@ -5,14 +5,14 @@ import time
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from rich.console import Console
 from rich.markup import escape
 
 from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey
+from tips_ray.campaign.session import Session
 from tips_ray.campaign.tune import Training, check_capacity, run_trials
-from tips_ray.config import Config, Data, Placement, override
+from tips_ray.config import Config, Data, override
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
@@ -88,21 +88,14 @@ def total(asked: str, folder: Storage) -> int:
     return before["num_trials"] if before and before["as"] == asked and before["num_trials"] > begun else begun + number
 
 
-def run_search(
-    search: Search,
-    budget: Budget,
-    placement: Placement,
-    poses: PoseSet,
-    spec: str,
-    study_storage: str | None,
-    console: Console,
-) -> SearchEnding:
+def run_search(search: Search, budget: Budget, study_storage: str | None, session: Session) -> SearchEnding:
     """Train the trials of a search that are missing, with live progress.
 
     Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before
     anything is written, and if another process trains the search.
     """
-    data, references = survey(poses, spec, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
+    poses, placement, console = session.poses, session.placement, session.console
+    data, references = survey(poses, session.data, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
     console.print(
         f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
         f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
@@ -159,9 +152,7 @@ def extremes(search: Search, path: str) -> list[Config]:
     return [override(search.base, changes({path: value})) for value in values]
 
 
-def confirm(
-    search: Search, data: Data, top: int, num_seeds: int, placement: Placement, poses: PoseSet, spec: str, console: Console
-) -> Ending | None:
+def confirm(search: Search, data: Data, top: int, num_seeds: int, session: Session) -> Ending | None:
     """Train the search's best trials and its base config again, on seeds and subjects that it has
     not seen.
 
@@ -194,4 +185,4 @@ def confirm(
             "start_led": order[0] == trial_name(0),
         }
         write_search(search.folder, {**tables.manifest, "confirmed_at": asked})
-    return run_study(campaign, placement, poses, spec, console)
+    return run_study(campaign, session)

@@ -60,11 +60,12 @@ def run_arm_study(
             return run_on(study.cluster, submission, study.attach, console)
 
         from tips_ray.campaign.run import run_study
+        from tips_ray.campaign.session import Session
         from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_headline, publish
 
         poses = load_poses(study.data, seed=study.config.data.seed)
-        ending = run_study(campaign, study.placement, poses, study.data, console)
+        ending = run_study(campaign, Session(poses, study.data, study.placement, console))
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)

@@ -82,6 +82,7 @@ def search_and_report(arguments: list[str]) -> int:
             )
 
         # Imported late, so that --help and mistakes are answered at once.
+        from tips_ray.campaign.session import Session
         from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.search.plan import Budget, Search
@@ -104,14 +105,13 @@ def search_and_report(arguments: list[str]) -> int:
             options.keep_weights,
         )
         budget = Budget(total(options.num_trials, search.folder), options.max_run_epochs, options.max_hours, options.num_trials)
-        ending = run_search(search, budget, options.placement, poses, options.data, options.study_storage, console)
+        session = Session(poses, options.data, options.placement, console)
+        ending = run_search(search, budget, options.study_storage, session)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
         has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)
         if options.confirm_top and has_ended:
             publish_search(search.folder)  # it stands, whatever becomes of the confirmation
-            confirmed = confirm(
-                search, unseen, options.confirm_top, options.confirm_seeds, options.placement, poses, options.data, console
-            )
+            confirmed = confirm(search, unseen, options.confirm_top, options.confirm_seeds, session)
             if confirmed:
                 failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]
                 stopped = not confirmed.failures.keys() >= set(confirmed.unfinished)

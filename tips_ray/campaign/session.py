@@ -1,0 +1,19 @@
+"""What an execution of a study or a search is given beside the plan."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from tips_ray.config import Placement
+from tips_ray.data.poseset import PoseSet
+
+
+@dataclass(frozen=True)
+class Session:
+    """On which poses and machines to train, and whom to tell."""
+
+    poses: PoseSet
+    data: str
+    """How the poses were named, such as a file's path."""
+    placement: Placement
+    console: Console
