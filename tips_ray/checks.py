@@ -2,7 +2,7 @@
 command line has checked."""
 
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tips_ray.errors import UserError
 
@@ -36,7 +36,7 @@ def is_of(value: object, kind: Any) -> bool:
     """Whether a value is of the declared type of a field; True and False are no numbers."""
     if get_origin(kind) is Literal:
         return value in get_args(kind)
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (Union, UnionType):
         return any(is_of(value, option) for option in get_args(kind))
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(is_of(entry, get_args(kind)[0]) for entry in value)
@@ -53,7 +53,7 @@ def in_words(kind: Any, interval: str = "") -> str:
     """What a field accepts, for an error message."""
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (Union, UnionType):
         first, *others = get_args(kind)
         return ", or ".join([in_words(first, interval), *map(in_words, others)])
     return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f" in {interval}" if interval else "")

@@ -3,15 +3,14 @@
 import argparse
 import importlib
 import sys
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from tips_ray.config import Reading
 from tips_ray.errors import UserError, user_errors
-from tips_ray.poses.skeleton import Sides, UpAxis
 
 STUDIES = {
     "stability": "How good are arms, how stable, and when should training stop?",
@@ -25,18 +24,6 @@ STUDIES = {
 
 MAX_ROWS = 15
 """Actions shown in the terminal; the page shows all."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read a file that says its axes or sides wrongly."""
-
-    up: UpAxis | None = None
-    """The axis that points up; left out: what the file says."""
-    sides: Sides | None = None
-    """'swapped' if what the file calls left is right; left out: what the file says."""
-    drop_implausible: bool = False
-    """Leave out frames that are no body, instead of refusing the file."""
 
 
 app = tyro.extras.SubcommandApp()
@@ -73,19 +60,17 @@ def convert_cmu(
 @data.command(name="info")
 def info(
     spec: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SPEC")],
+    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes],
     out: Path | None = None,
     test_subjects: tuple[str, ...] = (),
-    seed: int = 0,
-    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = Reading(),
 ) -> None:
     """Print what a set of poses holds, and write a page with a few of its skeletons.
 
     Args:
         spec: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
+        reading: How to read the poses.
         out: The page to write; by default reports/data-NAME.html.
         test_subjects: Subjects to hold out; by default the last quarter.
-        seed: Seed of the synthetic poses.
-        reading: How to read a file that says its axes or sides wrongly.
     """
     from rich.console import Console
 
@@ -93,7 +78,7 @@ def info(
     from tips_ray.data.summary import summarise
     from tips_ray.report.data.page import write_data_page
 
-    poses = load_poses(spec, seed=seed, **vars(reading))
+    poses = load_poses(spec, **vars(reading))
     summary = summarise(poses, test_subjects)
     page = out or Path("reports") / f"data-{Path(poses.name).stem}.html"
     write_data_page(poses, summary, page)  # first: whoever reads the tables may stop reading

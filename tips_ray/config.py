@@ -13,12 +13,26 @@ from typing import Any, Literal, TypeVar
 
 from tips_ray.checks import check_fields
 from tips_ray.errors import UserError
-from tips_ray.poses.skeleton import PARTITIONS, Part, partition
+from tips_ray.poses.skeleton import PARTITIONS, Part, Sides, UpAxis, partition
 
 Value = TypeVar("Value", bound=Any)
 
 ELEVATION_DEGREES = 10.0
 """Cameras and random rotations look up or down by at most this much (section 3.2.1)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How commands that train nothing read poses; `Data` has the same fields for studies."""
+
+    seed: int = 0
+    """Seed of the synthetic poses."""
+    up: UpAxis | None = None
+    """The axis of the file that points up; None: what the file says, or y."""
+    sides: Sides | None = None
+    """`swapped` if what the file calls left is right; None: what the file says."""
+    drop_implausible: bool = False
+    """Leave out frames that are no body, instead of refusing the file."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,12 @@ class Data:
     seed: int = 0
     """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a
     study."""
+    up: UpAxis | None = None
+    """The axis of the file that points up; None: what the file says, or y."""
+    sides: Sides | None = None
+    """`swapped` if what the file calls left is right; None: what the file says."""
+    drop_implausible: bool = False
+    """Leave out frames that are no body, instead of refusing the file."""
 
     def __post_init__(self) -> None:
         check_fields(self, num_views="[1, inf)", max_train_poses="[1, inf)", epoch_views="[1, inf)")

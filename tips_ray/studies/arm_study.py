@@ -9,7 +9,7 @@ from rich.console import Console
 from tips_ray.config import Teacher
 from tips_ray.errors import user_errors
 from tips_ray.presets import arm_config
-from tips_ray.studies.options import INTERRUPTED, Options, parse, without_cluster
+from tips_ray.studies.options import INTERRUPTED, Options, load_study_poses, parse, without_cluster
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,9 @@ def run_arm_study(
 
         from tips_ray.campaign.run import run_study
         from tips_ray.campaign.session import Session
-        from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_headline, publish
 
-        poses = load_poses(study.data, seed=study.config.data.seed)
+        poses = load_study_poses(study.data, study.config.data)
         ending = run_study(campaign, Session(poses, study.data, study.placement, console))
         print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():

@@ -5,15 +5,16 @@ tips-ray evaluate reports/CAMPAIGN --data other.npz --epoch "average of the last
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import tyro
 
 from tips_ray.columns import METRICS
+from tips_ray.config import Reading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.secrets import without_secrets
-from tips_ray.studies.options import interruptible
+from tips_ray.studies.options import interruptible, load_study_poses
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class Evaluation:
     own poses."""
     num_views: int = 1
     """Cameras that see each pose."""
-    seed: int = 0
-    """Seed of the synthetic poses."""
+    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = field(default_factory=Reading)
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -47,7 +47,6 @@ def evaluate(options: Evaluation) -> None:
     from rich.console import Console
 
     from tips_ray.campaign.evaluate import evaluate_saved, flat_reference
-    from tips_ray.data.load import load_poses
     from tips_ray.report.publish import is_search
     from tips_ray.search.trials import CONFIRMATION
     from tips_ray.store.curves import read_manifest
@@ -57,7 +56,7 @@ def evaluate(options: Evaluation) -> None:
     if is_search(folder):
         raise UserError(f"{str(folder)!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
     manifest = read_manifest(folder)
-    poses = chosen_subjects(load_poses(options.data, seed=options.seed), options.subjects, manifest["data"])
+    poses = chosen_subjects(load_study_poses(options.data, options.reading), options.subjects, manifest["data"])
     errors = evaluate_saved(folder, poses, options.epoch, options.num_views)
     left_out = [arm for arm in manifest["arms"] if arm not in set(errors["arm"])]
     if left_out:

@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from tips_ray.config import Config, Evaluation, KeepWeights, Placement
+from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement, Reading
 from tips_ray.errors import UserError
 from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
 from tips_ray.store.names import safe_name
 from tips_ray.terminal import steady_output
+
+if TYPE_CHECKING:
+    from tips_ray.data.poseset import PoseSet
 
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
@@ -77,6 +80,16 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
         description=description,
         config=(tyro.conf.AvoidSubcommands,),
     )
+
+
+def load_study_poses(spec: str, reading: Data | Reading) -> "PoseSet":
+    """The poses that `spec` names, read as the options say; prints what is to know of them."""
+    from tips_ray.data.load import load_poses
+
+    poses = load_poses(spec, seed=reading.seed, up=reading.up, sides=reading.sides, drop_implausible=reading.drop_implausible)
+    for note in poses.notes:
+        print(f"caution: {note}", file=sys.stderr)
+    return poses
 
 
 def interruptible(run: Callable[[], int]) -> int:

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from tips_ray.config import WeightRanges
 from tips_ray.errors import UserError, user_errors
-from tips_ray.studies.options import INTERRUPTED, Options, interruptible, parse, without_cluster
+from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_study_poses, parse, without_cluster
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,12 @@ def search_and_report(arguments: list[str]) -> int:
 
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.session import Session
-        from tips_ray.data.load import load_poses
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.search.plan import Budget, Search
         from tips_ray.search.run import confirm, run_search, split_for_search, total
         from tips_ray.store.storage import Storage
 
-        poses = load_poses(options.data, seed=options.config.data.seed)
+        poses = load_study_poses(options.data, options.config.data)
         seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
             name,

@@ -109,6 +109,18 @@ def test_two_bones_follow_the_formula(arm):
         ("07_01.amc", "lower 0 0\n", "", r"line 10: the file ends early; lower is missing"),
         ("07_01.amc", AMC, "", r"07_01.amc, line 1: the file ends early; every frame is missing"),
         ("07_01.amc", "upper 0 0 0\nlower 0 0", "lower 0 0\nupper 0 0 0", r"07_01.amc: the order of the bones changes"),
+        ("07_01.amc", "\n2\n", "\n1\n", r"07_01.amc, line 8: frame 1 is here twice"),
+        ("07_01.amc", "\n1\n", "\n11\n", r"07_01.amc, line 8: frame 2 comes after frame 11; give each frame once"),
+        ("07_01.amc", "\n2\n", "\ntwo\n", r"07_01.amc, line 8: the skeleton has no moving bone 'two'"),
+        ("07_01.amc", ":DEGREES", ":RADIANS", r"07_01.amc: angles are said to be radians, but reach 70; they look like degrees"),
+        (
+            "07.asf",
+            "root upper",
+            "root upper\n    lower upper",
+            r"07.asf, line 36: 'upper' is the child of 'lower', but has its place",
+        ),
+        ("07.asf", "upper lower", "root root", r"07.asf, line 34: 'root' is the child of 'root', but has its place already"),
+        ("07.asf", "name lower", "name upper", r"07.asf, line 31: a second bone is called 'upper'"),
         ("07.asf", "direction 1 0 0", "direction 1 0", r"07.asf, line 16: three finite numbers are needed, here are '1 0'"),
         ("07.asf", "length 2\n", "", r"07.asf, line 22: the bone 'upper' that ends here has no 'length'"),
         ("07.asf", "axis 10 20 30 XYZ", "axis 10 20 30 XYW", r"07.asf, line 18: an axis ends with its order"),
@@ -128,6 +140,20 @@ def test_broken_files_are_named_with_their_line(arm, file, old, new, said):
     with pytest.raises(ValueError, match=said) as error:
         read_amc(arm / "07_01.amc", read_asf(arm / "07.asf")) if "hipjoint" not in said else read_cmu(arm)
     assert "\n" not in str(error.value)
+
+
+def test_radians_a_mark_and_gaps_in_the_numbers_are_read(arm):
+    bones = ("upper", "lower")
+    skeleton = read_asf(arm / "07.asf")
+    expected = bone_ends(skeleton, read_amc(arm / "07_01.amc", skeleton), bones)
+    text = AMC.replace(":DEGREES", ":RADIANS").replace("\n2\n", "\n7\n")
+    for angles in ("10 20 30", "40 50 60", "70 -15"):
+        text = text.replace(angles, " ".join(map(str, np.radians(list(map(float, angles.split()))))))
+    (arm / "07_01.amc").write_text("\ufeff" + text, encoding="utf-8")
+    (arm / "07.asf").write_text("\ufeff" + ASF, encoding="utf-8")
+    read = bone_ends(skeleton, read_amc(arm / "07_01.amc", read_asf(arm / "07.asf")), bones)
+    for bone in bones:
+        np.testing.assert_allclose(read[bone], expected[bone], rtol=1e-9, atol=1e-9)
 
 
 def test_folders_without_whole_clips_are_named(arm):

@@ -1,6 +1,7 @@
 """Acclaim skeletons (.asf), the format in which CMU publishes the bodies of its motion capture
 database."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def read_asf(path: Path) -> Skeleton:
     supported."""
     units = {"length": 1.0, "angle": "deg"}
     root_axes = np.eye(3)
-    found: dict[str, Bone] = {}
+    bones_by_name: dict[str, Bone] = {}
     parents: dict[str, str] = {}
     section, fields = "", {}
     for number, line in numbered_lines(path):
@@ -62,13 +63,18 @@ def read_asf(path: Path) -> Skeleton:
                 fields = {}
             elif section == ":bonedata" and key == "end":
                 bone = make_bone(fields, degrees=units["angle"] == "deg")
-                found[bone.name] = bone
+                if bone.name == "root" or bone.name in bones_by_name:
+                    raise UserError(f"a second bone is called {bone.name!r}")
+                bones_by_name[bone.name] = bone
             elif section == ":bonedata" and key in BONE_FIELDS:
                 fields[key] = BONE_FIELDS[key](values)
             elif section == ":hierarchy" and key not in ("begin", "end"):
-                lost = [name for name in (key, *values) if name not in found and name != "root"]
+                lost = [name for name in (key, *values) if name not in bones_by_name and name != "root"]
                 if lost:
                     raise UserError(f"no bone {lost[0]!r} in :bonedata")
+                twice = [child for child in values if child == "root" or child in parents]
+                if twice:
+                    raise UserError(f"{twice[0]!r} is the child of {key!r}, but has its place already")
                 parents |= dict.fromkeys(values, key)
         except IndexError as error:
             raise UserError(f"{path}, line {number}: {key!r} lacks a value.") from error
@@ -77,8 +83,8 @@ def read_asf(path: Path) -> Skeleton:
     if not parents:
         raise UserError(f"{path}: no :bonedata and :hierarchy; this is not an Acclaim skeleton file.")
     for child, parent in parents.items():
-        found[child].parent = parent
-    bones = {name: found[name] for name in parents_first(parents, path)}
+        bones_by_name[child].parent = parent
+    bones = {name: bones_by_name[name] for name in parents_first(parents, path)}
     return Skeleton(bones, MM_PER_INCH / units["length"], root_axes, units["angle"] == "deg", path)
 
 
@@ -134,9 +140,12 @@ BONE_FIELDS: dict[str, Callable[[list[str]], Any]] = {
 
 def parents_first(parents: dict[str, str], path: Path) -> list[str]:
     """Bones in an order in which each comes after its parent."""
+    children: dict[str, list[str]] = {}
+    for child, parent in parents.items():
+        children.setdefault(parent, []).append(child)
     order = ["root"]
     for name in order:
-        order += [child for child, parent in parents.items() if parent == name]
+        order += children.get(name, [])
     lost = sorted(set(parents) - set(order))
     if lost:
         raise UserError(f"{path}: :hierarchy does not join {', '.join(lost)} to the root.")
@@ -150,8 +159,10 @@ def euler(order: str, angles: np.ndarray, degrees: bool) -> np.ndarray:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers from 1."""
-    for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), start=1):
+    """The lines that say something, with their numbers from 1; a UTF-8 mark at the start is
+    skipped."""
+    text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         if line and not line.startswith("#"):
             yield number, line

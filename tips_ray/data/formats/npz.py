@@ -2,6 +2,7 @@
 without pickle."""
 
 import difflib
+import errno
 import re
 import zipfile
 from collections.abc import Iterator
@@ -101,12 +102,13 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         raise UserError(f"{path}: {fault}; give an .npz file of poses.")
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: not an .npz file; write one with numpy.savez(path, positions=..., joint_names=...).")
-    with damage_named(f"{path}: the file"):
-        file = np.load(path, allow_pickle=False)
-    with file:
-        ignored = [clean_text(key) for key in file.files if key not in (*REQUIRED, *OPTIONAL)]
-        check_spelling(ignored, file.files, path)
-        return {key: read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}, ignored
+    with path.open("rb") as stream:  # NumPy leaves a file open that it cannot read
+        with damage_named(f"{path}: the file"):
+            file = np.load(stream, allow_pickle=False)
+        with file:
+            ignored = [clean_text(key) for key in file.files if key not in (*REQUIRED, *OPTIONAL)]
+            check_spelling(ignored, file.files, path)
+            return {key: read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}, ignored
 
 
 def check_spelling(ignored: list[str], keys: list[str], path: Path) -> None:
@@ -145,7 +147,7 @@ def damage_named(what: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = clean_text(error)[:200] or type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a place before the file's start
             raise
         if "allow_pickle" in reason:
             raise UserError(
@@ -187,4 +189,4 @@ def scalar(arrays: dict[str, np.ndarray], key: str, default: object, path: Path)
 def scalars(array: np.ndarray, key: str, path: Path) -> list[object]:
     """The values of an array (entries,) as Python's own; raises UserError for damaged text."""
     with damage_named(f"{path}: {key!r}"):
-        return array.tolist()
+        return [clean_text(value) if isinstance(value, str | bytes) else value for value in array.tolist()]
