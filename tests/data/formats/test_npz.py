@@ -9,6 +9,7 @@ from tips_ray.data.formats import npz
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.raw import RawPoses, make_poseset
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 
 CMU17 = Path(__file__).resolve().parents[4] / "shared/data/cmu17.npz"
@@ -70,7 +71,7 @@ def test_writing_needs_an_npz_name_and_not_a_folder(tmp_path):
     with pytest.raises(ValueError, match=r"ends in \.npz"):
         write_npz(poses, tmp_path / "out.npy")
     (tmp_path / "out.npz").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(UserError, match="is a folder"):
         write_npz(poses, tmp_path / "out.npz")
 
 
