@@ -18,7 +18,7 @@ WORDS = {
 
 def check_fields(config: Any, **intervals: str) -> None:
     """Raise ValueError unless each field's value is of its declared type and in its interval, such
-    as `width="[1, inf)"`.
+    as `width="[1, 16384]"`.
 
     Overrides and manifests bring values that no command line has checked. A whole number in a field
     of real ones becomes one, so that equal configs have equal fingerprints.
@@ -56,4 +56,10 @@ def in_words(kind: Any, interval: str = "") -> str:
     if get_origin(kind) in (Union, UnionType):
         first, *others = get_args(kind)
         return ", or ".join([in_words(first, interval), *map(in_words, others)])
-    return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f" in {interval}" if interval else "")
+    return WORDS.get(kind, f"a {getattr(kind, '__name__', kind)}") + (f", {limits_in_words(interval)}" if interval else "")
+
+
+def limits_in_words(interval: str) -> str:
+    """An interval such as "(0, 1]" in words: above 0 and at most 1."""
+    low, high = interval[1:-1].split(", ")
+    return f"{'at least' if interval[0] == '[' else 'above'} {low} and {'at most' if interval[-1] == ']' else 'below'} {high}"

@@ -65,7 +65,7 @@ class Data:
     """Leave out frames that are no body, instead of refusing the file."""
 
     def __post_init__(self) -> None:
-        check_fields(self, num_views="[1, inf)", max_train_poses="[1, inf)", epoch_views="[1, inf)")
+        check_fields(self, num_views="[1, 1000]", max_train_poses="[1, 1000000000]", epoch_views="[1, 1000000000]")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Weights:
     """w3: quarter-turn consistency, equations 3 to 5."""
 
     def __post_init__(self) -> None:
-        check_fields(self, legs="[0, inf)", torso="[0, inf)", reprojection="[0, inf)", ninety_degree="[0, inf)")
+        check_fields(self, **dict.fromkeys(("legs", "torso", "reprojection", "ninety_degree"), "[0, 1000000]"))
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ class Network:
     def __post_init__(self) -> None:
         check_fields(
             self,
-            width="[1, inf)",
-            generator_blocks="[0, inf)",
-            discriminator_blocks="[0, inf)",
+            width="[1, 16384]",
+            generator_blocks="[0, 64]",
+            discriminator_blocks="[0, 64]",
             generator_dropout="[0, 1)",
             discriminator_dropout="[0, 1)",
-            negative_slope="[0, inf)",
+            negative_slope="[0, 1]",
         )
 
 
@@ -158,12 +158,12 @@ class Optimiser:
     def __post_init__(self) -> None:
         check_fields(
             self,
-            learning_rate="(0, inf)",
-            discriminator_learning_rate="(0, inf)",
+            learning_rate="(0, 1e30]",
+            discriminator_learning_rate="(0, 1e30]",
             decay="(0, 1]",
             beta1="[0, 1)",
             beta2="[0, 1)",
-            batch_size="[2, inf)",
+            batch_size="[2, 10000000]",
         )
 
 
@@ -241,7 +241,7 @@ class Evaluation:
     """Cameras from which each test pose is lifted to measure the error."""
 
     def __post_init__(self) -> None:
-        check_fields(self, num_views="[1, inf)")
+        check_fields(self, num_views="[1, 1000]")
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ class KeepWeights:
     """Precision of the weights that are kept; a run continues from full precision in any case."""
 
     def __post_init__(self) -> None:
-        check_fields(self, every="[1, inf)")
+        check_fields(self, every="[1, 1000000000]")
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class Placement:
     """GPUs of a worker; a fraction lets several share a GPU."""
 
     def __post_init__(self) -> None:
-        check_fields(self, num_workers="[0, inf)", cpus_per_worker="(0, inf)", gpus_per_worker="[0, inf)")
+        check_fields(self, num_workers="[0, 10000]", cpus_per_worker="[0.01, 10000]", gpus_per_worker="[0, 1000]")
 
 
 def override(config: Value, changes: dict[str, Any]) -> Value:
@@ -301,11 +301,11 @@ def parts_of(config: Config) -> tuple[Part, ...]:
         return PARTITIONS[config.partition]
     try:
         spelt = json.loads(config.partition)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         spelt = None
     if not isinstance(spelt, dict) or not all(isinstance(joints, list) for joints in spelt.values()):
         raise UserError(
-            f"Unknown partition {config.partition!r}; give one of {', '.join(PARTITIONS)}, or JSON such as"
+            f"Unknown partition {config.partition[:100]!r}; give one of {', '.join(PARTITIONS)}, or JSON such as"
             ' {"upper": ["spine", ...], "lower": ["l_hip", ...]} with each of the 16 joints in one part.'
         )
     return partition(spelt)

@@ -153,6 +153,36 @@ def test_only_chosen_epochs_keep_their_weights(tmp_path: Path, dataset: Dataset)
         assert run.folder.names(folder) == [name(epoch).split("/")[1] for epoch in (2, 4, 5)]
 
 
+@pytest.mark.parametrize("crash", range(6))
+def test_which_weights_are_kept_is_the_same_after_a_crash(tmp_path: Path, dataset: Dataset, crash: int, monkeypatch: Any) -> None:
+    """The process dies at each write or deletion of the last epoch."""
+    run = stored_run(tmp_path, dataset, every=10)
+    run.advance()
+    steps = iter(range(100))
+
+    def dying(name: str) -> Any:
+        whole = getattr(Storage, name)
+
+        def operation(storage: Storage, *arguments: Any) -> Any:
+            if next(steps) == crash:
+                raise KeyboardInterrupt
+            return whole(storage, *arguments)
+
+        return operation
+
+    with monkeypatch.context() as patch:
+        for name in ("write", "delete"):
+            patch.setattr(Storage, name, dying(name))
+        with pytest.raises(KeyboardInterrupt):
+            run.advance()
+    again = stored_run(tmp_path, dataset, every=10)
+    if len(curve_of(tmp_path)) < 2:
+        assert again.repaired == []
+        again.advance()
+    assert again.folder.names("weights") == ["epoch-00002.pt"]
+    assert again.folder.names("lifted") == ["epoch-00002.npy"]
+
+
 def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, dataset: Dataset) -> None:
     run = stored_run(tmp_path, dataset, every=10)
     for _ in range(3):

@@ -124,6 +124,7 @@ def test_differences_treats_tuples_as_the_lists_that_json_makes_of_them() -> Non
     [
         ({"num_seeds": 0}, "num_seeds = 0"),
         ({"num_epochs": 0}, "num_epochs = 0"),
+        ({"num_seeds": 10**9}, "give 1 to 10,000 seeds"),
         ({"arms": {}}, "no arms"),
     ],
 )

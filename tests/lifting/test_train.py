@@ -239,6 +239,7 @@ def test_numerics_change_an_epoch_by_rounding_only(dataset, numerics, tolerance)
     assert numbers(rows) == pytest.approx(numbers(epochs(plain, dataset, 1)), rel=tolerance, abs=0.0)
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler on CPU")
 def test_a_compiled_run_is_the_same_run(dataset):
     """In a process of its own, since the shape checks of these tests cannot be compiled."""

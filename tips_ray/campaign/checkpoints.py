@@ -65,11 +65,11 @@ class StoredRun:
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
         self.folder.write(lifted_name(epoch.number), lifted_bytes(witnessed(epoch.run.lifter, self.dataset)))
-        self.folder.write_table(CURVE, pd.DataFrame(self.rows))
-        self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
-        if not self._keeps(epoch.number - 1):
+        if not self._keeps(epoch.number - 1):  # before the curve: a run whose curve is whole is not continued
             for name in (weights_name, lifted_name):
                 self.folder.delete(name(epoch.number - 1))
+        self.folder.write_table(CURVE, pd.DataFrame(self.rows))
+        self.folder.write(state_name(epoch.number), packed({**epoch.run.state(), ROWS: self.rows}))
         return row
 
     def _keeps(self, epoch: int) -> bool:
@@ -102,7 +102,8 @@ class StoredRun:
 
     def _repair_weights(self, state: dict[str, Any], newest: bool) -> None:
         name = weights_name(state["epoch"])
-        if not newest and not self._keeps(state["epoch"]):
+        was_last = newest and not self.folder.exists(weights_name(state["epoch"] + 1))
+        if not was_last and not self._keeps(state["epoch"]):
             return
         try:
             whole = unpacked(self.folder.read(name)) is not None

@@ -17,6 +17,8 @@ VERSION = 4
 """Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows,
 and there are two of them. 4: columns and streams have other names."""
 
+MAX_SEEDS, MAX_EPOCHS = 10_000, 1_000_000
+
 
 @dataclass(frozen=True)
 class Campaign:
@@ -40,8 +42,11 @@ class Campaign:
             raise UserError(
                 f"The arms {', '.join(self.arms)} differ in their data; arms of one campaign must share it to be compared."
             )
-        if self.num_seeds < 1 or self.num_epochs < 1:
-            raise UserError(f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give at least 1 of each.")
+        if not (1 <= self.num_seeds <= MAX_SEEDS and 1 <= self.num_epochs <= MAX_EPOCHS):
+            raise UserError(
+                f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {MAX_SEEDS:,} seeds and 1 to"
+                f" {MAX_EPOCHS:,} epochs."
+            )
         check_name(self.name)
 
     @property
