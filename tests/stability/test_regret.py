@@ -194,8 +194,8 @@ def test_the_oracle_has_no_regret_and_every_single_epoch_has_some() -> None:
     assert len(oracle) == 4
     assert (oracle["regret"] == 0).all()
     assert [window.last for window in oracle["window"]] == oracle["best_epoch"].tolist()
-    campaign_lock = np.array([window.single for window in scored_stops["window"]])
-    single = scored_stops[~scored_stops["oracle"].to_numpy(bool) & campaign_lock]
+    of_one_epoch = np.array([window.single for window in scored_stops["window"]])
+    single = scored_stops[~scored_stops["oracle"].to_numpy(bool) & of_one_epoch]
     assert len(single) > 40
     assert (single["regret"] >= 0).all()
     assert (single["train_regret"] >= 0).all()

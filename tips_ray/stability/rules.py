@@ -1,8 +1,8 @@
 """The stop rules: last and fixed epochs, averages of weights, bands, plateaus, and the lowest of
 label-free signals.
 
-What a rule answers may depend on nothing that is not there yet. Its windows are shares of a
-training in `standard_rules`, which are those that reports compare.
+A rule sees the epochs up to now and no later ones. `standard_rules` has the rules that reports
+compare; the lengths of their windows are shares of the training's length.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from tips_ray.errors import UserError
 from tips_ray.stability.stopping import LOSSES, SIGNALS, Curve, Rule, Window
 
 WARMUP_SHARE = 0.1
-"""The share of epochs at the start at which no signal is believed: a lifter that has learnt nothing
-can look consistent."""
+"""Share of the epochs, at the start, that are left out when the lowest value of a signal is sought:
+a lifter that has learnt nothing can look consistent."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Plateau:
         return (self.column,)
 
     def __call__(self, curve: Curve) -> Window:
-        """The epoch at which patience ends."""
+        """The epoch at which the value has not fallen for `patience` epochs."""
         lowest = np.minimum.accumulate(np.nan_to_num(trailing_mean(curve[self.column], self.smooth), nan=np.inf))
         stalled = lowest[self.patience :] >= lowest[: -self.patience] * (1 - self.tolerance)
         at = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
@@ -187,7 +187,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
     smooth = share(5)
     plausible = ("bone_asymmetry", "bone_variation", "flipped_vote_share")
     likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
-    timely = (signal for signal in SIGNALS if signal != "student_disagreement_mm")  # which is known in hindsight alone
+    timely = (signal for signal in SIGNALS if signal != "student_disagreement_mm")  # known only after the student's training
     return (
         Last(),
         *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
@@ -221,7 +221,7 @@ def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
 def ranks(values: np.ndarray) -> np.ndarray:
     """Rank of each value within its row, from 1; equal ones share the mean of their ranks, NaN
     last."""
-    from scipy.stats import rankdata  # here, as who only opens a report need not wait for it
+    from scipy.stats import rankdata  # imported here, since opening a report needs no SciPy
 
     return rankdata(np.where(np.isnan(values), np.inf, values), axis=1)
 

@@ -1,9 +1,9 @@
-"""What a stop rule sees, and what it answers: label-free columns of one run's curve, and a window
-of its epochs.
+"""The input and the output of a stop rule: label-free columns of one run's curve, and a window of
+its epochs.
 
-A rule says when to stop, and what to take: one epoch's weights, or the average of a window's. It
-sees the curve up to now through `Curve`, which hands out no column that needs labels.
-`tips_ray.stability.rules` has the rules, and `regrets` says what they cost.
+A rule names the weights to take: those of one epoch, or the average of a window's. It reads the
+curve through `Curve`, which has no column that needs labels. `tips_ray.stability.rules` has the
+rules, and `tips_ray.stability.regret` measures what they cost.
 """
 
 from collections.abc import Iterable

@@ -111,14 +111,14 @@ def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
     budgets = sorted({max(1, round(share * num_epochs)) for share in BUDGETS}) if num_epochs else []
     at = {metric: at_epochs(errors[metric], budgets) for metric in METRICS}
-    campaign_lock = run_statistics(errors[HEADLINE_METRIC])
+    by_seed = run_statistics(errors[HEADLINE_METRIC])
     return {
         "num_seeds": len(runs),
         "num_epochs": num_epochs,
         **{name: {metric: found[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},
         "at_epochs": {epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
-        "best_epoch": interval(campaign_lock["best_epoch"]),
-        "runs": runs.join(campaign_lock, how="left").rename_axis("seed").reset_index().to_dict("records"),
+        "best_epoch": interval(by_seed["best_epoch"]),
+        "runs": runs.join(by_seed, how="left").rename_axis("seed").reset_index().to_dict("records"),
         "diverged": [entry for entry in divergences(curves) if entry.arm == arm],
     }
 
