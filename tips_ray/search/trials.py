@@ -3,7 +3,7 @@ Optuna here, and no torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -165,57 +165,90 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
     )
 
 
-def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> dict[str, Any] | None:
-    """How much of the gain over the baseline survived on fresh seeds and unseen subjects; None if
-    that was not asked for.
+@dataclass(frozen=True)
+class Confirmed:
+    """A config on fresh seeds and unseen subjects."""
 
-    Nothing is compared before all runs that were asked for have ended. Arms of an earlier
-    confirmation are further looks if they have as many seeds and epochs.
+    error_mm: Interval
+    instability_mm: float | None
+    num_diverged: int
+
+
+@dataclass(frozen=True)
+class Gain(Confirmed):
+    """A trial against the baseline: its gain in the search, and on fresh seeds."""
+
+    trial: str
+    primary: bool
+    """Whether it was the search's first choice, which the confirmation tests."""
+    search_gain_mm: Interval
+    confirmed_gain_mm: Interval
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """How much of the gain over the baseline is left on fresh seeds and unseen subjects."""
+
+    complete: bool
+    """Whether all runs have ended; before, nothing is compared."""
+    num_seeds: int
+    seeds: list[int]
+    subjects: list[str]
+    num_epochs: int
+    num_trials_searched: int
+    start_led: bool
+    """Whether no trial of the search was better than its baseline."""
+    gains: list[Gain] = field(default_factory=list)
+    baseline: Confirmed | None = None
+    report: str = f"{CONFIRMATION}/report.html"
+
+
+def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> Confirmation | None:
+    """What the confirmation in a search's folder says; None if there is none.
+
+    Arms of an earlier confirmation are further looks if they have as many seeds and epochs.
+    `order` names the complete trials of the search, best first.
     """
-    own, asked = folder / CONFIRMATION, tables.manifest["confirmed_at"]
-    if asked is None or "arms" not in asked or not own.exists(MANIFEST):  # once it was not kept what was asked for
+    place, plan = folder / CONFIRMATION, tables.manifest["confirmed_at"]
+    if plan is None or not place.exists(MANIFEST):
         return None
-    curves = read_curves(own, CONFIRMATION)
-    curves = curves[curves["seed"].isin(asked["seeds"]) & (curves["epoch"] <= asked["num_epochs"])]
-    ended = {arm for arm in arms_of(curves) if has_ended(curves, arm, len(asked["seeds"]), asked["num_epochs"])}
-    complete = ended.issuperset(asked["arms"])
-    found = {
-        "complete": complete,
-        "num_seeds": len(asked["seeds"]),
-        "seeds": asked["seeds"],
-        "subjects": read_manifest(own)["data"]["test_subjects"],
-        "num_epochs": asked["num_epochs"],
-        "num_trials_searched": asked["num_trials"],
-        "start_led": asked["start_led"],
-        "gains": [],
-        "baseline": None,
-        "report": f"{CONFIRMATION}/report.html",
-    }
-    if not complete:
-        return found
-    scores = score_trials(confirmable(curves), len(asked["seeds"]), asked["num_epochs"])
+    seeds, num_epochs = plan["seeds"], plan["num_epochs"]
+    curves = read_curves(place, CONFIRMATION)
+    curves = curves[curves["seed"].isin(seeds) & (curves["epoch"] <= num_epochs)]
+    ended = {arm for arm in arms_of(curves) if has_ended(curves, arm, len(seeds), num_epochs)}
+    begun = Confirmation(
+        complete=ended.issuperset(plan["arms"]),
+        num_seeds=len(seeds),
+        seeds=seeds,
+        subjects=read_manifest(place)["data"]["test_subjects"],
+        num_epochs=num_epochs,
+        num_trials_searched=plan["num_trials"],
+        start_led=plan["start_led"],
+    )
+    if not begun.complete:
+        return begun
+    instability = score_trials(confirmable(curves), len(seeds), num_epochs)["instability_mm"]
     states = tables.trials.set_index("trial")["state"]
     whole = {arm for arm in [trial_name(0), *ended] if states.get(arm) == "complete"}
 
     def measured(arm: str) -> dict[str, Any]:
         return {
             "error_mm": interval(last_half(errors_of(curves, arm)).mean()),
-            "instability_mm": scores["instability_mm"].get(arm),
+            "instability_mm": instability.get(arm),
             "num_diverged": int((runs_of(curves, arm)["status"] == "diverged").sum()),
         }
 
-    found["baseline"] = measured(BASELINE)
-    found["gains"] = [
-        {
-            "trial": arm,
-            "primary": arm == asked["arms"][1],
-            "search_gain_mm": gain(tables.curves, trial_name(0), arm) if {trial_name(0), arm} <= whole else interval(()),
-            "confirmed_gain_mm": gain(curves, BASELINE, arm),
+    gains = [
+        Gain(
+            trial=arm,
+            primary=arm == plan["arms"][1],
+            search_gain_mm=gain(tables.curves, trial_name(0), arm) if {trial_name(0), arm} <= whole else interval(()),
+            confirmed_gain_mm=gain(curves, BASELINE, arm),
             **measured(arm),
-        }
-        for arm in sorted(ended - {BASELINE}, key=lambda arm: order.index(arm) if arm in order else len(order))
+        )
+        for arm in sorted(ended - {BASELINE}, key=lambda arm: (order.index(arm) if arm in order else len(order), arm))
     ]
-    return found
+    return replace(begun, baseline=Confirmed(**measured(BASELINE)), gains=gains)
 
 
 def has_ended(curves: pd.DataFrame, arm: str, num_seeds: int, num_epochs: int) -> bool:
