@@ -8,7 +8,7 @@ import pandas as pd
 
 from tips_ray.config import Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
-from tips_ray.store.curves import MANIFEST, RUNS, arm_of, read_manifest
+from tips_ray.store.curves import RUNS, arm_of, find_manifest
 from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
@@ -89,9 +89,9 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
         "arms": arms,
         "executions": [],
     }
-    if not campaign.folder.exists(MANIFEST):
+    before = find_manifest(campaign.folder)
+    if before is None:  # also where it was lost: runs refuse to go on with another config than theirs
         return manifest
-    before = read_manifest(campaign.folder)
     check_version("campaign", campaign.folder, before)
     # A field that was added since has its default.
     before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}

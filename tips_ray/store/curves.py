@@ -2,20 +2,27 @@
 keep."""
 
 import json
+import logging
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from tips_ray.errors import UserError
+from tips_ray.store.checked import CampaignRecord, Manifest, read_checked
 from tips_ray.store.storage import Storage
 
 MANIFEST = "campaign.json"
+PREVIOUS = ".previous"
+"""What is added to the name of a manifest for its second copy."""
 RUNS = "runs"
 CURVE = "curve.parquet"
 FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
 PARALLEL_READS = 16
+
+log = logging.getLogger(__name__)
 
 
 class DamagedCurveError(UserError):
@@ -62,15 +69,47 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
     return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
 
 
-def read_manifest(folder: Storage, file: str = MANIFEST, kind: str = "campaign", maker: str = "study") -> dict[str, Any]:
-    """The record of what the campaign in a folder is; raises ValueError if there is none."""
-    if not folder.exists(file):
+def read_manifest(
+    folder: Storage, file: str = MANIFEST, record: type[Manifest] = CampaignRecord, kind: str = "campaign", maker: str = "study"
+) -> dict[str, Any]:
+    """The record of what the campaign in a folder is, or its previous copy if it was lost or
+    damaged; raises UserError if there is neither."""
+    manifest = find_manifest(folder, file, record)
+    if manifest is not None:
+        return manifest
+    if folder.exists(file):
         raise UserError(
-            f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME."
+            f"The record {str(folder / file)!r} is damaged, and so is its previous copy; restore one of them, or run the"
+            f" {maker}'s command again."
         )
-    return json.loads(folder.read(file))
+    raise UserError(f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME.")
+
+
+def find_manifest(folder: Storage, file: str = MANIFEST, record: type[Manifest] = CampaignRecord) -> dict[str, Any] | None:
+    """The record of a campaign, or its previous copy if it was lost or damaged; None if there is
+    neither."""
+    for name in (file, file + PREVIOUS):
+        try:
+            manifest = read_checked(folder, name, record, f"its previous copy, {file}{PREVIOUS}, is looked for")
+        except FileNotFoundError:
+            continue
+        except UserError as error:
+            warn_once(str(error))
+            continue
+        if name != file:
+            warn_once(f"{str(folder / file)!r} cannot be read; its previous copy is used.")
+        return manifest
+    return None
+
+
+@cache
+def warn_once(sentence: str) -> None:
+    """Log a warning, unless this process has logged it before."""
+    log.warning(sentence)
 
 
 def write_manifest(folder: Storage, manifest: dict[str, Any], file: str = MANIFEST) -> None:
-    """Replace the record of a campaign."""
-    folder.write(file, json.dumps(manifest, indent=1).encode())
+    """Replace the record of a campaign, and keep its previous copy."""
+    content = json.dumps(manifest, indent=1).encode()
+    folder.write(file, content)
+    folder.write(file + PREVIOUS, content)

@@ -1,15 +1,20 @@
 """Tables of what was measured of the weights that a campaign's runs have kept, beside their
 curves."""
 
-import json
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.errors import UserError
+from tips_ray.store.checked import CardRecord, read_checked
 from tips_ray.store.storage import Storage
+
+log = logging.getLogger(__name__)
 
 WINDOWS = "windows.parquet"
 """Errors of averages of a run's weights; half_life 0: all epochs weigh alike."""
@@ -36,8 +41,25 @@ VALUES = {
 
 
 def read_measured(folder: Storage, table: str) -> pd.DataFrame:
-    """One of the tables of a campaign; without rows if nothing was measured yet."""
-    return folder.read_table(table) if folder.exists(table) else no_rows(table)
+    """One of the tables of a campaign; without rows if nothing was measured yet, or if it is
+    damaged."""
+    try:
+        rows = folder.read_table(table)
+    except FileNotFoundError:
+        return no_rows(table)
+    except UserError as error:
+        log.warning("%s It is measured anew by the study's command.", error)
+        return no_rows(table)
+    columns = [*KEYS[table], *VALUES[table]]
+    numbers = [name for name in columns if name not in ("arm", "depth", "keypoint")]
+    if (
+        set(columns) <= set(rows)
+        and all(is_numeric_dtype(rows[name]) for name in numbers)
+        and not rows[KEYS[table]].isna().any(axis=None)
+    ):
+        return rows
+    log.warning("%s lacks columns, or numbers in them. It is measured anew by the study's command.", folder / table)
+    return no_rows(table)
 
 
 @dataclass(frozen=True)
@@ -73,4 +95,5 @@ def read_measurements(folder: Storage) -> Measured:
 def read_cards(folder: Storage) -> dict[str, dict[str, Any]]:
     """The teacher cards of a campaign, by the arm that learns."""
     names = [name for name in folder.names(CARDS) if name.endswith(".json")]
-    return {name.removesuffix(".json"): json.loads(folder.read(f"{CARDS}/{name}")) for name in names}
+    cure = "restore the file; or delete it, and the arm's runs, to pick its teachers anew"
+    return {name.removesuffix(".json"): read_checked(folder, f"{CARDS}/{name}", CardRecord, cure) for name in names}

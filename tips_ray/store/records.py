@@ -2,11 +2,12 @@
 they are all that is needed."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tips_ray.errors import UserError
+from tips_ray.store.checked import SearchRecord, TrialRecord, read_checked
 from tips_ray.store.curves import PARALLEL_READS, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
 
@@ -45,16 +46,11 @@ def write_record(folder: Storage, record: Record) -> None:
 
 def read_records(folder: Storage) -> list[Record]:
     """The records of all trials, in order; raises ValueError for one that is damaged."""
-    names = [name for name in folder.names(TRIALS) if name.endswith(".json")]
+    names = [name for name in folder.names(TRIALS) if re.fullmatch(r"trial-\d{5,}\.json", name)]
 
     def read(name: str) -> Record:
-        try:
-            return Record(**json.loads(folder.read(f"{TRIALS}/{name}")))
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"The trial's record {folder}/{TRIALS}/{name} is damaged ({error}); restore the file, or give another"
-                " --campaign name."
-            ) from error
+        cure = "restore the file, or give another --campaign name"
+        return Record(**read_checked(folder, f"{TRIALS}/{name}", TrialRecord, cure))
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return sorted(pool.map(read, names), key=lambda record: record.number)
@@ -62,7 +58,7 @@ def read_records(folder: Storage) -> list[Record]:
 
 def read_search(folder: Storage) -> dict[str, Any]:
     """The manifest of a search; raises ValueError if there is none in the folder."""
-    return read_manifest(folder, SEARCH, kind="search", maker="search")
+    return read_manifest(folder, SEARCH, SearchRecord, kind="search", maker="search")
 
 
 def write_search(folder: Storage, manifest: dict[str, Any]) -> None:
