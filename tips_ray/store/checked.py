@@ -23,19 +23,19 @@ class Record(BaseModel):
 
 
 class DataRecord(Record):
-    """What a campaign is trained and tested on."""
+    """What a campaign is trained and tested on, as `campaign.run.describe` writes it."""
 
-    spec: str
-    name: str
-    fingerprint: str
-    synthetic: bool
-    weakly_supervised: bool
-    num_train_poses: Count
-    num_train_views: Count
-    num_test_poses: Count
-    num_test_views: Count
-    train_subjects: list[str]
-    test_subjects: list[str]
+    spec: str = ""
+    name: str = ""
+    fingerprint: str = ""
+    synthetic: bool = False
+    weakly_supervised: bool = False
+    num_train_poses: Count = 0
+    num_train_views: Count = 0
+    num_test_poses: Count = 0
+    num_test_views: Count = 0
+    train_subjects: list[str] = []
+    test_subjects: list[str] = []
 
 
 class ExecutionRecord(Record):
@@ -63,14 +63,19 @@ class CampaignRecord(Manifest):
 class SearchRecord(Manifest):
     """What a search is: `search.json`."""
 
-    id: str
-    config: dict[str, Any]
-    space: dict[str, Any]
-    baseline: dict[str, Any]
-    objective: str
-    pruner: str
-    num_seeds: Annotated[Count, Field(ge=1)]
-    num_epochs: Annotated[Count, Field(ge=1)]
+    version: Count = 0
+    name: str = ""
+    data: DataRecord = DataRecord()
+    references: dict[str, dict[str, float | None]] = {}
+    executions: list[ExecutionRecord] = []
+    id: str = ""
+    config: dict[str, Any] = {}
+    space: dict[str, Any] = {}
+    baseline: dict[str, Any] = {}
+    objective: str = ""
+    pruner: str = ""
+    num_seeds: Annotated[Count, Field(ge=1)] = 1
+    num_epochs: Annotated[Count, Field(ge=1)] = 1
 
 
 class TrialRecord(Record):
