@@ -12,10 +12,9 @@ import pandas as pd
 import tyro
 
 from measure import publish
-from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.columns import DERIVED, LABEL_FREE, METRICS, TRAIN_METRIC
 from tips_ray.stability.correlations import signal_correlations
 from tips_ray.stability.regret import rank_rules, score_stops, stops, windows_of
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE
 from tips_ray.store.measurements import KEYS, WINDOWS
 
 ERRORS = [*METRICS, TRAIN_METRIC]

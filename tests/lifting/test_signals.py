@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tips_ray.columns import DISAGREEMENTS, SIGNALS
 from tips_ray.config import Config, Network, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.synthetic.body import SEGMENTS
@@ -35,7 +36,6 @@ from tips_ray.poses.anatomy import sign_votes
 from tips_ray.poses.geometry import View, lift, max_normalise, mirror_depth, reproject, rotate
 from tips_ray.poses.skeleton import BONES, JOINTS, LEGS_TORSO, LIFTED, mirrored
 from tips_ray.seeding import stream
-from tips_ray.stability.stopping import DISAGREEMENTS, SIGNALS
 
 laws = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 10_000)

@@ -21,6 +21,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tips_ray.columns import DISAGREEMENTS, SIGNALS
 from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
@@ -29,7 +30,6 @@ from tips_ray.lifting.train import Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
 from tips_ray.stability.regret import TRAIN_METRIC
-from tips_ray.stability.stopping import DISAGREEMENTS, SIGNALS
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TIMINGS = {"train_seconds", "evaluate_seconds", "poses_per_second"}

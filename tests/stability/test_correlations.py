@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.columns import DERIVED, HEADLINE_METRIC, LABEL_FREE
 from tips_ray.stability.correlations import correlations_by_row, signal_correlations
 from tips_ray.stability.statistics import interval
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve
+from tips_ray.stability.stopping import Curve
 from tips_ray.stability.summary import strict
 
 MEASURED = tuple(name for name in LABEL_FREE if name not in DERIVED)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
+from tips_ray.columns import DERIVED, HEADLINE_METRIC, LABEL_FREE, TRAIN_METRIC
 from tips_ray.stability.regret import (
     RESAMPLES,
     STOPS,
@@ -33,7 +33,7 @@ from tips_ray.stability.regret import (
 )
 from tips_ray.stability.rules import Average, Fixed, Last, Lowest, standard_rules
 from tips_ray.stability.statistics import interval
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, LabelledColumnError, Oracle, Rule, Window
+from tips_ray.stability.stopping import Curve, LabelledColumnError, Oracle, Rule, Window
 from tips_ray.stability.summary import strict
 from tips_ray.store.measurements import KEYS, WINDOWS
 

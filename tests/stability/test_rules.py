@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.columns import DERIVED, LABEL_FREE, METRICS, SIGNALS, TRAIN_METRIC
 from tips_ray.config import Teacher
 from tips_ray.stability.rules import (
     WARMUP_SHARE,
@@ -26,7 +26,7 @@ from tips_ray.stability.rules import (
     standard_rules,
     trailing_mean,
 )
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE, SIGNALS, Curve, Oracle, Rule, Window
+from tips_ray.stability.stopping import Curve, Oracle, Rule, Window
 
 laws = settings(deadline=None, derandomize=True, max_examples=60)
 few = settings(deadline=None, derandomize=True, max_examples=20)  # of all standard rules at once

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.columns import DERIVED, LABEL_FREE, METRICS, TRAIN_METRIC
 from tips_ray.stability.rules import Lowest
-from tips_ray.stability.stopping import DERIVED, LABEL_FREE, Curve, LabelledColumnError, Window
+from tips_ray.stability.stopping import Curve, LabelledColumnError, Window
 
 LABELLED = (*METRICS, TRAIN_METRIC, "loss_supervised", "part_sign_agreement")
 

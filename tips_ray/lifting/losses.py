@@ -1,7 +1,11 @@
-"""The terms of equations 2 to 6, unweighted, and how equations 8 and 9 weigh them."""
+"""The terms of equations 2 to 6, unweighted, and how equations 8 and 9 weigh them.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+A consistency term is one function of what a training step made, and one weight of the same name in
+`tips_ray.config.Weights`; its unweighted value is the column `loss_NAME` of `tips_ray.columns`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,24 +16,56 @@ from tips_ray.config import Adversary, Weights
 from tips_ray.poses.skeleton import LEGS, LIFTED, TORSO, Part
 from tips_ray.poses.types import DepthBatch, Keypoints, KeypointsBatch, PerPose
 
-
-class GeneratorTerms(NamedTuple):
-    """Unweighted terms of the generators' loss; the consistency terms are per joint, averaged over
-    the batch."""
-
-    adversarial: Float[Tensor, ""]
-    reprojection: Float[Tensor, " joints"]
-    ninety_degree: Float[Tensor, " joints"]
+PerJoint = Float[Tensor, " joints"]
 
 
-def reprojection_loss(predicted: KeypointsBatch, target: KeypointsBatch) -> Float[Tensor, " joints"]:
-    """Equation 2 for each joint: mean over poses and both coordinates of the squared difference."""
-    return (predicted - target).square().mean(dim=(0, 2))
+@dataclass(frozen=True)
+class Step:
+    """What one training step made of a batch of max-normalised keypoints, for the terms."""
+
+    keypoints: KeypointsBatch
+    """The 2D poses that were observed."""
+    depth: DepthBatch
+    """Their depths, as lifted."""
+    cycled: KeypointsBatch
+    """The keypoints after lifting, rotating, reprojecting, lifting again and rotating back."""
+    turned_depths: tuple[DepthBatch, ...]
+    """What the lifter makes of the lifted poses after each quarter turn."""
+    expected_depths: tuple[DepthBatch, ...]
+    """The depths that these turned poses have."""
 
 
-def ninety_degree_loss(answers: Sequence[DepthBatch], known: Sequence[DepthBatch]) -> Float[Tensor, " joints"]:
-    """Equations 3 to 5 for each joint, summed over the three turns, mean over poses."""
-    return torch.stack([(answer - depth).square().mean(dim=0) for answer, depth in zip(answers, known, strict=True)]).sum(0)
+def reprojection_loss(step: Step) -> PerJoint:
+    """Equation 2: mean over poses and both coordinates of the squared difference."""
+    return (step.cycled - step.keypoints).square().mean(dim=(0, 2))
+
+
+def ninety_degree_loss(step: Step) -> PerJoint:
+    """Equations 3 to 5: squared difference of depths, mean over poses, summed over the turns."""
+    pairs = zip(step.turned_depths, step.expected_depths, strict=True)
+    return torch.stack([(depth - expected).square().mean(dim=0) for depth, expected in pairs]).sum(0)
+
+
+TERMS: dict[str, Callable[[Step], PerJoint]] = {
+    "reprojection": reprojection_loss,
+    "ninety_degree": ninety_degree_loss,
+}
+"""The consistency terms by the names of their weights."""
+
+
+def consistency_terms(step: Step, weights: Weights) -> dict[str, PerJoint]:
+    """The unweighted terms whose weight is not 0, by name."""
+    return {name: term(step) for name, term in TERMS.items() if getattr(weights, name)}
+
+
+def generator_loss(
+    adversarial: Float[Tensor, ""], terms: dict[str, PerJoint], weights: Weights, part_means: PerJoint
+) -> Float[Tensor, ""]:
+    """Equations 8 and 9: the adversarial term, whose weights are in its gradient
+    (`weigh_gradient`), plus the weighted consistency terms, each summed over parts after the mean
+    over a part's joints (`part_means`)."""
+    consistency = sum((getattr(weights, name) * term for name, term in terms.items()), torch.zeros_like(part_means))
+    return adversarial + (consistency * part_means).sum()
 
 
 def generator_adversarial_loss(logits: PerPose, adversary: Adversary) -> Float[Tensor, ""]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
@@ -17,18 +18,21 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import evaluate, lift_views, voters
 from tips_ray.lifting.losses import (
-    GeneratorTerms,
+    Step,
+    consistency_terms,
     discriminator_loss,
     generator_adversarial_loss,
-    ninety_degree_loss,
+    generator_loss,
     part_means,
     part_weights,
-    reprojection_loss,
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
 from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, reproject, rotate, rotate_back
+from tips_ray.poses.types import Depth, DepthBatch, Keypoints, KeypointsBatch, PerPose
 from tips_ray.seeding import stream
+
+Scalar = Float[Tensor, ""]
 
 STREAMS = ("shuffle", "azimuth", "elevation", "swap", "dropout")
 ELEVATION = math.radians(ELEVATION_DEGREES)
@@ -145,52 +149,45 @@ class Run:
         status = "ok" if all(map(math.isfinite, row.values())) else "diverged"
         return {"status": status, **row, "train_seconds": seconds, "poses_per_second": num_steps * batch / seconds}
 
-    def adversarial_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
-        """One step of discriminator and generators on 2D keypoints alone (equations 2 to 9)."""
-        view = self.random_view(len(keypoints))
+    def adversarial_step(self, keypoints: KeypointsBatch, _: DepthBatch) -> dict[str, Scalar]:
+        """One step of discriminator and generators on max-normalised keypoints alone (equations 2
+        to 9); returns the unweighted losses."""
+        config, view = self.config, self.random_view(len(keypoints))
         depth = self.lift(keypoints)
-        pose = lift(keypoints, depth)
-        seen = reproject(rotate(pose, view))  # the pose from a new viewpoint
-        discriminator_terms = self._discriminator_step(keypoints, self._shown(seen).detach())
-        turns = quarter_turns(keypoints, depth)
-        lifted, *answers = self.lift(torch.stack([seen, *(turned for turned, _ in turns)], dim=1)).unbind(1)
-        again = rotate_back(lift(seen, lifted), view)
-        score = self.discriminate(self._shown(weigh_gradient(seen, self.adversarial_weight)))
-        terms = GeneratorTerms(
-            adversarial=generator_adversarial_loss(score, self.config.adversary),  # eq 6
-            reprojection=reprojection_loss(reproject(again), keypoints),  # eq 2
-            ninety_degree=ninety_degree_loss(answers, [known for _, known in turns]),  # eqs 3-5
-        )
-        weights = self.config.weights
-        consistency = weights.reprojection * terms.reprojection + weights.ninety_degree * terms.ninety_degree
-        loss = terms.adversarial + (consistency * self.part_means).sum()  # eqs 8, 9
+        reprojected = reproject(rotate(lift(keypoints, depth), view))  # the pose from a new viewpoint
+        discriminator_losses = self._discriminator_step(keypoints, self._shown(reprojected).detach())
+        turned, expected_depths = zip(*quarter_turns(keypoints, depth), strict=True)
+        lifted_again, *turned_depths = self.lift(torch.stack([reprojected, *turned], dim=1)).unbind(1)
+        cycled = reproject(rotate_back(lift(reprojected, lifted_again), view))
+        score = self.discriminate(self._shown(weigh_gradient(reprojected, self.adversarial_weight)))
+        adversarial = generator_adversarial_loss(score, config.adversary)  # eq 6
+        step = Step(keypoints, depth, cycled, tuple(turned_depths), expected_depths)
+        terms = consistency_terms(step, config.weights)  # eqs 2 to 5
+        loss = generator_loss(adversarial, terms, config.weights, self.part_means)  # eqs 8, 9
         norm = self._descend(self.lifter, self.lifter_optimiser, loss)
-        return discriminator_terms | {
-            "loss_adversarial": terms.adversarial,
-            "loss_reprojection": terms.reprojection.mean(),
-            "loss_ninety_degree": terms.ninety_degree.mean(),
-            "generator_gradient_norm": norm,
-        }
+        losses = {f"loss_{name}": term.mean() for name, term in terms.items()}
+        return discriminator_losses | {"loss_adversarial": adversarial, **losses, "generator_gradient_norm": norm}
 
-    def distilled_step(self, keypoints: Tensor, _: Tensor) -> dict[str, Tensor]:
+    def distilled_step(self, keypoints: KeypointsBatch, _: DepthBatch) -> dict[str, Scalar]:
         """One step on the teachers' depths (equation 10)."""
         assert self.teachers is not None
         loss = (self.lift(keypoints) - self.teachers(keypoints)).square().mean()  # eq 10
         norm = self._descend(self.lifter, self.lifter_optimiser, loss)
         return {"loss_distillation": loss, "generator_gradient_norm": norm}
 
-    def supervised_step(self, keypoints: Tensor, depth: Tensor) -> dict[str, Tensor]:
-        """One step on true depths: the reference that an unsupervised lifter is held against."""
+    def supervised_step(self, keypoints: KeypointsBatch, depth: DepthBatch) -> dict[str, Scalar]:
+        """One step on true depths, in units of the keypoints: the reference that an unsupervised
+        lifter is held against."""
         loss = (self.lift(keypoints) - depth).square().mean()
         norm = self._descend(self.lifter, self.lifter_optimiser, loss)
         return {"loss_supervised": loss, "generator_gradient_norm": norm}
 
-    def lift(self, keypoints: Tensor) -> Tensor:
+    def lift(self, keypoints: Keypoints) -> Depth:
         """Depths of keypoints (poses, *views, 16, 2), multiplied in the config's precision."""
         with self._precision():
             return self.lifter(keypoints)
 
-    def discriminate(self, keypoints: Tensor) -> Tensor:
+    def discriminate(self, keypoints: KeypointsBatch) -> PerPose:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
             return self.discriminator(keypoints)
@@ -231,7 +228,7 @@ class Run:
 
     _stateful = ("lifter", "discriminator", "lifter_optimiser", "discriminator_optimiser")
 
-    def _discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(self, real: KeypointsBatch, fake: KeypointsBatch) -> dict[str, Scalar]:
         adversary = self.config.adversary
         swapped = None
         if adversary.swap_labels:
@@ -251,7 +248,7 @@ class Run:
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.part_means.device.type, torch.bfloat16, enabled=self.config.numerics.bf16)
 
-    def _shown(self, seen: Tensor) -> Tensor:
+    def _shown(self, seen: KeypointsBatch) -> KeypointsBatch:
         """What the discriminator is shown of a reprojected pose; in observed poses the largest
         coordinate is 1."""
         return max_normalise(seen)[0] if self.config.adversary.renormalise else seen
@@ -267,7 +264,7 @@ class Run:
         return torch.optim.Adam(module.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
 
     @staticmethod
-    def _descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Tensor) -> Tensor:
+    def _descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Scalar) -> Scalar:
         """One optimiser step on the parameters of `module` alone; returns the norm of their
         gradient."""
         parameters = list(module.parameters())

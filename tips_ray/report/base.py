@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from tips_ray.columns import label_of
 from tips_ray.report import style, text
 
 PAGES = Path(__file__).parent
@@ -30,6 +31,7 @@ def environment(autoescape: bool = True) -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"ends": text.ends, "mm": text.mm, "span": text.span, "verdict": text.verdict, "folded": text.folded}
+    made.filters["label"] = label_of
     return made
 
 

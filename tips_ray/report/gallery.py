@@ -21,7 +21,6 @@ from tips_ray.report.publish import as_text, is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.page import search_finding
 from tips_ray.report.study import stop_tables
-from tips_ray.report.study.figures import TERM_LABELS
 from tips_ray.report.study.headline import finding
 from tips_ray.report.study.page import COMPARISONS
 from tips_ray.report.text import ends, mm
@@ -139,7 +138,7 @@ def of_study(summary: Mapping[str, Any]) -> dict[str, Any]:
         "rules": rules,
         "rule_names": stop_tables.in_order(entry for entries in rules.values() for entry in entries),
         "rule_findings": stop_tables.rule_findings(summary),
-        "signals": stop_tables.signal_rows(summary, TERM_LABELS),
+        "signals": stop_tables.signal_rows(summary),
         "budgets": stop_tables.budget_rows(summary) if rules else [],
         "cards": stop_tables.card_rows(summary),
         "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},

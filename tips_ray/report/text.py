@@ -6,14 +6,6 @@ from typing import Any
 
 PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
 
-METRIC_LABELS = {
-    "p_mpjpe_signed_mm": "P-MPJPE, one depth sign a run",
-    "p_mpjpe_reflected_mm": "P-MPJPE, reflection allowed",
-    "p_mpjpe_mm": "P-MPJPE, rotation only",
-    "n_mpjpe_mm": "N-MPJPE",
-    "mpjpe_mm": "MPJPE",
-}
-
 COVERAGE = {2: 50, 3: 75, 4: 78, 5: 85, 7: 88, 10: 89}
 """How often, in %, a 95% BCa interval of the mean of n normal values holds the true mean (1,500
 draws each; n = 2 is exact)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tips_ray.stability.stopping import DISAGREEMENTS
+from tips_ray.columns import DISAGREEMENTS
 from tips_ray.stability.teachers import TeacherCard
 from tips_ray.store.curves import run_name
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.columns import HEADLINE_METRIC, LABEL_FREE
 from tips_ray.stability.regret import RESAMPLES, whole_runs
 from tips_ray.stability.statistics import MIN_RANKED, Correlation, Interval, interval, rank_correlation, spearman
-from tips_ray.stability.stopping import LABEL_FREE, Curve
+from tips_ray.stability.stopping import Curve
 
 
 @dataclass(frozen=True)

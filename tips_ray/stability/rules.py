@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tips_ray.columns import BY_NAME, SIGNALS
 from tips_ray.errors import UserError
-from tips_ray.stability.stopping import LOSSES, SIGNALS, Curve, Rule, Window
+from tips_ray.stability.stopping import Curve, Rule, Window
 
 WARMUP_SHARE = 0.1
 """Share of the epochs, at the start, that are left out when the lowest value of a signal is sought:
@@ -91,7 +92,7 @@ class Band:
     @property
     def name(self) -> str:
         """With the signal and its band."""
-        return f"{said(self.column)} leaves {self.low:g}–{self.high:g}"
+        return f"{BY_NAME[self.column].short} leaves {self.low:g}–{self.high:g}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,7 +127,7 @@ class Plateau:
     @property
     def name(self) -> str:
         """With the signal."""
-        return f"{said(self.column)} levels off"
+        return f"{BY_NAME[self.column].short} levels off"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ class Lowest:
     @property
     def name(self) -> str:
         """With the signals, or what they are called together."""
-        return f"lowest {self.label or ' + '.join(said(column) for column in self.signals)}"
+        return f"lowest {self.label or ' + '.join(BY_NAME[column].short for column in self.signals)}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -187,7 +188,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
     smooth = share(5)
     plausible = ("bone_asymmetry", "bone_variation", "flipped_vote_share")
     likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
-    timely = (signal for signal in SIGNALS if signal != "student_disagreement_mm")  # known only after the student's training
+    timely = (signal for signal in SIGNALS if not BY_NAME[signal].in_hindsight)
     return (
         Last(),
         *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
@@ -201,11 +202,6 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
         Lowest(likely, smooth, label="unlikeliness"),
         Lowest(likely, smooth, share(10), "unlikeliness, average of 10 %"),
     )
-
-
-def said(column: str) -> str:
-    """A column as a word or two."""
-    return column.removeprefix("loss_").removesuffix("_mm").replace("_", " ") + (" loss" if column in LOSSES else "")
 
 
 def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:

@@ -13,23 +13,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.columns import DERIVED, HEADLINE_METRIC, LABEL_FREE
 from tips_ray.errors import UserError
-
-LOSSES = ("loss_adversarial", "loss_reprojection", "loss_ninety_degree", "loss_discriminator", "loss_distillation")
-ADVERSARY = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
-ANATOMY = ("bone_asymmetry", "bone_variation", "bone_proportions", "flipped_vote_share", "joint_limits")
-DISAGREEMENTS = ("seed_disagreement_mm", "student_disagreement_mm")
-SIGNALS = (*ANATOMY, "depth_anisotropy", "view_inconsistency_mm", "frechet_2d", "churn_mm", *DISAGREEMENTS)
-"""What `tips_ray.lifting.signals` measures, how far predictions moved in an epoch, and how far a
-run is from those of other seeds and from its student (`tips_ray.stability.agreement`)."""
-DERIVED = {
-    "consistency": (CONSISTENCY, 1.0),
-    "discriminator_accuracy": (("real_accuracy", "fake_accuracy"), 0.5),
-}
-"""Columns that are sums of others, times a factor."""
-LABEL_FREE = (*LOSSES, *ADVERSARY, *SIGNALS, *DERIVED)
-"""All that a rule may see."""
 
 
 class LabelledColumnError(ValueError):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.columns import METRICS
+from tips_ray.columns import METRICS, in_group
 from tips_ray.report.study import figures, tables
 from tips_ray.report.style import arm_colours
 from tips_ray.stability.statistics import divergences, errors_of, over_seeds
@@ -63,8 +63,8 @@ def test_regret_is_never_negative_and_zero_at_the_best_epoch_of_a_single_run(mak
     assert (tables.regret_table(make_curves(), METRIC)["low"] >= 0).all()
 
 
-def test_loss_table_has_each_term_for_the_arms_that_have_it(curves):
-    found = tables.loss_table(curves)
+def test_losses_have_each_term_for_the_arms_that_have_it(curves):
+    found = tables.term_table(curves, in_group("loss"))
     arms = found.groupby("term")["arm"].unique().map(sorted).to_dict()
     assert arms["loss_supervised"] == ["supervised"]
     assert arms["loss_adversarial"] == ["parts", "solo"]
@@ -88,7 +88,7 @@ def test_cost_table(curves):
 
 def test_no_curves_no_rows():
     empty = pd.DataFrame()
-    built = (tables.seed_band, tables.seed_lines, tables.regret_table, tables.loss_table, tables.action_table, tables.cost_table)
+    built = (tables.seed_band, tables.seed_lines, tables.regret_table, tables.action_table, tables.cost_table)
     assert [len(build(empty)) for build in built] == [0] * len(built)
 
 
@@ -150,7 +150,7 @@ def test_a_diverged_run_ends_in_a_cross(make_curves, make_summary):
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_every_figure_of_synthetic_data_says_so(curves, make_summary, synthetic):
-    terms = tables.loss_table(curves)
+    terms = tables.term_table(curves, in_group("loss"))
     made = [
         drawn(curves, make_summary(curves), synthetic),
         figures.draw_regret({METRIC: tables.regret_table(curves)}, figures.FIXED_COLOURS, synthetic),

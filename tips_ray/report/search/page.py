@@ -6,12 +6,13 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from tips_ray.columns import label_of
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.search import field_figures, figures, tables
 from tips_ray.report.search import headline as words
 from tips_ray.report.search.importances import MIN_IMPORTANCE_TRIALS, importance_table
 from tips_ray.report.style import rounded
-from tips_ray.report.text import METRIC_LABELS, described, duration, epochs_text, mm, ordered
+from tips_ray.report.text import described, duration, epochs_text, mm, ordered
 
 TOP_ROWS = 25
 """Trials in the table, besides those that started a search."""
@@ -46,7 +47,7 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
         cautions=words.cautions(trials, summary),
         labels={column: words.score_label(column, summary) for column in tables.SCORE_COLUMNS},
         names={column: words.score_label(column, summary, unit=False) for column in tables.SCORE_COLUMNS},
-        metric=METRIC_LABELS.get(summary["metric"], summary["metric"]),
+        metric=label_of(summary["metric"]),
         start=words.start_name(summary),
         objective=[words.score_label(column, summary) for column in columns],
         states=state_rows(trials),

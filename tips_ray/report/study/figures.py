@@ -5,40 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from tips_ray.columns import BY_NAME, label_of
 from tips_ray.report.style import FIXED_COLOURS, faded, finish, rounded
-from tips_ray.report.text import METRIC_LABELS
-
-TERM_LABELS = {
-    "loss_adversarial": "Adversarial (eq. 6)",
-    "loss_reprojection": "Reprojection (eq. 2)",
-    "loss_ninety_degree": "Quarter turns (eqs. 3–5)",
-    "loss_supervised": "Supervised (sees labels)",
-    "loss_discriminator": "Discriminator",
-    "real_accuracy": "Real poses recognised",
-    "fake_accuracy": "Fake poses recognised",
-    "generator_gradient_norm": "Generator gradient norm",
-    "discriminator_gradient_norm": "Discriminator gradient norm",
-    "depth_sign": "Depth sign, mean over seeds",
-    "part_sign_agreement": "Poses whose parts agree in sign",
-    "loss_distillation": "Distillation (eq. 10)",
-    "bone_asymmetry": "Bones: left against right",
-    "bone_variation": "Bones: change within a clip",
-    "bone_proportions": "Bones: off adult proportions",
-    "flipped_vote_share": "Limbs inside out",
-    "joint_limits": "Joints beyond their limits",
-    "depth_anisotropy": "Spread of depth against x",
-    "view_inconsistency_mm": "Seen from elsewhere, mm",
-    "frechet_2d": "Fréchet distance to observed 2D",
-    "churn_mm": "Churn in an epoch, mm",
-    "seed_disagreement_mm": "Distance from other seeds, mm",
-    "student_disagreement_mm": "Distance from its student, mm",
-    "consistency": "Consistency terms, sum",
-    "discriminator_accuracy": "Discriminator accuracy",
-}
-
-SHARES = ("real_accuracy", "fake_accuracy", "part_sign_agreement")
-"""Columns that are shares, drawn from 0 to 1."""
-
 
 FEW_SEEDS = 5
 """With fewer seeds than this, each run is drawn beneath the band."""
@@ -69,7 +37,7 @@ def draw_error_curves(
         traces += [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
         traces += [_reference(name, references[metric].get(name), end) for name in names]
         views[metric] = traces
-    figure = _switchable(views, {metric: f"{METRIC_LABELS.get(metric, metric)} (mm)" for metric in views}, synthetic)
+    figure = _switchable(views, {metric: f"{label_of(metric)} (mm)" for metric in views}, synthetic)
     return figure.update_xaxes(range=[1, end]) if end > 1 else figure
 
 
@@ -87,7 +55,7 @@ def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str],
 
 def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthetic: bool) -> go.Figure:
     """One panel of small multiples: one term by epoch with seed bands; `table` is
-    `tables.term_table` or `tables.loss_table`.
+    `tables.term_table`.
 
     Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a
     mean of +1 and -1 says nothing.
@@ -97,8 +65,8 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
     figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
-    figure.update_layout(title={"text": TERM_LABELS.get(term, term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
-    if term in SHARES:
+    figure.update_layout(title={"text": label_of(term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
+    if term in BY_NAME and BY_NAME[term].share:
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     return figure.update_xaxes(title_text="epoch")
 
@@ -181,7 +149,7 @@ def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str]
     figure = go.Figure(next(iter(views.values()), []))
     buttons = [
         {
-            "label": METRIC_LABELS.get(metric, metric),
+            "label": label_of(metric),
             "method": "update",
             "args": [
                 {

@@ -7,18 +7,15 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from tips_ray.columns import HEADLINE_METRIC, METRICS
+from tips_ray.columns import HEADLINE_METRIC, METRICS, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, headline, stop_figures, stop_tables, tables
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import METRIC_LABELS, described, ordered
-from tips_ray.stability.stopping import SIGNALS
+from tips_ray.report.text import described, ordered
 from tips_ray.store.atomic import replace_file
 
 STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
 
-ADVERSARY_TERMS = ("real_accuracy", "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm")
-SIGN_TERMS = ("depth_sign", "part_sign_agreement")
 
 COMPARISONS = {
     "teacher": "Does a student beat its own teachers? Its error at the last epoch minus that of its teachers, paired by seed.",
@@ -41,9 +38,9 @@ def write_report(curves: pd.DataFrame, summary: Mapping[str, Any], path: Path) -
 def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
     panels = {
-        "losses": tables.loss_table(curves),
-        "adversary": tables.term_table(curves, ADVERSARY_TERMS),
-        "signs": tables.term_table(curves, SIGN_TERMS),
+        "losses": tables.term_table(curves, in_group("loss")),
+        "adversary": tables.term_table(curves, in_group("adversary")),
+        "signs": tables.term_table(curves, in_group("sign")),
         "signals": tables.term_table(curves, SIGNALS),
     }
     colours = arm_colours([*summary["arms"], *summary["references"]])
@@ -62,10 +59,8 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),
         statistics=("best", "last_half", "last"),
         statistic_labels=STATISTIC_LABELS,
-        metric_labels=METRIC_LABELS,
         pairs=headline.pairs(summary),
         colours=colours,
-        term_labels=figures.TERM_LABELS,
         **trust(summary),
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
@@ -83,7 +78,7 @@ def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "rules": stop_tables.rules_by_arm(summary),
         "rule_findings": stop_tables.rule_findings(summary),
-        "signals": stop_tables.signal_rows(summary, figures.TERM_LABELS),
+        "signals": stop_tables.signal_rows(summary),
         "steadiness": stop_tables.steadiness_rows(summary),
         "steadiness_labels": list(stop_tables.STEADINESS.values()),
         "ranking": stop_tables.ranking_sentence(summary),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from tips_ray.columns import label_of
 from tips_ray.report.text import ends, mm, span
 
 STEADINESS = {
@@ -109,14 +110,14 @@ def ranking_sentence(summary: Mapping[str, Any]) -> str:
     )
 
 
-def signal_rows(summary: Mapping[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def signal_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row a signal: its label, cells {text, span} by arm (within a run), and those between
     runs, and seeds."""
     rows = []
     for entry in summary["signals"]:
         within = {arm: _correlation(found["mean"], found) for arm, found in entry["within"].items()}
         between = [_correlation(found["rank_correlation"], found) for found in (entry["between"], entry["between_seeds"])]
-        rows.append({"label": labels.get(entry["signal"], entry["signal"]), "within": within, "between": between})
+        rows.append({"label": label_of(entry["signal"]), "within": within, "between": between})
     return rows
 
 

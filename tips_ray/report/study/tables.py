@@ -80,11 +80,6 @@ def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).dropna(subset="mean").reset_index(drop=True)
 
 
-def loss_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """`term_table` of every unweighted loss term (columns `loss_…`)."""
-    return term_table(curves, [str(column) for column in curves if str(column).startswith("loss_")])
-
-
 def action_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
     """Columns action, arm, mean, low, high, n: the last-half error of each action over seeds, the
     hardest action first."""
