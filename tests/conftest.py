@@ -24,11 +24,19 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, all programs of the tests would ignore it
 
 TESTS = Path(__file__).parent
-RAY = ("studies/", "campaign/survival/", "campaign/test_tune.py", "search/test_run.py", "store/test_s3.py", "test_wheel.py")
+RAY = (
+    "studies/",
+    "test_additions.py",
+    "campaign/survival/",
+    "campaign/test_tune.py",
+    "search/test_run.py",
+    "store/test_s3.py",
+    "test_wheel.py",
+)
 """Tests that start Ray: one process runs them in turn, beside all others."""
 SLOW = (
-    *("campaign/survival/", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py", "test_benchmarks.py"),
-    *("studies/test_search.py", "studies/test_tips.py", "test_wheel.py"),
+    *("campaign/survival/", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py", "test_additions.py"),
+    *("test_benchmarks.py", "studies/test_search.py", "studies/test_tips.py", "test_wheel.py"),
 )
 """Tests that `make test` leaves out, and continuous integration runs."""
 

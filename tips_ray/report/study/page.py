@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
-from tips_ray.columns import HEADLINE_METRIC, METRICS, SIGNALS, in_group
+from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
-from tips_ray.report.study import figures, headline, stop_figures, stop_tables, tables
+from tips_ray.report.study import figures, headline, stop_tables, tables
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import described, ordered
 from tips_ray.store.atomic import replace_file
@@ -44,7 +43,7 @@ def render(curves: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         "signals": tables.term_table(curves, SIGNALS),
     }
     colours = arm_colours([*summary["arms"], *summary["references"]])
-    drawn = draw_all(curves, summary, panels, colours)
+    drawn = figures.draw_all(curves, summary, panels, colours)
     return filled(
         "study/page.html.j2",
         drawn,
@@ -86,36 +85,6 @@ def trust(summary: Mapping[str, Any]) -> dict[str, Any]:
         "cards": stop_tables.card_rows(summary),
         "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
         "codependence": stop_tables.codependence_rows(summary),
-    }
-
-
-def draw_all(
-    curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
-) -> dict[str, go.Figure]:
-    """The figures by name, panels by that of their term; one for which there is nothing to draw is
-    left out."""
-    if curves.empty:
-        return {}
-    synthetic = bool(summary["data"].get("synthetic"))
-    metrics = [metric for metric in METRICS if metric in curves]  # none where all runs diverged in their first epoch
-    lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
-    bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
-    runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
-    regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
-    drawn = {}
-    if metrics:
-        drawn["errors"] = figures.draw_error_curves(bands, runs, lines, colours, synthetic)
-    if metrics and len(regrets[metrics[0]]):
-        drawn["regret"] = figures.draw_regret(regrets, colours, synthetic)
-    if summary["stop_rules"]:
-        shown = [entry for entries in stop_tables.rules_to_show(summary).values() for entry in entries]
-        drawn["rules"] = stop_figures.draw_rules(shown, colours, synthetic)
-    heats = summary["codependence"]
-    top = max((max(map(max, entry["sensitivity"])) for entry in heats.values()), default=1.0)
-    for place, (arm, entry) in enumerate(heats.items(), start=1):
-        drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, entry, top, synthetic)
-    return drawn | {
-        term: figures.draw_term(table, term, colours, synthetic) for table in panels.values() for term in table["term"].unique()
     }
 
 
