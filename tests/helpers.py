@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from playwright.sync_api import Page
 
 from tips_ray.cli import main
 from tips_ray.config import Config
@@ -57,3 +59,12 @@ def store_campaign(folder: Storage, curves: pd.DataFrame, configs: dict[str, Con
     write_manifest(folder, record)
     for run, curve in curves.groupby("run"):
         (folder / RUNS / str(run)).write_table(CURVE, curve.reset_index(drop=True))
+
+
+def wait_until(page: Page, expression: str, seconds: float = 30.0) -> None:
+    """Wait until an expression is true in a page, whose content policy forbids it to be polled by
+    the page itself."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(50)

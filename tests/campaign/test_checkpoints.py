@@ -137,7 +137,7 @@ def test_a_damaged_curve_of_a_run_that_has_ended_is_made_anew_without_training(t
 def test_what_killed_writers_left_is_swept_when_the_run_continues(tmp_path: Path, dataset: Dataset) -> None:
     run = stored_run(tmp_path, dataset)
     run.advance()
-    left = [Path(run.folder.path(name)) for name in (".curve.parquet.99.new", "weights/.epoch-00002.pt.99.new")]
+    left = [Path(run.folder.path(name)) for name in (".tips-ray-99.new", "weights/.tips-ray-99.new")]
     for file in left:
         file.write_bytes(b"half")
     assert run.folder.names("weights") == ["epoch-00001.pt"]
@@ -187,8 +187,11 @@ def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, data
     run = stored_run(tmp_path, dataset, every=10)
     for _ in range(3):
         run.advance()
-    lessons = [{"run": run.keys["run"], "checkpoints": {"3": "ab"}}, {"run": "another-seed0", "checkpoints": {"4": "cd"}}]
-    Storage(str(tmp_path)).write("teachers/tips.json", json.dumps({"lessons": lessons}).encode())
+    window = {"seed": 0, "first": 3, "last": 3, "half_life": None, "depth_sign": 1.0, "churn_mm": None}
+    checkpoints = {str(run.keys["run"]): {"3": "ab"}, "another-seed0": {"4": "cd"}}
+    lessons = [{"run": name, "checkpoints": hashes, **window} for name, hashes in checkpoints.items()]
+    card = {"student": "tips", "teacher": {}, "oracle": False, "num_epochs": 3, "expected_regret_mm": {}, "lessons": lessons}
+    Storage(str(tmp_path)).write("teachers/tips.json", json.dumps(card).encode())
     again = stored_run(tmp_path, dataset, every=10)
     for _ in range(2):
         again.advance()

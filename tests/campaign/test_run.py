@@ -31,7 +31,7 @@ def test_a_campaign_is_one_process_s_until_it_dies(tmp_path: Path) -> None:
                 pytest.fail("two processes train it")
         finally:
             holder.send_signal(signal.SIGKILL)
-    (tmp_path / ".campaign.json.1.new").touch()  # of a process that was killed as it wrote
+    (tmp_path / ".tips-ray-1.new").touch()  # of a process that was killed as it wrote
     with campaign_lock(folder):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
     with campaign_lock(folder), campaign_lock(folder / "confirmation"):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import wait_until
 from tips_ray.report.search.page import render_search, search_finding
 
 
@@ -59,7 +60,7 @@ def test_one_dropdown_moves_all_panels_to_another_stop_epoch(opening, report, ma
         before = page.evaluate(ys)
         assert len({str(panel) for panel in before}) == 1
         page.locator("#fields select").select_option(label="epoch 15 (a quarter)")
-        page.wait_for_function(f"({ys})[3][0][0] !== {before[3][0][0]}")
+        wait_until(page, f"({ys})[3][0][0] !== {before[3][0][0]}")
         after = page.evaluate(ys)
     assert len({str(panel) for panel in after}) == 1
     assert after[0][1] == [pytest.approx(first, abs=0.01)]  # the trial that started the search
@@ -72,7 +73,7 @@ def test_dark_mode_and_narrow_screens(opening, report):
         ink = "document.getElementById('plot-front')._fullLayout.font.color"
         light = page.evaluate(ink)
         page.locator("#theme").click()
-        page.wait_for_function(f"{ink} !== '{light}'")
+        wait_until(page, f"{ink} !== '{light}'")
 
 
 def test_hostile_and_long_names_stay_text(opening, tmp_path, make_search, make_search_summary):
