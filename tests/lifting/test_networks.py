@@ -1,5 +1,7 @@
 """What the networks see, how they start, and that chance in them is the run's own."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tips_ray.config import Network
-from tips_ray.lifting.networks import Affine, BatchNorm, Discriminator, Dropout, Lifter, initialise, residual_network
+from tips_ray.lifting.networks import Affine, BatchNorm, Discriminator, Dropout, Layer, Lifter, initialise, residual_network
 from tips_ray.poses.skeleton import LIFTED, PARTITIONS, partition
 from tips_ray.seeding import stream
 
@@ -58,14 +60,14 @@ def test_depths_are_bounded_and_logits_are_one_a_pose(norm):
 
 @pytest.mark.parametrize("blocks", [0, 1, 3])
 def test_a_network_has_its_blocks_of_two_layers_between_two_ends(blocks):
-    network = residual_network(12, 6, blocks, Network(width=8), "batch", 0.0, stream(0, "dropout"))
+    network = residual_network(12, 6, blocks, 8, partial(Layer, norm="batch", dropout=0.0, slope=0.2, rng=stream(0, "dropout")))
     linears = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
     assert linears == [(12, 8)] + [(8, 8)] * (2 * blocks) + [(8, 6)]
     assert sum(isinstance(layer, BatchNorm) for layer in network.modules()) == 1 + 2 * blocks
 
 
 def test_a_block_adds_to_what_it_is_given():
-    network = residual_network(4, 4, 1, Network(width=4, negative_slope=1.0), "none", 0.0, stream(0, "dropout"))
+    network = residual_network(4, 4, 1, 4, partial(Layer, norm="none", dropout=0.0, slope=1.0, rng=stream(0, "dropout")))
     first, last = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():

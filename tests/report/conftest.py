@@ -13,8 +13,11 @@ import pandas as pd
 import pytest
 
 from tips_ray.config import Weights
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.statistics import rank_correlation
 from tips_ray.stability.summary import summarise
+from tips_ray.stability.teachers import TeacherCard
+from tips_ray.store.measurements import NOTHING, Measured
 
 CHROMIUM = shutil.which("chromium")
 ACTIONS = ("walking", "sitting down on a low chair, then standing up again", "waving")
@@ -71,21 +74,25 @@ def make_curves(
     return pd.concat(frames, ignore_index=True)
 
 
-def make_summary(curves: pd.DataFrame, synthetic: bool = True, **changes) -> dict:
-    """The summary of `make_curves`, with data and provenance as a study writes them."""
-    given = {
-        "data": {"spec": "synthetic", "fingerprint": "0123456789abcdef", "synthetic": synthetic, "num_train_poses": 30000},
-        "references": {"flat": {metric: 95.2 * scale for metric, scale in SCALES.items()}},
-        "provenance": {
-            "command": "python studies/stability.py --campaign made-up --num-seeds 3",
-            "config": {"solo": {"partition": "solo", "weights": {"legs": 0.05, "torso": 0.08}}},
-            "versions": {"python": "3.11", "torch": "2.13"},
-            "commit": "abc1234",
-            "seeds": [0, 1, 2],
-            "wall_seconds": 512.3,
-        },
+def make_summary(
+    curves: pd.DataFrame, measured: Measured = NOTHING, cards: dict[str, TeacherCard] | None = None, **record
+) -> dict:
+    """The summary of `make_curves`, with data and provenance as a study writes them; `record`
+    replaces parts of the campaign's record."""
+    execution = {
+        "command": "python studies/stability.py --campaign made-up --num-seeds 3",
+        "versions": {"python": "3.11", "torch": "2.13"},
+        "commit": "abc1234",
+        "seconds": 512.3,
     }
-    return summarise(curves, **{**given, **changes})
+    arms = curves["arm"].unique() if len(curves) else ()
+    manifest = {
+        "data": {"spec": "synthetic", "fingerprint": "0123456789abcdef", "synthetic": True, "num_train_poses": 30000},
+        "references": {"flat": {metric: 95.2 * scale for metric, scale in SCALES.items()}},
+        "arms": {arm: {"objective": "supervised" if arm == "supervised" else "adversarial"} for arm in arms},
+        "executions": [execution],
+    }
+    return summarise(LoadedCampaign({**manifest, **record}, curves, measured, cards or {})).to_json()
 
 
 @pytest.fixture(scope="session")

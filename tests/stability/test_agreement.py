@@ -16,7 +16,7 @@ from tips_ray.stability.agreement import (
     student_disagreement,
     students_of,
 )
-from tips_ray.stability.teachers import NOT_MEASURED, Lesson, TeacherCard
+from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard, TeacherWindow
 
 laws = settings(deadline=None, derandomize=True, max_examples=30)
 NUM_VIEWS = 3
@@ -146,7 +146,7 @@ def test_the_distance_from_students_is_that_of_a_loop(num_students: int, seed: i
 
 def test_students_of_a_mean_or_of_an_oracle_tell_nothing_of_a_run() -> None:
     def card(runs: str, oracle: bool) -> TeacherCard:
-        lessons = tuple(Lesson(f"parts-seed{seed}", seed, 1, 1, None, 1.0, None) for seed in (0, 1))
+        lessons = tuple(TeacherWindow(f"parts-seed{seed}", seed, 1, 1, None, 1.0, None) for seed in (0, 1))
         return TeacherCard("tips", Teacher(runs=runs), oracle, 1, lessons, NOT_MEASURED)
 
     cards = {"tips": card("own", False), "best": card("own", True), "mean": card("all", False), "one": card("picked", False)}

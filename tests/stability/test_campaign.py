@@ -22,7 +22,8 @@ from tips_ray.stability.agreement import (
 )
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.rules import Lowest
-from tips_ray.stability.teachers import NOT_MEASURED, Lesson, TeacherCard
+from tips_ray.stability.summary import summarise
+from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard, TeacherWindow
 from tips_ray.store.curves import CURVE, RUNS, arm_of, write_manifest
 from tips_ray.store.lifted import lifted_bytes, lifted_name, read_lifted
 from tips_ray.store.measurements import CARDS, WINDOWS
@@ -49,7 +50,7 @@ def folder(tmp_path: Path) -> Storage:
         for epoch in curve["epoch"]:
             (folder / RUNS / run).write(lifted_name(epoch), lifted_bytes(rng.normal(0, 300, (5, 16))))
             (folder / RUNS / run).write(f"weights/epoch-{epoch:05d}.pt", b"")
-    lesson = Lesson("parts-seed1", 1, 9, 9, None, 1.0, None)
+    lesson = TeacherWindow("parts-seed1", 1, 9, 9, None, 1.0, None)
     card = TeacherCard("tips", CONFIGS["tips"].teacher, False, 9, (lesson,), NOT_MEASURED)
     folder.write(f"{CARDS}/tips.json", json.dumps(card.to_json()).encode())
     folder.write(f"{CARDS}/notes.txt", b"not a card")
@@ -84,7 +85,9 @@ def test_a_rule_that_averages_weights_by_an_agreement_signal_is_measured_and_rep
         for task in tasks
         for window in task.windows
     ]
+    assert rule.name in summarise(load_campaign(folder)).unmeasured_rules["parts"]
     folder.write_table(WINDOWS, pd.DataFrame(rows))
+    assert summarise(load_campaign(folder)).unmeasured_rules == {}
     entry = next(entry for entry in publish(folder)["stop_rules"] if entry["arm"] == "parts" and entry["rule"] == rule.name)
     assert entry["n"] == 3
     assert entry["error_mm"]["mean"] == 51.0

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import METRICS
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.summary import strict, summarise
 
 INTERVAL = {"mean", "std", "low", "high", "n"}
@@ -30,10 +31,12 @@ def curves(num_seeds: int = 3, num_epochs: int = 6, arms: tuple[str, ...] = ("so
     return pd.DataFrame(rows)
 
 
-def summary(table: pd.DataFrame, **changes) -> dict:
-    """A summary with made-up data and references."""
-    given = {"data": {"synthetic": True}, "references": {"flat": {METRICS[0]: 95.2}}, "provenance": {"seeds": (0, 1, 2)}}
-    return summarise(table, **{**given, **changes})
+def summary(table: pd.DataFrame, arms: tuple[str, ...] = ("solo", "parts", "supervised")) -> dict:
+    """The summary of a campaign of these arms, with made-up data and references."""
+    objectives = {arm: {"objective": "supervised" if arm == "supervised" else "adversarial"} for arm in arms}
+    references = {"flat": {METRICS[0]: 95.2}}
+    record = {"data": {"synthetic": True}, "references": references, "arms": objectives, "executions": [{"seconds": 1.0}]}
+    return summarise(LoadedCampaign(record, table)).to_json()
 
 
 def test_schema():
@@ -73,10 +76,10 @@ def test_agrees_with_a_slow_loop():
 
 
 def test_an_arm_without_rows_and_a_campaign_without_any():
-    found = summary(curves(arms=("solo",)), arms=("solo", "parts"))
+    found = summary(curves(arms=("solo",)))
     assert found["arms"]["parts"]["num_seeds"] == 0
     assert found["arms"]["parts"]["best"][METRICS[0]]["n"] == 0
-    nothing = summary(pd.DataFrame())
+    nothing = summary(pd.DataFrame(), arms=())
     assert (nothing["campaign"], nothing["arms"], nothing["paired"]) == (None, {}, [])
     json.dumps([found, nothing], allow_nan=False)
 

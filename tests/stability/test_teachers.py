@@ -18,7 +18,7 @@ from tips_ray.stability.distillation import compare_students
 from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
 from tips_ray.stability.stopping import Oracle, Window
-from tips_ray.stability.teachers import PICKED_BY, ExpectedRegret, Lesson, TeacherCard, pick
+from tips_ray.stability.teachers import PICKED_BY, ExpectedRegret, TeacherCard, TeacherWindow, TeachingRuns, choose_teachers
 from tips_ray.store.measurements import TAUGHT, WINDOWS, no_rows
 
 ERROR = "p_mpjpe_signed_mm"
@@ -44,8 +44,8 @@ def curves_of(arms: dict[str, list[int]], lost: tuple[tuple[str, int], ...] = ()
 def picked(
     curves: pd.DataFrame, seeds: list[int], num_epochs: int = 1, kept: Collection[int] = range(1, 100), **teacher
 ) -> TeacherCard:
-    weights = dict.fromkeys(curves["run"], kept)
-    return pick(curves, no_rows(WINDOWS), "tips", Teacher(**{"rule": "last epoch", **teacher}), seeds, num_epochs, weights)
+    runs = TeachingRuns(curves, no_rows(WINDOWS), dict.fromkeys(curves["run"], kept))
+    return choose_teachers(runs, "tips", Teacher(**{"rule": "last epoch", **teacher}), seeds, num_epochs)
 
 
 def test_each_seed_learns_from_its_own_run_one_run_or_all():
@@ -63,13 +63,13 @@ def test_each_seed_learns_from_its_own_run_one_run_or_all():
     assert own.lessons[1].churn_mm == last.loc[2, "churn_mm"]
 
 
-def test_a_lesson_is_what_the_curve_says_at_its_last_epoch():
+def test_a_teacher_has_the_sign_and_the_churn_of_its_last_epoch():
     curves = curves_of({"parts": [20, 20]})
     curves["depth_sign"] = np.where(curves["epoch"] == 10, -1.0, 1.0)
     curves["churn_mm"] = curves["epoch"] / 2.0
     rule = "moving average, half-life 5 %"
-    assert picked(curves, [1], rule="epoch at 50 %").lessons == (Lesson("parts-seed1", 1, 10, 10, None, -1.0, 5.0),)
-    assert picked(curves, [1], rule=rule).lessons == (Lesson("parts-seed1", 1, 16, 20, 1.0, 1.0, 10.0),)
+    assert picked(curves, [1], rule="epoch at 50 %").lessons == (TeacherWindow("parts-seed1", 1, 10, 10, None, -1.0, 5.0),)
+    assert picked(curves, [1], rule=rule).lessons == (TeacherWindow("parts-seed1", 1, 16, 20, 1.0, 1.0, 10.0),)
     for table in (curves.assign(churn_mm=np.nan), curves.drop(columns="churn_mm")):  # of an earlier version
         assert picked(table, [1], rule=rule).lessons[0].churn_mm is None
 
@@ -116,9 +116,10 @@ def test_the_regret_to_expect_is_what_reports_say_of_the_rule():
         [{"arm": "parts", "seed": seed, "first": 37, "last": 40, "half_life": 0.0, ERROR: 30.0 + seed} for seed in (0, 2)]
     ).reindex(columns=no_rows(WINDOWS).columns)
     ranked = rank_rules(score_stops(curves, stops(curves, ["parts"]), windows))
+    runs = TeachingRuns(curves, windows, dict.fromkeys(curves["run"], range(1, 41)))
     for rule, n in (("epoch at 50 %", 3), ("average of the last 10 %", 2), (Oracle().name, 3)):
         (entry,) = [entry for entry in ranked if entry.rule == rule]
-        card = pick(curves, windows, "tips", Teacher(rule=rule), [0, 1, 2], 40, dict.fromkeys(curves["run"], range(1, 41)))
+        card = choose_teachers(runs, "tips", Teacher(rule=rule), [0, 1, 2], 40)
         assert card.expected_regret_mm == ExpectedRegret(**vars(entry.regret_mm), n=n)
         assert (card.expected_regret_mm.median < 0) == rule.startswith("average")  # better than every single epoch
 
@@ -134,7 +135,7 @@ def test_an_oracle_is_called_one_and_picks_the_lowest_error():
     assert card.expected_regret_mm == ExpectedRegret(0.0, 0.0, 0.0, 0.0, 0.0, 2)
 
 
-def test_labels_have_no_say_in_a_pick():
+def test_labels_have_no_part_in_the_choice():
     curves = curves_of({"parts": [30, 30, 30]})
     scrambled = curves.assign(**{ERROR: curves[ERROR].to_numpy()[::-1], f"train_{ERROR}": 1.0})
     for rule in ("lowest frechet 2d", "last epoch", "frechet 2d levels off"):

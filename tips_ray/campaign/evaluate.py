@@ -18,7 +18,7 @@ from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
-from tips_ray.stability.teachers import named
+from tips_ray.stability.teachers import kept_window
 from tips_ray.store.curves import RUNS, read_manifest
 from tips_ray.store.storage import Storage
 
@@ -76,7 +76,7 @@ def choose_window(curve: pd.DataFrame, epoch: str, kept: Collection[int]) -> Win
     if epoch.isdecimal() and int(epoch) in known:
         return Window(int(epoch), int(epoch))
     if epoch == "best" or epoch in NAMES:
-        return named(curve, Oracle().name if epoch == "best" else epoch, known)
+        return kept_window(curve, Oracle().name if epoch == "best" else epoch, known)
     raise UserError(
         f"The run {run!r} has kept no weights of epoch {epoch!r}; give {EPOCHS} (kept: {known[0]} to {known[-1]}, {len(known)} in"
         f" all; rules: {', '.join(NAMES)})."

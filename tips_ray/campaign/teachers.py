@@ -14,7 +14,7 @@ from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
-from tips_ray.stability.teachers import Lesson, TeacherCard, pick
+from tips_ray.stability.teachers import TeacherCard, TeacherWindow, TeachingRuns, choose_teachers
 from tips_ray.store.curves import RUNS, DamagedCurveError, read_manifest
 from tips_ray.store.measurements import CARDS
 from tips_ray.store.storage import Storage
@@ -48,7 +48,7 @@ def picked_card(campaign: Campaign, student: str, loaded: LoadedCampaign) -> Tea
     """The card of a student: the one it has, with the seeds that were added, or a new one.
 
     Added seeds learn from runs as old as those of the others were. Raises ValueError where nobody
-    can be picked (`pick`), and if the weights that a card names are not what they were.
+    can be picked (`choose_teachers`), and if the weights that a card names are not what they were.
     """
     folder, teacher = campaign.folder, campaign.arms[student].teacher
     assert teacher is not None, f"{student} is no student"
@@ -66,7 +66,7 @@ def picked_card(campaign: Campaign, student: str, loaded: LoadedCampaign) -> Tea
     num_epochs = before.num_epochs if before else campaign.num_epochs
     curves = curves[curves["epoch"] <= before.num_epochs] if before else curves
     seeds = sorted({lesson.seed for lesson in known} | missing)
-    card = pick(curves, loaded.measured.windows, student, teacher, seeds, num_epochs, kept)
+    card = choose_teachers(TeachingRuns(curves, loaded.measured.windows, kept), student, teacher, seeds, num_epochs)
     added = [signed(folder, lesson) for lesson in card.lessons if not before or lesson.seed in missing]
     return replace(card, lessons=(*known, *added))
 
@@ -95,7 +95,7 @@ def read_card(folder: Storage, student: str) -> TeacherCard | None:
     return TeacherCard.from_json(json.loads(folder.read(name))) if folder.exists(name) else None
 
 
-def signed(folder: Storage, lesson: Lesson) -> Lesson:
+def signed(folder: Storage, lesson: TeacherWindow) -> TeacherWindow:
     """The lesson with the hashes of its checkpoints, of those epochs of its window that were
     kept."""
     run = folder / RUNS / lesson.run
@@ -103,7 +103,7 @@ def signed(folder: Storage, lesson: Lesson) -> Lesson:
     return replace(lesson, checkpoints={str(epoch): checksum(run, epoch) for epoch in epochs})
 
 
-def check(folder: Storage, student: str, lesson: Lesson) -> None:
+def check(folder: Storage, student: str, lesson: TeacherWindow) -> None:
     """Raise ValueError if a checkpoint that a card names is missing, or another than it was."""
     for epoch, known in lesson.checkpoints.items():
         try:

@@ -1,6 +1,9 @@
 """The lifter, one generator a part, and the discriminator: residual networks after Martinez et al.
 (ICCV 2017)."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -103,17 +106,11 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
-def residual_network(
-    inputs: int, outputs: int, blocks: int, network: Network, norm: str, dropout: float, rng: torch.Generator
-) -> nn.Sequential:
+def residual_network(inputs: int, outputs: int, blocks: int, width: int, layer: Callable[[int, int], Layer]) -> nn.Sequential:
     """One layer, `blocks` residual blocks of two, and a linear output (figure 4 of the paper,
-    before its tanh)."""
-
-    def layer(width_in: int) -> Layer:
-        return Layer(width_in, network.width, norm, dropout, network.negative_slope, rng)
-
-    body = [Residual(layer(network.width), layer(network.width)) for _ in range(blocks)]
-    return nn.Sequential(layer(inputs), *body, nn.Linear(network.width, outputs))
+    before its tanh); `layer` makes a layer of so many inputs and outputs."""
+    body = [Residual(layer(width, width), layer(width, width)) for _ in range(blocks)]
+    return nn.Sequential(layer(inputs, width), *body, nn.Linear(width, outputs))
 
 
 class Lifter(nn.Module):
@@ -125,16 +122,13 @@ class Lifter(nn.Module):
     def __init__(self, parts: tuple[Part, ...], network: Network, rng: torch.Generator) -> None:
         super().__init__()
         self.parts = parts
+        layer = partial(
+            Layer, norm=network.generator_norm, dropout=network.generator_dropout, slope=network.negative_slope, rng=rng
+        )
         self.generators = nn.ModuleDict(
             {
                 part.name: residual_network(
-                    2 * len(part.joints),
-                    len(part.joints),
-                    network.generator_blocks,
-                    network,
-                    network.generator_norm,
-                    network.generator_dropout,
-                    rng,
+                    2 * len(part.joints), len(part.joints), network.generator_blocks, network.width, layer
                 )
                 for part in parts
             }
@@ -159,15 +153,10 @@ class Discriminator(nn.Module):
 
     def __init__(self, network: Network, rng: torch.Generator) -> None:
         super().__init__()
-        self.network = residual_network(
-            2 * len(LIFTED),
-            1,
-            network.discriminator_blocks,
-            network,
-            network.discriminator_norm,
-            network.discriminator_dropout,
-            rng,
+        layer = partial(
+            Layer, norm=network.discriminator_norm, dropout=network.discriminator_dropout, slope=network.negative_slope, rng=rng
         )
+        self.network = residual_network(2 * len(LIFTED), 1, network.discriminator_blocks, network.width, layer)
 
     def forward(self, keypoints: Keypoints) -> PerPose:
         """Logits (poses,), positive for poses that look observed."""

@@ -16,7 +16,7 @@ from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.statistics import STATISTICS
-from tips_ray.stability.summary import origin, summarise
+from tips_ray.stability.summary import summarise
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
 
@@ -29,24 +29,10 @@ def publish(folder: Storage) -> dict[str, Any]:
     train. Raises ValueError if there is no campaign in the folder.
     """
     campaign = load_campaign(folder)
-    curves, manifest = campaign.curves, campaign.manifest
-    supervised = [arm for arm, config in manifest["arms"].items() if config["objective"] == "supervised"]
-    seeds = sorted(int(seed) for seed in curves["seed"].unique())
-    made = origin(manifest["executions"], manifest["arms"], seeds=seeds)
-    summary = summarise(
-        curves,
-        manifest["data"],
-        manifest["references"],
-        made,
-        supervised,
-        manifest["arms"],
-        campaign.measured,
-        campaign.cards,
-        manifest["arms"],
-    )
-    folder.write_table("curves.parquet", curves)
+    summary = summarise(campaign).to_json()
+    folder.write_table("curves.parquet", campaign.curves)
     folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
-    folder.write("report.html", render(curves, summary).encode())
+    folder.write("report.html", render(campaign.curves, summary).encode())
     return summary
 
 

@@ -2,7 +2,7 @@
 measured beside them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from tips_ray.stability.statistics import arms_of
 from tips_ray.stability.teachers import TeacherCard
 from tips_ray.store.curves import read_curves, read_manifest
 from tips_ray.store.lifted import read_lifted
-from tips_ray.store.measurements import Measured, read_cards, read_measurements
+from tips_ray.store.measurements import NOTHING, Measured, read_cards, read_measurements
 from tips_ray.store.storage import Storage
 
 
@@ -33,9 +33,9 @@ class LoadedCampaign:
     """The record of what the campaign is."""
     curves: pd.DataFrame
     """One row a run and epoch, with `seed_disagreement_mm` and `student_disagreement_mm`."""
-    measured: Measured
+    measured: Measured = NOTHING
     """Tables of what was measured of the weights that runs have kept."""
-    cards: dict[str, TeacherCard]
+    cards: dict[str, TeacherCard] = field(default_factory=dict)
     """Teacher cards, by the arm that learns."""
 
 

@@ -134,6 +134,17 @@ def score_stops(curves: pd.DataFrame, stopped: pd.DataFrame, windows: pd.DataFra
     return pd.DataFrame(scored, columns=STOPS)
 
 
+def unmeasured_rules(stopped: pd.DataFrame, scored_stops: pd.DataFrame) -> dict[str, list[str]]:
+    """By arm, the rules that have no score, since none of the averages that they name has been
+    measured."""
+    scored = set(zip(scored_stops["arm"], scored_stops["rule"], strict=True))
+    rules: dict[str, list[str]] = {}
+    for arm, rule in dict.fromkeys(zip(stopped["arm"], stopped["rule"], strict=True)):
+        if (arm, rule) not in scored:
+            rules.setdefault(arm, []).append(rule)
+    return rules
+
+
 def best_epoch(errors: np.ndarray) -> int:
     """The epoch with the lowest error of those that have one, which only an oracle knows."""
     return int(np.where(np.isnan(errors), np.inf, errors).argmin()) + 1

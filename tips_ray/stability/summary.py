@@ -2,8 +2,8 @@
 `reports/README.md`)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
@@ -11,13 +11,25 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
-from tips_ray.stability.budgets import compare_budgets
-from tips_ray.stability.codependence import codependence_of
-from tips_ray.stability.correlations import signal_correlations
-from tips_ray.stability.distillation import compare_students, is_student, learns_from_oracle
-from tips_ray.stability.regret import leave_one_run_out, rank_rules, score_stops, stops
+from tips_ray.stability.budgets import BudgetComparison, compare_budgets
+from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.codependence import Codependence, codependence_of
+from tips_ray.stability.correlations import SignalCorrelation, signal_correlations
+from tips_ray.stability.distillation import StudentComparison, compare_students, is_student, learns_from_oracle
+from tips_ray.stability.regret import (
+    RuleChoice,
+    RuleScore,
+    leave_one_run_out,
+    rank_rules,
+    score_stops,
+    stops,
+    unmeasured_rules,
+)
 from tips_ray.stability.statistics import (
     STATISTICS,
+    Divergence,
+    Interval,
+    PairedDifference,
     arms_of,
     at_epochs,
     divergences,
@@ -28,9 +40,8 @@ from tips_ray.stability.statistics import (
     run_statistics,
     runs_of,
 )
-from tips_ray.stability.steadiness import summarise_steadiness
+from tips_ray.stability.steadiness import Steadiness, summarise_steadiness
 from tips_ray.stability.teachers import TeacherCard
-from tips_ray.store.measurements import NOTHING, Measured
 
 SCHEMA_VERSION = 1
 
@@ -38,89 +49,131 @@ BUDGETS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the training at which the error is listed: does an arm help, or only learn faster?"""
 
 
-def summarise(
-    curves: pd.DataFrame,
-    data: Mapping[str, Any],
-    references: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    reference_arms: Sequence[str] = ("supervised",),
-    arms: Iterable[str] = (),
-    measured: Measured = NOTHING,
-    cards: Mapping[str, TeacherCard] | None = None,
-    configs: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """Sum up a campaign's curves as a value of strict JSON: no NaN, None where there is no number.
+@dataclass(frozen=True)
+class RunSummary:
+    """How far one run has come, and its statistics by the headline metric (`run_statistics`), which
+    a run that diverged does not have."""
 
-    `data`, `references` (e.g. `{"flat": {metric: mm}}`) and `provenance` are passed through. Arms
-    in `reference_arms` saw labels: they stand under `references` and are never paired, and students
-    are held against others under `distillation`. `arms` names those that were asked for, so that
-    one without rows shows. `measured` is what the campaign's folder holds beside the curves, and
-    `configs` are the arms' as it records them.
+    seed: int
+    run: str
+    epochs: int
+    status: str
+    best_epoch: int | None
+    best: float | None
+    last: float | None
+    last_half: float | None
+    spread: float | None
+    regret: float | None
+    epochs_within_2mm: int | None
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """Counts of an arm, intervals over its seeds by metric, and its runs."""
+
+    num_seeds: int
+    num_epochs: int
+    """Epochs that all runs have which did not diverge; all statistics use these alone."""
+    best: dict[str, Interval]
+    last_half: dict[str, Interval]
+    last: dict[str, Interval]
+    regret: dict[str, Interval]
+    epochs_within_2mm: dict[str, Interval]
+    at_epochs: dict[int, dict[str, Interval]]
+    """By epoch and metric, at the shares BUDGETS of the training."""
+    best_epoch: Interval
+    runs: list[RunSummary]
+    diverged: list[Divergence]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What reports say of a campaign; the fields are the keys of `summary.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    campaign: str | None
+    """Its name; None while there are no curves."""
+    data: Mapping[str, Any]
+    headline_metric: str = HEADLINE_METRIC
+    arms: dict[str, ArmSummary]
+    """Arms that train without labels."""
+    students: list[str]
+    """Those of `arms` that are distilled."""
+    paired: list[PairedDifference]
+    references: dict[str, ArmSummary | Mapping[str, float]]
+    """Arms that train with labels, and errors by metric that need no training, such as `flat`."""
+    stop_rules: list[RuleScore]
+    unmeasured_rules: dict[str, list[str]]
+    rule_choice: dict[str, RuleChoice]
+    signals: list[SignalCorrelation]
+    steadiness: Steadiness
+    budgets: BudgetComparison | None
+    distillation: list[StudentComparison]
+    codependence: dict[str, Codependence]
+    teachers: dict[str, TeacherCard]
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values of strict JSON."""
+        return strict(self)
+
+
+def summarise(campaign: LoadedCampaign) -> Summary:
+    """Sum up a campaign.
+
+    Supervised arms stand under `references` and are never paired; students are compared under
+    `distillation`. Arms that the campaign names and that have no curve yet are there as well.
     """
-    names = list(dict.fromkeys([*arms, *arms_of(curves)]))
-    compared = [arm for arm in names if arm not in reference_arms]
-    configs = configs or {}
-    students = [arm for arm in compared if arm in configs and is_student(configs[arm])]
-    rivals = [arm for arm in compared if arm not in students]
-    seen = [arm for arm in arms_of(curves) if arm in reference_arms]
-    return strict(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "campaign": None if curves.empty else curves["campaign"].iloc[0],
-            "data": data,
-            "headline_metric": HEADLINE_METRIC,
-            "arms": {arm: summarise_arm(curves, arm) for arm in compared},
-            "students": students,
-            "paired": [entry for a, b in combinations(rivals, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
-            "references": {**references, **{arm: summarise_arm(curves, arm) for arm in seen}},
-            **summarise_stopping(curves, compared, students, measured, configs),
-            "teachers": {arm: card.to_json() for arm, card in (cards or {}).items()},
-            "provenance": provenance,
-        }
+    curves, configs, measured = campaign.curves, campaign.manifest["arms"], campaign.measured
+    supervised = [arm for arm, config in configs.items() if config["objective"] == "supervised"]
+    arms = [arm for arm in dict.fromkeys([*configs, *arms_of(curves)]) if arm not in supervised]
+    students = [arm for arm in arms if arm in configs and is_student(configs[arm])]
+    others = [arm for arm in arms if arm not in students]
+    trained = [arm for arm in arms if arm in arms_of(curves)]
+    stopped = stops(curves, trained)
+    scored_stops = score_stops(curves, stopped, measured.windows)
+    seeds = sorted(int(seed) for seed in curves["seed"].unique()) if len(curves) else []
+    labelled = {arm: summarise_arm(curves, arm) for arm in arms_of(curves) if arm in supervised}
+    return Summary(
+        campaign=None if curves.empty else curves["campaign"].iloc[0],
+        data=campaign.manifest["data"],
+        arms={arm: summarise_arm(curves, arm) for arm in arms},
+        students=students,
+        paired=[entry for a, b in combinations(others, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
+        references={**campaign.manifest["references"], **labelled},
+        stop_rules=rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])]),
+        unmeasured_rules=unmeasured_rules(stopped, scored_stops),
+        rule_choice=leave_one_run_out(scored_stops),
+        signals=signal_correlations(curves, trained, students),
+        steadiness=summarise_steadiness(curves, trained, students=students),
+        budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),
+        distillation=compare_students(curves, measured.taught, configs),
+        codependence=codependence_of(measured.codependence),
+        teachers=campaign.cards,
+        provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
     )
 
 
-def summarise_stopping(
-    curves: pd.DataFrame,
-    arms: Sequence[str],
-    students: Sequence[str],
-    measured: Measured,
-    configs: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """When to stop, and whom to trust: rules, signals, steadiness, budgets, distillation and
-    codependence."""
-    present = [arm for arm in arms if arm in arms_of(curves)]
-    labelled = [arm for arm in students if learns_from_oracle(configs[arm])]
-    scored_stops = score_stops(curves, stops(curves, present), measured.windows)
-    return {
-        "stop_rules": rank_rules(scored_stops, labelled),
-        "rule_choice": leave_one_run_out(scored_stops),
-        "signals": signal_correlations(curves, present, students),
-        "steadiness": summarise_steadiness(curves, present, students=students),
-        "budgets": compare_budgets(curves, [arm for arm in present if arm not in students]),
-        "distillation": compare_students(curves, measured.taught, configs),
-        "codependence": codependence_of(measured.codependence),
-    }
-
-
-def summarise_arm(curves: pd.DataFrame, arm: str) -> dict[str, Any]:
-    """One arm's entry: counts, intervals for each statistic and metric, its runs, and the
-    divergences among them."""
+def summarise_arm(curves: pd.DataFrame, arm: str) -> ArmSummary:
+    """The summary of one arm."""
     errors = {metric: errors_of(curves, arm, metric) for metric in METRICS}
-    found = {metric: over_seeds(errors[metric]) for metric in METRICS}
+    over = {metric: over_seeds(errors[metric]) for metric in METRICS}
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
     budgets = sorted({max(1, round(share * num_epochs)) for share in BUDGETS}) if num_epochs else []
     at = {metric: at_epochs(errors[metric], budgets) for metric in METRICS}
     by_seed = run_statistics(errors[HEADLINE_METRIC])
-    return {
-        "num_seeds": len(runs),
-        "num_epochs": num_epochs,
-        **{name: {metric: found[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},
-        "at_epochs": {epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
-        "best_epoch": interval(by_seed["best_epoch"]),
-        "runs": runs.join(by_seed, how="left").rename_axis("seed").reset_index().to_dict("records"),
-        "diverged": [entry for entry in divergences(curves) if entry.arm == arm],
-    }
+    return ArmSummary(
+        num_seeds=len(runs),
+        num_epochs=num_epochs,
+        **{name: {metric: over[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},
+        at_epochs={epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
+        best_epoch=interval(by_seed["best_epoch"]),
+        runs=[
+            RunSummary(seed=int(str(seed)), **strict(row))
+            for seed, row in runs.join(by_seed, how="left").to_dict("index").items()
+        ],
+        diverged=[entry for entry in divergences(curves) if entry.arm == arm],
+    )
 
 
 def origin(executions: Sequence[Mapping[str, Any]], config: Any, **more: Any) -> dict[str, Any]:

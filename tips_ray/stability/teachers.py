@@ -1,9 +1,8 @@
-"""Pick the teachers of a distilled arm from the curves of the runs that may teach, and say why in a
-teacher card.
+"""Choose the teachers of a distilled arm from the curves of the teaching arm's runs, and record the
+choice in a teacher card.
 
-No label is looked at, unless the rule is the oracle, and then the card says so. What a card says of
-the regret to expect was measured with labels on the campaign's own subjects: it is there to judge
-the choice by, and had no part in it.
+No label has a part in the choice, unless the rule is the oracle, which the card states. The
+expected regret on the card is measured with labels after the choice, and for information alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,14 +21,15 @@ from tips_ray.stability.statistics import runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
 
 PICKED_BY = "bone_variation"
-"""The signal that is lowest, late in its training, for the run that is picked. Its rank correlation
-with the error between seeds of an arm is 0.70 (0.44 to 0.86; 30 runs of
-`reports/gallery/cmu-tips`), among the highest. Labels of those runs chose it."""
+"""With `--teacher.runs picked`, the run whose late epochs have the lowest value of this signal
+teaches. Between seeds of an arm, its rank correlation with the error is 0.70 (0.44 to 0.86; 30 runs
+of `reports/gallery/cmu-tips`), among the highest; the signal was chosen with labels of those runs.
+"""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What is taken from one run."""
+class TeacherWindow:
+    """The epochs of one run whose weights teach."""
 
     run: str
     seed: int
@@ -37,9 +37,9 @@ class Lesson:
     last: int
     half_life: float | None
     depth_sign: float
-    """The anatomy's vote at the last epoch."""
+    """The sign that anatomy voted for at the last epoch."""
     churn_mm: float | None
-    """How far its predictions moved in the last epoch."""
+    """How far the run's predictions moved in the last epoch."""
     checkpoints: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each file of weights, by epoch."""
 
@@ -61,27 +61,28 @@ NOT_MEASURED = ExpectedRegret(None, None, None, None, None, 0)
 
 @dataclass(frozen=True)
 class TeacherCard:
-    """Who teaches an arm, and why."""
+    """The teachers of a distilled arm, and the reason for their choice."""
 
     student: str
     teacher: Teacher
     oracle: bool
     num_epochs: int
-    """Epochs that all runs of the teaching arm had when they were picked."""
-    lessons: tuple[Lesson, ...]
+    """Epochs that all runs of the teaching arm had when the teachers were chosen."""
+    lessons: tuple[TeacherWindow, ...]
     expected_regret_mm: ExpectedRegret
-    """What the rule costs on the runs that may teach: measured with labels, not used."""
+    """What the rule costs on the runs of the teaching arm; needs labels, and did not affect the
+    choice."""
     reason: str = ""
     """Why these teachers, in a sentence."""
 
-    def of_seed(self, seed: int) -> tuple[Lesson, ...]:
-        """Whom the student of a seed learns from; raises ValueError if nobody was picked for it."""
-        found = self.lessons if self.teacher.runs != "own" else tuple(each for each in self.lessons if each.seed == seed)
-        if not found:
+    def of_seed(self, seed: int) -> tuple[TeacherWindow, ...]:
+        """The teachers of the student of a seed; raises ValueError if it has none."""
+        teachers = self.lessons if self.teacher.runs != "own" else tuple(each for each in self.lessons if each.seed == seed)
+        if not teachers:
             raise UserError(
                 f"No teacher was picked for seed {seed} of {self.student!r}: {self.teacher.arm} has no finished run of that seed."
             )
-        return found
+        return teachers
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -90,80 +91,86 @@ class TeacherCard:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "TeacherCard":
         """What `to_json` gave."""
-        lessons = tuple(Lesson(**lesson) for lesson in content["lessons"])
+        lessons = tuple(TeacherWindow(**lesson) for lesson in content["lessons"])
         teacher, regret = Teacher(**content["teacher"]), ExpectedRegret(**content["expected_regret_mm"])
         return cls(**{**content, "teacher": teacher, "lessons": lessons, "expected_regret_mm": regret})
 
 
-def pick(
-    curves: pd.DataFrame,
-    windows: pd.DataFrame,
-    student: str,
-    teacher: Teacher,
-    seeds: Sequence[int],
-    num_epochs: int,
-    kept: Mapping[str, Collection[int]],
-) -> TeacherCard:
-    """The card of a distilled arm, without checkpoints' hashes; `kept` has the epochs of each run
-    whose weights were kept.
+@dataclass(frozen=True)
+class TeachingRuns:
+    """What a campaign has of the runs that may teach."""
 
-    Raises ValueError for a teaching arm without finished runs, for a run that diverged where its
-    own student needs it, or has fewer epochs than `num_epochs`, and for a rule that needs columns
-    that the curves do not have, as does a pick of one run.
+    curves: pd.DataFrame
+    windows: pd.DataFrame
+    """Errors of averages of their weights, as `tips_ray.store.measurements` keeps them."""
+    kept: Mapping[str, Collection[int]]
+    """The epochs of each run whose weights were kept."""
+
+
+def choose_teachers(runs: TeachingRuns, student: str, teacher: Teacher, seeds: Sequence[int], num_epochs: int) -> TeacherCard:
+    """The card of a distilled arm, without hashes of checkpoints.
+
+    Raises ValueError for a teaching arm without finished runs, for a run that diverged where the
+    student of its seed needs it, or has fewer epochs than `num_epochs`, for a rule that needs
+    columns that the curves do not have, and where PICKED_BY is needed and missing.
     """
-    own = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
-    runs, ended = whole_runs(own, teacher.arm), runs_of(own, teacher.arm)
+    curves = runs.curves
+    curves = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
+    finished, ended = whole_runs(curves, teacher.arm), runs_of(curves, teacher.arm)
     short = ended[(ended["status"] != "diverged") & (ended["epochs"] < num_epochs)]
     if len(short):
         raise UserError(
             f"{student!r} learns from {short['run'].iloc[0]!r}, which has {short['epochs'].iloc[0]} of {num_epochs} epochs; train"
             " that arm to its end first, or give the student fewer --num-epochs."
         )
-    if not runs:
+    if not finished:
         raise UserError(f"{student!r} learns from {teacher.arm!r}, which has no finished run; train that arm first.")
-    needed = [seed for seed in seeds if seed not in runs]
-    if teacher.runs == "own" and needed:
-        lost = ended[ended["status"] == "diverged"]["epochs"]
-        why = f"diverged in epoch {lost[needed[0]]}" if needed[0] in lost else "was not trained"
+    missing = [seed for seed in seeds if seed not in finished]
+    if teacher.runs == "own" and missing:
+        diverged = ended[ended["status"] == "diverged"]["epochs"]
+        why = f"diverged in epoch {diverged[missing[0]]}" if missing[0] in diverged else "was not trained"
         raise UserError(
-            f"{student!r} of seed {needed[0]} learns from {teacher.arm!r} of that seed, which {why}; let all learn from one run"
+            f"{student!r} of seed {missing[0]} learns from {teacher.arm!r} of that seed, which {why}; let all learn from one run"
             " that did not (--teacher.runs picked), or from their mean (all)."
         )
-    oracle = teacher.rule == Oracle().name
-    found = {seed: named(run, teacher.rule, kept[str(run["run"].iloc[0])]) for seed, run in runs.items()}
-    regret = expected(own, windows, teacher, found)
+    windows = {seed: kept_window(run, teacher.rule, runs.kept[str(run["run"].iloc[0])]) for seed, run in finished.items()}
+    oracle, seeds_that_teach = teacher.rule == Oracle().name, list(windows)
     if teacher.runs == "picked":
-        picked = most_plausible(runs, found)
-        found = {picked: found[picked]}
-    lessons = tuple(lesson(runs[seed], window) for seed, window in found.items())
+        seeds_that_teach = [most_plausible(finished, windows)]
     return TeacherCard(
-        student, teacher, oracle, len(next(iter(runs.values()))), lessons, regret, reason(teacher, oracle, len(runs))
+        student=student,
+        teacher=teacher,
+        oracle=oracle,
+        num_epochs=len(next(iter(finished.values()))),
+        lessons=tuple(teacher_window(finished[seed], windows[seed]) for seed in seeds_that_teach),
+        expected_regret_mm=expected_regret(curves, runs.windows, teacher, windows),
+        reason=reason(teacher, oracle, len(finished)),
     )
 
 
 def most_plausible(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> int:
-    """The seed whose run has the lowest PICKED_BY, on average over the last half of the epochs up
-    to its stop.
+    """The seed whose run has the lowest mean of PICKED_BY over the last half of the epochs up to
+    its stop; runs without values are passed over.
 
-    Raises ValueError if that is known of none.
+    Raises ValueError if several runs have no values and no other has any.
     """
-    found = {}
+    means = {}
     for seed, run in runs.items():
         curve, last = Curve(run), windows[seed].last
         values = curve[PICKED_BY][last // 2 : last] if PICKED_BY in curve else np.empty(0)
         if np.isfinite(values).any():
-            found[seed] = float(values[np.isfinite(values)].mean())
-    if not found and len(runs) > 1:
+            means[seed] = float(values[np.isfinite(values)].mean())
+    if not means and len(runs) > 1:
         names = ", ".join(repr(str(run["run"].iloc[0])) for run in runs.values())
         raise UserError(
             f"The runs {names} have no {PICKED_BY!r} up to their stops, by which one would be picked; let each student learn from"
             " the run of its own seed (--teacher.runs own), or from the mean of all (all)."
         )
-    return min(found or runs, key=lambda seed: found.get(seed, 0.0))
+    return min(means or runs, key=lambda seed: means.get(seed, 0.0))
 
 
 def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:
-    """Why these teachers, in a sentence."""
+    """A sentence that gives the reason for the choice."""
     which = {
         "own": "each student has the run of its own seed",
         "picked": f"of {num_runs} runs, the one with the lowest {PICKED_BY} over the last half up to its stop",
@@ -173,12 +180,12 @@ def reason(teacher: Teacher, oracle: bool, num_runs: int) -> str:
     return f"{teacher.rule}; {which}; {labels}."
 
 
-def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
-    """The window that a rule, or the oracle, names of a run, ending at the newest epoch up to there
-    whose weights were kept.
+def kept_window(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
+    """The window of epochs that a rule, or the oracle, chooses in a run; moved back to the newest
+    epoch whose weights were kept.
 
-    The oracle looks at kept epochs alone. Raises ValueError for a rule that is unknown, or lacks
-    columns, and if no weights were kept up to its epoch.
+    The oracle compares kept epochs only. Raises ValueError for an unknown rule, for one whose
+    columns the curve lacks, and if no weights were kept up to the end of the window.
     """
     name = str(run["run"].iloc[0])
     if rule == Oracle().name:
@@ -186,12 +193,12 @@ def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
         window = Window(best_epoch(errors), best_epoch(errors))
     else:
         curve = Curve(run)
-        chosen = rule_named(rule, standard_rules(len(curve)))
-        lacking = [column for column in chosen.columns if column not in curve]
+        stop_rule = rule_named(rule, standard_rules(len(curve)))
+        lacking = [column for column in stop_rule.columns if column not in curve]
         if lacking:
             able = ", ".join(repr(other.name) for other in rules_for(curve))
             raise UserError(f"The stop rule {rule!r} needs {lacking[0]!r}, which {name!r} does not have; choose another: {able}.")
-        window = curve.check(chosen(curve))
+        window = curve.check(stop_rule(curve))
     last = max((epoch for epoch in kept if epoch <= window.last), default=None)
     if last is None:
         raise UserError(
@@ -201,25 +208,28 @@ def named(run: pd.DataFrame, rule: str, kept: Collection[int]) -> Window:
     return replace(window, first=min(window.first, last), last=last)
 
 
-def lesson(run: pd.DataFrame, window: Window) -> Lesson:
-    """What is taken from a run at a window."""
-    at = run.iloc[window.last - 1]
-    churn = float(at.get("churn_mm", np.nan))
-    return Lesson(
-        str(at["run"]),
-        int(at["seed"]),
-        window.first,
-        window.last,
-        window.half_life,
-        float(at["depth_sign"]),
-        churn if np.isfinite(churn) else None,
+def teacher_window(run: pd.DataFrame, window: Window) -> TeacherWindow:
+    """The teacher that a run is over a window of its epochs."""
+    row = run.iloc[window.last - 1]
+    churn = float(row.get("churn_mm", np.nan))
+    return TeacherWindow(
+        run=str(row["run"]),
+        seed=int(row["seed"]),
+        first=window.first,
+        last=window.last,
+        half_life=window.half_life,
+        depth_sign=float(row["depth_sign"]),
+        churn_mm=churn if np.isfinite(churn) else None,
     )
 
 
-def expected(curves: pd.DataFrame, windows: pd.DataFrame, teacher: Teacher, found: Mapping[int, Window]) -> ExpectedRegret:
-    """What the teacher's rule costs on the runs that may teach."""
-    rows = [(teacher.arm, seed, teacher.rule, window) for seed, window in found.items()]
-    scored_stops = score_stops(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), windows)
+def expected_regret(
+    curves: pd.DataFrame, measured: pd.DataFrame, teacher: Teacher, windows: Mapping[int, Window]
+) -> ExpectedRegret:
+    """What the teacher's rule costs on the runs of the teaching arm; `windows` are those it chooses
+    by seed, and `measured` has the errors of averages."""
+    rows = [(teacher.arm, seed, teacher.rule, window) for seed, window in windows.items()]
+    scored_stops = score_stops(curves, pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"]), measured)
     regret = scored_stops[scored_stops["rule"] == teacher.rule].drop_duplicates("seed")["regret"].to_numpy(float)
     if len(regret) == 0:
         return NOT_MEASURED

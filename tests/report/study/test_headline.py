@@ -16,7 +16,7 @@ def summary(difference: float, low: float | None, high: float | None, n: int, **
     pair = {"a": "solo", "b": "parts", "metric": HEADLINE_METRIC, "statistic": "last_half", "epochs": 40}
     pair |= {"difference": difference, "low": low, "high": high, "n": n}
     given = {"arms": {"solo": solo, "parts": parts}, "paired": [pair], "references": {}, "data": {"synthetic": False}}
-    given |= {"teachers": {}, "students": [], "distillation": []}
+    given |= {"teachers": {}, "students": [], "distillation": [], "unmeasured_rules": {}}
     return given | changes
 
 
@@ -75,12 +75,15 @@ def test_students_are_no_rivals_but_are_held_against_their_teachers(low, high, n
 
 def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
     given = summary(7.4, 6.9, 7.9, 10, data={"synthetic": True}, references={"flat": {HEADLINE_METRIC: 65.0}})
+    given |= {"unmeasured_rules": {"solo": ["average of the last 10 %"], "parts": ["average of the last 10 %", "another"]}}
     given["arms"]["solo"] |= {"diverged": [{}, {}], "num_seeds": 12, "num_epochs": 30}
     said = " ".join(cautions(given))
     assert "no human was measured" in said
     assert "2 of 12 runs of solo diverged" in said
     assert "solo is not shown to be better than the flat prediction (65.0 mm)" in said
     assert "parts is not shown" not in said
+    assert "One stop rule of solo is left out below" in said
+    assert "2 stop rules of parts are left out below" in said
     assert "(solo 30, parts 40); paired differences use the first 30" in said
 
 

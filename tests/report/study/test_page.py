@@ -92,8 +92,9 @@ def test_narrow_screens_scroll_tables_not_the_page(browser, report):
 def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
     name = "</script><script>window.owned = 1</script><b>arm</b>"
     curves = make_curves(arms=("solo", name), num_epochs=4, actions=(name,))
+    arms = {arm: {"objective": "adversarial", name: [{name: name}]} for arm in ("solo", name)}
     path = tmp_path / "report.html"
-    write_report(curves, make_summary(curves, provenance={"command": name, "config": {name: [{name: name}]}}), path)
+    write_report(curves, make_summary(curves, arms=arms, executions=[{"command": name, "seconds": 1.0}]), path)
     page = browser.new_page()
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
@@ -122,7 +123,7 @@ def test_says_what_was_found_beside_the_papers_numbers(html):
 
 def test_real_poses_are_not_called_synthetic(make_curves, make_summary):
     curves = make_curves(num_epochs=4)
-    assert "ynthetic data" not in text_of(render(curves, make_summary(curves, synthetic=False, data={"synthetic": False})))
+    assert "ynthetic data" not in text_of(render(curves, make_summary(curves, data={"synthetic": False})))
 
 
 def test_lists_divergences_and_scrolls_long_tables(make_curves, make_summary):
@@ -147,7 +148,9 @@ def test_campaigns_that_have_not_started_or_lack_an_arm(make_curves, make_summar
     empty = pd.DataFrame()
     assert "nothing to compare" in text_of(render(empty, make_summary(empty)))
     solo = make_curves(arms=("solo",), num_epochs=4)
-    assert "no finished run" in text_of(render(solo, make_summary(solo, arms=("solo", "parts"))))
+    assert "no finished run" in text_of(
+        render(solo, make_summary(solo, arms={arm: {"objective": "adversarial"} for arm in ("solo", "parts")}))
+    )
     lost = make_curves(num_seeds=1, num_epochs=4, diverged={(arm, 0): 1 for arm in ("solo", "parts", "supervised")})
     assert "solo-seed0: epoch 1" in text_of(render(lost, make_summary(lost)))
 

@@ -13,7 +13,7 @@ from tips_ray.report.study.page import render
 from tips_ray.report.study.stop_figures import draw_codependence, draw_rules
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ends
-from tips_ray.stability.teachers import ExpectedRegret, Lesson, TeacherCard
+from tips_ray.stability.teachers import ExpectedRegret, TeacherCard, TeacherWindow
 from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
 
 ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
@@ -26,7 +26,7 @@ def config(arm: str) -> dict:
 
 
 def card(student: str) -> TeacherCard:
-    lesson = Lesson("parts-seed0", 0, 33, 40, None, 1.0, 9.5, {"40": "0123456789abcdef"})
+    lesson = TeacherWindow("parts-seed0", 0, 33, 40, None, 1.0, 9.5, {"40": "0123456789abcdef"})
     regret = ExpectedRegret(1.25, 3.0, 4.0, 0.5, 2.0, 3)
     return TeacherCard(student, Teacher(**config(student)["teacher"]), False, 40, (lesson,), regret)
 
@@ -57,9 +57,7 @@ def measured() -> Measured:
 @pytest.fixture(scope="module")
 def found(make_curves, make_summary, measured) -> tuple[pd.DataFrame, dict]:
     curves = make_curves(arms=ARMS, num_seeds=4)
-    return curves, make_summary(
-        curves, measured=measured, cards={arm: card(arm) for arm in STUDENTS}, configs={arm: config(arm) for arm in ARMS}
-    )
+    return curves, make_summary(curves, measured, {arm: card(arm) for arm in STUDENTS}, arms={arm: config(arm) for arm in ARMS})
 
 
 @pytest.fixture(scope="module")

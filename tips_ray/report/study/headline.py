@@ -172,6 +172,9 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
                 f"All students of {arm} share one teacher: its intervals hold the chance of the students alone, not that of other"
                 " teachers, and are too narrow."
             )
+    for arm, rules in summary["unmeasured_rules"].items():
+        count, verb = (f"{len(rules)} stop rules", "are") if len(rules) > 1 else ("One stop rule", "is")
+        found.append(f"{count} of {arm} {verb} left out below: the averages of weights that they name have not been measured.")
     flat = summary["references"].get("flat", {}).get(HEADLINE_METRIC)
     for arm, entry in arms.items():
         own = entry["last_half"][HEADLINE_METRIC]
