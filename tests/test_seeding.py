@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tips_ray.seeding import derived_seed, stream
+from tips_ray.seeding import derived_seed, is_of_another_device, stream
 
 names = st.text("abcdefgh0123_-", min_size=1)
 
@@ -26,12 +26,20 @@ def test_seeds_are_the_same_on_every_machine_and_day():
 
 
 def test_streams_do_not_disturb_each_other():
-    campaign_lock = torch.rand(5, generator=stream(7, "azimuth"))
+    separate = torch.rand(5, generator=stream(7, "azimuth"))
     azimuth, other = stream(7, "azimuth"), stream(7, "elevation")
     mixed = []
     for _ in range(5):
         mixed.append(torch.rand(1, generator=azimuth))
         torch.rand(3, generator=other)
         torch.rand(2)
-    assert torch.equal(torch.cat(mixed), campaign_lock)
-    assert not torch.equal(torch.rand(5, generator=stream(7, "elevation")), campaign_lock)
+    assert torch.equal(torch.cat(mixed), separate)
+    assert not torch.equal(torch.rand(5, generator=stream(7, "elevation")), separate)
+
+
+def test_a_state_of_a_cpu_and_one_of_a_gpu_are_told_apart_by_their_size():
+    cpu, gpu, garbage = stream(0, "azimuth").get_state(), torch.zeros(16, dtype=torch.uint8), torch.zeros(17, dtype=torch.uint8)
+    assert is_of_another_device(gpu, cpu)
+    assert is_of_another_device(cpu, gpu)
+    for saved, own in ((cpu, cpu), (gpu, gpu), (garbage, cpu), (garbage, gpu)):
+        assert not is_of_another_device(saved, own)

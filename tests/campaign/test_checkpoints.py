@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 import torch
 
 from helpers import TIMES
-from tips_ray.campaign.checkpoints import StoredRun, state_name, unpacked, weights_name
-from tips_ray.campaign.evaluate import choose_window, evaluate_saved, load_lifter
+from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
+from tips_ray.campaign.evaluate import choose_window, evaluate_saved, kept_epochs, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.errors import UserError
 from tips_ray.lifting.train import Run
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
@@ -59,7 +61,7 @@ def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_p
 
     again = stored_run(tmp_path / "cut", dataset)
     assert again.num_epochs == (2 if lost else 3)
-    assert again.repaired == []
+    assert again.notices == []
     while again.num_epochs < 4:
         again.advance()
     pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
@@ -99,14 +101,14 @@ def test_files_cut_in_half_on_disk_are_made_anew_and_change_no_row(
 
     again = stored_run(tmp_path / "cut", dataset)
     assert again.num_epochs == continued_after
-    assert re.search(said, " ".join(again.repaired))
+    assert re.search(said, " ".join(again.notices))
     while again.num_epochs < 4:
         again.advance()
     pd.testing.assert_frame_equal(curve_of(tmp_path / "cut"), curve_of(tmp_path / "whole"), check_exact=True)
     for epoch in range(1, 5):
         kept = [load_lifter(run.folder, epoch, CONFIG).state_dict() for run in (whole, again)]
         assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
-    assert stored_run(tmp_path / "cut", dataset).repaired == []
+    assert stored_run(tmp_path / "cut", dataset).notices == []
 
 
 def test_a_bit_that_flipped_inside_a_state_is_noticed(tmp_path: Path, dataset: Dataset) -> None:
@@ -119,7 +121,128 @@ def test_a_bit_that_flipped_inside_a_state_is_noticed(tmp_path: Path, dataset: D
     run.folder.write(state_name(2), bytes(content))
     again = stored_run(tmp_path, dataset)
     assert again.num_epochs == 1
-    assert "continues after epoch 1" in again.repaired[0]
+    assert "continues after epoch 1" in again.notices[0]
+
+
+def zipped(entries: dict[str, bytes]) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return sink.getvalue()
+
+
+def pickled(value: Any) -> bytes:
+    sink = io.BytesIO()
+    torch.save(value, sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: b"",
+        lambda state: zipped({}),
+        lambda state: zipped({"archive/data.pkl": b"no pickle", "archive/version": b"3"}),
+        lambda state: pickled([1, 2]),
+        lambda state: packed({name: value for name, value in state.items() if name != "rows"}),
+        lambda state: packed({**state, "rows": state["rows"][:1]}),
+        lambda state: packed({**state, "epoch": "2"}),
+        lambda state: packed({**state, "lifter": {"weight": "heavy"}}),
+        lambda state: packed({**state, "lifter": {name: value[:1] for name, value in state["lifter"].items()}}),
+        lambda state: packed({**state, "discriminator_optimiser": {}}),
+        lambda state: packed({**state, "rng": {name: torch.zeros(17, dtype=torch.uint8) for name in state["rng"]}}),
+    ],
+    ids=[
+        "empty",
+        "a zip of nothing",
+        "no pickle",
+        "a list",
+        "no rows",
+        "too few rows",
+        "epoch",
+        "texts",
+        "shapes",
+        "Adam",
+        "rng",
+    ],
+)
+def test_a_run_continues_from_the_state_before_one_that_is_no_state(tmp_path: Path, dataset: Dataset, damage: Any) -> None:
+    run = stored_run(tmp_path, dataset)
+    rows = [run.advance() for _ in range(2)]
+    run.folder.write(state_name(2), damage(unpacked(run.folder.read(state_name(2)))))
+    again = stored_run(tmp_path, dataset)
+    assert [notice.partition(" was ")[2] for notice in again.notices] == ["damaged, and the run continues after epoch 1."]
+    assert again.advance()["p_mpjpe_signed_mm"] == rows[1]["p_mpjpe_signed_mm"]
+
+
+def test_a_run_whose_states_are_both_damaged_inside_starts_again(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    rows = [run.advance() for _ in range(2)]
+    for epoch in (1, 2):
+        state = unpacked(run.folder.read(state_name(epoch)))
+        run.folder.write(state_name(epoch), packed({**state, "discriminator_optimiser": {}}))
+    again = stored_run(tmp_path, dataset)
+    assert again.num_epochs == 0
+    assert all("starts again" in notice for notice in again.notices)
+    assert again.advance()["p_mpjpe_signed_mm"] == rows[0]["p_mpjpe_signed_mm"]
+
+
+def test_a_run_of_another_kind_of_device_is_continued_and_its_curve_says_where(tmp_path: Path, dataset: Dataset) -> None:
+    def moved(folder: Path) -> StoredRun:
+        run = stored_run(folder, dataset)
+        for _ in range(2):
+            run.advance()
+        state = unpacked(run.folder.read(state_name(2)))
+        streams = {name: torch.zeros(16, dtype=torch.uint8) for name in state["rng"]}
+        run.folder.write(state_name(2), packed({**state, "rng": streams}))
+        return stored_run(folder, dataset)
+
+    run, same = moved(tmp_path / "one"), moved(tmp_path / "other")
+    assert len(run.notices) == 1
+    assert "Runs of solo were trained on another kind of device" in run.notices[0]
+    run.advance()
+    run = stored_run(tmp_path / "one", dataset)
+    assert run.notices == []
+    run.advance()
+    for _ in range(2):
+        same.advance()
+    curve = curve_of(tmp_path / "one")
+    pd.testing.assert_frame_equal(curve, curve_of(tmp_path / "other"), check_exact=True)
+    assert curve.loc[curve["streams_renewed"] == 1, "epoch"].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (zipped({}), "is damaged; restore it, or delete it"),
+        (packed({"weight": "heavy"}), "is damaged; restore it, or delete it"),
+        (packed({"weight": torch.ones(2, dtype=torch.complex64)}), "is damaged; restore it, or delete it"),
+        (packed({}), "has the weights of other networks; restore it, or delete it"),
+        (packed({"weight": torch.ones(2)}), "has the weights of other networks; restore it, or delete it"),
+    ],
+    ids=["a zip of nothing", "texts", "complex numbers", "no weights", "another network"],
+)
+def test_weights_of_another_form_are_refused_and_made_anew(
+    tmp_path: Path, dataset: Dataset, content: bytes, sentence: str
+) -> None:
+    run = stored_run(tmp_path, dataset)
+    run.advance()
+    whole = load_lifter(run.folder, 1, CONFIG).state_dict()
+    run.folder.write(weights_name(1), content)
+    with pytest.raises(UserError, match=rf"epoch-00001\.pt' {sentence}"):
+        load_lifter(run.folder, 1, CONFIG)
+    assert "epoch-00001.pt was missing or damaged" in stored_run(tmp_path, dataset).notices[0]
+    again = load_lifter(run.folder, 1, CONFIG).state_dict()
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_files_of_other_names_beside_weights_are_no_epochs(tmp_path: Path, dataset: Dataset) -> None:
+    run = stored_run(tmp_path, dataset)
+    run.advance()
+    for name in ("notes.txt", "epoch-1.pt", "epoch-00000.pt", "epoch-00002.pt.copy", "epoch-best.pt"):
+        run.folder.write(f"weights/{name}", b"")
+    assert kept_epochs(run.folder) == {1}
 
 
 def test_a_damaged_curve_of_a_run_that_has_ended_is_made_anew_without_training(tmp_path: Path, dataset: Dataset) -> None:
@@ -177,7 +300,7 @@ def test_which_weights_are_kept_is_the_same_after_a_crash(tmp_path: Path, datase
             run.advance()
     again = stored_run(tmp_path, dataset, every=10)
     if len(curve_of(tmp_path)) < 2:
-        assert again.repaired == []
+        assert again.notices == []
         again.advance()
     assert again.folder.names("weights") == ["epoch-00002.pt"]
     assert again.folder.names("lifted") == ["epoch-00002.npy"]
@@ -235,11 +358,11 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
 def test_weights_of_other_networks_are_refused(tmp_path: Path, dataset: Dataset) -> None:
     run = stored_run(tmp_path, dataset, CONFIG)
     run.advance()
-    with pytest.raises(ValueError, match="kept by a tips-ray with other networks"):
+    with pytest.raises(ValueError, match=r"epoch-00001\.pt' has the weights of other networks; restore it"):
         load_lifter(run.folder, 1, override(CONFIG, {"network": {"width": 7}}))
     whole = run.folder.read(weights_name(1))
     run.folder.write(weights_name(1), whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"epoch-00001\.pt' was damaged; give another --epoch"):
+    with pytest.raises(ValueError, match=r"epoch-00001\.pt' is damaged; restore it, or delete it"):
         load_lifter(run.folder, 1, CONFIG)
 
 

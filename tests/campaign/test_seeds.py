@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.seeds import advance, attempt, means
+from tips_ray.campaign.seeds import advance, epoch_result, result_or_failure
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.data.synthetic import synthesise
@@ -34,23 +34,23 @@ def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: P
     rows = advance(runs, 1)
     assert [(row["seed"], row["epoch"]) for row in rows] == [(0, 1), (1, 1)]
     expected = sum(row[HEADLINE_METRIC] for row in rows) / 2
-    assert means("solo", 1, rows)["error_mm"] == pytest.approx(expected)
+    assert epoch_result("solo", 1, rows)["error_mm"] == pytest.approx(expected)
     assert [run.num_epochs for run in runs] == [1, 1]
 
 
 def test_an_arm_whose_seeds_have_all_diverged_has_no_mean() -> None:
-    told = means("solo", 3, [{"status": "diverged", "epoch": 3}] * 2)
-    assert told["num_diverged"] == 2
-    assert all(math.isnan(told[name]) for name in ("error_mm", "spread_mm", "consistency"))
+    result = epoch_result("solo", 3, [{"status": "diverged", "epoch": 3}] * 2)
+    assert result["num_diverged"] == 2
+    assert all(math.isnan(result[name]) for name in ("error_mm", "spread_mm", "consistency"))
 
 
 def test_what_a_user_can_mend_is_a_sentence_and_a_crash_passes_through() -> None:
     def fail(error: Exception) -> list[Any]:
         raise error
 
-    assert attempt(fail, UserError("Give less.")) == ([], "Give less.")
-    assert attempt(fail, PermissionError(13, "Permission denied", "/x"))[1] == (
+    assert result_or_failure(fail, UserError("Give less.")) == ([], "Give less.")
+    assert result_or_failure(fail, PermissionError(13, "Permission denied", "/x"))[1] == (
         "Cannot use '/x' (Permission denied); check the path and your rights to it."
     )
     with pytest.raises(RuntimeError, match="crash"):
-        attempt(fail, RuntimeError("crash"))
+        result_or_failure(fail, RuntimeError("crash"))

@@ -26,7 +26,7 @@ from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.evaluate import flat_errors
-from tips_ray.lifting.train import Epoch, Run, fit
+from tips_ray.lifting.train import DamagedStateError, Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
 from tips_ray.stability.regret import TRAIN_METRIC
@@ -114,10 +114,10 @@ def test_a_continued_run_is_the_run_that_was_never_stopped(dataset, changes, sto
 
 def test_runs_side_by_side_do_not_disturb_each_other(dataset):
     others = [TINY, override(TINY, {"partition": "solo"}), override(TINY, {"data": {"new_views_each_epoch": True}})]
-    campaign_lock = [epochs(config, dataset, 3, seed) for seed, config in enumerate(others)]
+    separate = [epochs(config, dataset, 3, seed) for seed, config in enumerate(others)]
     runs = [fit(config, dataset, seed) for seed, config in enumerate(others)]
     together = [[kept(next(run)) for run in runs] for _ in range(3)]
-    assert [list(rows) for rows in zip(*together, strict=True)] == campaign_lock
+    assert [list(rows) for rows in zip(*together, strict=True)] == separate
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,34 @@ def test_a_state_of_another_seed_or_of_nothing_is_refused(dataset):
         next(fit(TINY, dataset, 1, state))
     with pytest.raises(ValueError, match="an unknown run"):
         next(fit(TINY, dataset, 0, {"epoch": 3}))
-    del state["lifter_optimiser"]
-    with pytest.raises(ValueError, match="is damaged: 'lifter_optimiser'; start the run anew"):
-        next(fit(TINY, dataset, 0, state))
+    for damaged in ({"rng": None}, {"lifter": {}}, {"lifter": [1]}, {"lifter_optimiser": {"state": {}}}, {"rng": {"shuffle": 3}}):
+        with pytest.raises(DamagedStateError, match=r"is damaged: .*; start the run anew"):
+            next(fit(TINY, dataset, 0, state | damaged))
+
+
+def with_streams(state: dict[str, Any], num_bytes: int) -> dict[str, Any]:
+    """A state whose random streams have states of so many bytes: 16 are those of a CUDA device."""
+    return {**state, "rng": {name: torch.zeros(num_bytes, dtype=torch.uint8) for name in state["rng"]}}
+
+
+def test_a_state_of_another_kind_of_device_is_continued_on_streams_made_anew(dataset):
+    first, second = itertools.islice(fit(TINY, dataset, 0), 2)
+    state = stored(next(fit(TINY, dataset, 0)).run.state())
+    moved = epochs(TINY, dataset, 2, state=with_streams(stored(state), 16))
+    assert "streams_renewed" not in {**first.row, **second.row, **moved[1]}
+    assert moved[0]["epoch"] == 2
+    assert moved[0]["streams_renewed"] == 1.0
+    assert moved[0]["p_mpjpe_mm"] != second.row["p_mpjpe_mm"]
+    assert epochs(TINY, dataset, 2, state=with_streams(stored(state), 16)) == moved
+    again = next(fit(TINY, dataset, 0, with_streams(stored(state), 16)))
+    assert epochs(TINY, dataset, 1, state=stored(again.run.state())) == moved[1:]
+
+
+@pytest.mark.parametrize("num_bytes", [0, 17, 5055])
+def test_random_streams_of_no_device_are_damage(dataset, num_bytes):
+    state = Run(TINY, dataset, 0).state()
+    with pytest.raises(DamagedStateError, match=r"is damaged: .*; start the run anew"):
+        next(fit(TINY, dataset, 0, with_streams(state, num_bytes)))
 
 
 def test_a_diverged_run_ends_and_keeps_its_row(dataset):

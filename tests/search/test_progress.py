@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tips_ray.campaign.seeds import FAILURE, REPAIRED, means
+from tips_ray.campaign.seeds import FAILURE, NOTICES, epoch_result
 from tips_ray.config import Config, WeightRanges
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.progress import SearchProgress
@@ -14,11 +14,11 @@ from tips_ray.store.records import trial_name
 from tips_ray.store.storage import Storage
 
 
-def test_a_notice_of_mended_files_or_of_a_failure_counts_as_no_epoch(tmp_path: Path) -> None:
+def test_a_notice_of_damaged_files_or_of_a_failure_counts_as_no_epoch(tmp_path: Path) -> None:
     search = Search("s", Storage(str(tmp_path)), Config(), weight_space(WeightRanges()), num_seeds=2, num_epochs=10)
     progress = SearchProgress(search, Budget(2), Console(file=io.StringIO()))
-    epoch = means(trial_name(0), 3, [])
-    for notice in ({REPAIRED: ["A file was damaged."]}, {FAILURE: "No space is left."}):
+    epoch = epoch_result(trial_name(0), 3, [])
+    for notice in ({NOTICES: ["A file was damaged."]}, {FAILURE: "No space is left."}):
         progress.on_trial_result(0, [], None, epoch | notice)
     assert not progress.under_way
     assert progress.num_trained == 0

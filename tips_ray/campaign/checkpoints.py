@@ -1,12 +1,12 @@
 """One run under a campaign's storage.
 
 A run's folder holds `curve.parquet` (all its rows so far), of the epochs that are kept
-`weights/epoch-NNNNN.pt` (the lifter) and `lifted/epoch-NNNNN.npy` (what it makes of a few training
-views, see `tips_ray.stability.agreement`), and the states of its last two epochs, `state-0.pt` and
-`state-1.pt` (what the next epoch depends on, and all rows so far). The state is written last: a run
-that dies in between repeats one epoch, gets the same numbers, and writes the same row again. A
-state that was damaged on disk gives way to the one before it; from a state, a curve and weights
-that were damaged are made anew.
+`weights/epoch-NNNNN.pt` (the lifter) and `lifted/epoch-NNNNN.npy` (the depths that it lifts of a
+few training views, see `tips_ray.stability.agreement`), and the states of its last two epochs,
+`state-0.pt` and `state-1.pt` (what the next epoch depends on, and all rows so far). The state is
+written last: a run that dies in between repeats one epoch, gets the same numbers, and writes the
+same row again. If a state was damaged on disk, the run continues from the one before it; a curve
+and weights that were damaged are made anew from a state.
 """
 
 import io
@@ -18,14 +18,17 @@ import pandas as pd
 import torch
 
 from tips_ray.config import KeepWeights
-from tips_ray.lifting.evaluate import witnessed
-from tips_ray.lifting.train import Run, train_epochs
+from tips_ray.lifting.evaluate import lifted_depths
+from tips_ray.lifting.train import DamagedStateError, Run, train_epochs
 from tips_ray.store.curves import CURVE, RUNS, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
 from tips_ray.store.measurements import read_cards
+from tips_ray.store.names import epoch_file
 from tips_ray.store.storage import Storage
 
 ROWS = "rows"
+WEIGHTS = "weights"
+SUFFIX = ".pt"
 log = logging.getLogger(__name__)
 
 
@@ -34,19 +37,16 @@ class StoredRun:
     is reported."""
 
     def __init__(self, storage: Storage, arm: str, run: Run, keep_weights: KeepWeights | None = None) -> None:
-        """`run` is a new one, which is brought to the newest state in its folder."""
+        """`run` is a new one, which is brought to the newest whole state in its folder."""
         name = run_name(arm, run.seed)
         self.keys = {"arm": arm, "run": name, "seed": run.seed}
         self.folder = storage / RUNS / name
         self.dataset, self.keep_weights = run.dataset, keep_weights or KeepWeights()
         self.rows: list[dict[str, Any]] = []
         self.taught = taught_epochs(storage, name)
-        self.repaired: list[str] = []
-        """What was found damaged in the folder, and what was done about it, in sentences."""
-        state = self._resume()
-        if state is not None:
-            run.load_state(state)
-        self.epochs = train_epochs(run)
+        self.notices: list[str] = []
+        """Sentences for the user: which files were damaged, and how the run continues."""
+        self.epochs = train_epochs(self._resume(run))
 
     @property
     def num_epochs(self) -> int:
@@ -64,7 +64,7 @@ class StoredRun:
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
-        self.folder.write(lifted_name(epoch.number), lifted_bytes(witnessed(epoch.run.lifter, self.dataset)))
+        self.folder.write(lifted_name(epoch.number), lifted_bytes(lifted_depths(epoch.run.lifter, self.dataset)))
         if not self._keeps(epoch.number - 1):  # before the curve: a run whose curve is whole is not continued
             for name in (weights_name, lifted_name):
                 self.folder.delete(name(epoch.number - 1))
@@ -79,26 +79,44 @@ class StoredRun:
         precision = getattr(torch, self.keep_weights.precision)
         return {name: value.to(precision) for name, value in lifter.items()}
 
-    def _resume(self) -> dict[str, Any] | None:
-        """The newest state that is whole, with rows, curve and weights as they were after it; None
-        for a new run."""
+    def _resume(self, run: Run) -> Run:
+        """A run after the newest whole state, with rows, curve and weights as they were then; a new
+        run if there is none.
+
+        Raises UserError for a state of another config or seed.
+        """
         present = [name for name in self.folder.names() if name in (state_name(0), state_name(1))]
         if not present:
-            return None
-        for folder in (self.folder, self.folder / "weights"):
+            return run
+        for folder in (self.folder, self.folder / WEIGHTS):
             folder.sweep()
         read = {name: unpacked(self.folder.read(name)) for name in present}
-        states = sorted((state for state in read.values() if state), key=lambda state: state["epoch"], reverse=True)
-        for name in (name for name, state in read.items() if not state):
-            continued = f"continues after epoch {states[0]['epoch']}" if states else "starts again"
-            self._say(f"{self.folder / name} was damaged, and the run {continued}.")
-        if not states:
-            return None
-        self.rows = states[0].pop(ROWS)
-        for age, state in enumerate(states):
-            self._repair_weights(state, newest=age == 0)
+        states = {name: state for name, state in read.items() if state and is_state(state)}
+        loaded: dict[str, Any] | None = None
+        for name in sorted(states, key=lambda name: states[name]["epoch"], reverse=True):
+            try:
+                run.load_state(states[name])
+            except DamagedStateError:
+                del states[name]
+                run = Run(run.config, run.dataset, run.seed, run.teachers)  # the state may have been loaded in part
+            else:
+                loaded = states[name]
+                break
+        continued = f"continues after epoch {loaded['epoch']}" if loaded else "starts again"
+        for name in (name for name in present if name not in states):
+            self._notify(f"{self.folder / name} was damaged, and the run {continued}.")
+        if loaded is None:
+            return run
+        self.rows = loaded[ROWS]
+        for state in states.values():
+            self._repair_weights(state, newest=state is loaded)
         self._repair_curve()
-        return states[0]
+        if run.streams_renewed and not self.diverged:
+            self._notify(
+                f"Runs of {self.keys['arm']} were trained on another kind of device (a CPU or a GPU); they continue with random"
+                " streams made anew, in each run from the epoch on where its column streams_renewed is 1."
+            )
+        return run
 
     def _repair_weights(self, state: dict[str, Any], newest: bool) -> None:
         name = weights_name(state["epoch"])
@@ -106,12 +124,12 @@ class StoredRun:
         if not was_last and not self._keeps(state["epoch"]):
             return
         try:
-            whole = unpacked(self.folder.read(name)) is not None
+            whole = form_of(unpacked(self.folder.read(name)) or {}) == form_of(state["lifter"])
         except FileNotFoundError:
             whole = False
         if not whole:
             self.folder.write(name, packed(self._kept(state["lifter"])))
-            self._say(f"{self.folder / name} was missing or damaged, and was made anew from the run's state.")
+            self._notify(f"{self.folder / name} was missing or damaged, and was made anew from the run's state.")
 
     def _repair_curve(self) -> None:
         """Make the curve anew if it lacks rows that were reported; rows beyond the state's will be
@@ -122,11 +140,11 @@ class StoredRun:
             whole = False
         if not whole:
             self.folder.write_table(CURVE, pd.DataFrame(self.rows))
-            self._say(f"{self.folder / CURVE} was missing or damaged, and was made anew from the run's state.")
+            self._notify(f"{self.folder / CURVE} was missing or damaged, and was made anew from the run's state.")
 
-    def _say(self, sentence: str) -> None:
+    def _notify(self, sentence: str) -> None:
         log.warning(sentence)
-        self.repaired.append(sentence)
+        self.notices.append(sentence)
 
 
 def taught_epochs(folder: Storage, run: str) -> set[int]:
@@ -138,13 +156,38 @@ def taught_epochs(folder: Storage, run: str) -> set[int]:
 
 def weights_name(epoch: int) -> str:
     """File of the lifter's weights after an epoch, inside a run's folder."""
-    return f"weights/epoch-{epoch:05d}.pt"
+    return f"{WEIGHTS}/{epoch_file(epoch, SUFFIX)}"
 
 
 def state_name(epoch: int) -> str:
     """File of the run's state after an epoch, inside its folder; it takes the place of the one of
     two epochs before."""
     return f"state-{epoch % 2}.pt"
+
+
+def is_state(content: dict[str, Any]) -> bool:
+    """Whether a file's content has what this module reads of a run's state."""
+    epoch, rows, lifter = (content.get(name) for name in ("epoch", ROWS, "lifter"))
+    return (
+        isinstance(epoch, int)
+        and isinstance(rows, list)
+        and len(rows) == epoch > 0
+        and all(isinstance(row, dict) and "status" in row for row in rows)
+        and isinstance(lifter, dict)
+        and form_of(lifter) is not None
+    )
+
+
+def form_of(weights: dict[str, Any]) -> dict[str, torch.Size] | None:
+    """Names and shapes of a network's weights; None if there is anything else than numbers of
+    floating point."""
+    tensors = {name: value for name, value in weights.items() if isinstance(name, str) and is_numbers(value)}
+    return {name: value.shape for name, value in tensors.items()} if len(tensors) == len(weights) else None
+
+
+def is_numbers(value: object) -> bool:
+    """Whether a value is an ordinary tensor of numbers of floating point."""
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout == torch.strided
 
 
 def packed(value: dict[str, Any]) -> bytes:
@@ -155,11 +198,13 @@ def packed(value: dict[str, Any]) -> bytes:
 
 
 def unpacked(content: bytes) -> dict[str, Any] | None:
-    """What `packed` was given; None if the bytes are not whole, by the checksums among them."""
+    """What `packed` was given, on the CPU; None if the bytes are not whole, by the checksums among
+    them, or are of anything else than a dictionary."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.testzip():
+            if archive.testzip() or any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 return None
-    except zipfile.BadZipFile:
+        value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:  # zipfile and torch have no common kind of error for content that they cannot read
         return None
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return value if isinstance(value, dict) else None

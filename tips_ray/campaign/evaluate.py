@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 import torch
 
-from tips_ray.campaign.checkpoints import unpacked, weights_name
+from tips_ray.campaign.checkpoints import SUFFIX, WEIGHTS, form_of, unpacked, weights_name
 from tips_ray.columns import METRICS
 from tips_ray.config import Config, override, parts_of
 from tips_ray.data.poseset import PoseSet
@@ -20,6 +20,7 @@ from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import kept_window
 from tips_ray.store.curves import RUNS, read_manifest
+from tips_ray.store.names import epochs_of
 from tips_ray.store.storage import Storage
 
 NAMES = tuple(rule.name for rule in standard_rules(1))
@@ -109,19 +110,19 @@ def load_window(run: Storage, window: Window, config: Config) -> Lifter:
 
 def kept_epochs(run: Storage) -> set[int]:
     """Epochs of a run whose weights were kept."""
-    return {int(name.removeprefix("epoch-").removesuffix(".pt")) for name in run.names("weights")}
+    return set(epochs_of(run.names(WEIGHTS), SUFFIX))
 
 
 def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
-    """The lifter of a run as it was after an epoch; raises ValueError for weights that were damaged
-    on disk, or are of other networks than this version's.
+    """The lifter of a run as it was after an epoch; raises UserError for weights that were damaged
+    on disk, or are of other networks than the config's.
     """
     lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
+    file = repr(str(run / weights_name(epoch)))
     weights = unpacked(run.read(weights_name(epoch)))
-    if weights is None:
-        raise UserError(f"{str(run / weights_name(epoch))!r} was damaged; give another --epoch, or restore the file.")
-    try:
-        lifter.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"The weights of {str(run)!r} were kept by a tips-ray with other networks; use that version.") from error
+    if weights is None or form_of(weights) is None:
+        raise UserError(f"{file} is damaged; restore it, or delete it to go without that epoch.")
+    if form_of(weights) != form_of(lifter.state_dict()):
+        raise UserError(f"{file} has the weights of other networks; restore it, or delete it to go without that epoch.")
+    lifter.load_state_dict(weights)
     return lifter.eval()

@@ -14,7 +14,7 @@ import torch
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
-from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement, override
+from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError, sentence
@@ -22,11 +22,11 @@ from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 from tips_ray.store.storage import Storage
 
-REPAIRED = "mended"
-"""In a result: sentences on files that were damaged."""
+NOTICES = "notices"
+"""In a result: sentences for the user, such as which files were damaged and made anew."""
 FAILURE = "failure"
-"""In a result: why the arm ends for good. Whatever is no crash would fail again, so it is said and
-not tried again."""
+"""In a result: why the arm ends for good. What is no crash would fail again, so it is not tried
+again."""
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +35,7 @@ class Training:
     """What all trials of an execution have in common."""
 
     folder: Storage
-    """Where runs keep their rows and states, which alone tell how far each one got."""
+    """Where runs keep their rows and states, which alone decide how far each one got."""
     seeds: list[int]
     num_epochs: int
     placement: Placement
@@ -43,8 +43,18 @@ class Training:
     keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
 
+@dataclass(frozen=True)
+class ArmTask:
+    """What one trial trains: the seeds of an arm."""
+
+    training: Training
+    poses: ray.ObjectRef
+    arm: str
+    config: Config
+
+
 def train_seeds(
-    told: dict[str, Any],
+    task: ArmTask,
     seeds: list[int],
     device: str,
     pool: Callable[[Any], list[Any]],
@@ -52,34 +62,32 @@ def train_seeds(
 ) -> None:
     """Advance this process's runs an epoch at a time; pool the rows of all processes and report
     their means."""
-    training: Training = told["training"]
-    arm = told["arm"]["name"]
+    training, arm = task.training, task.arm
     torch.set_num_threads(max(1, int(training.placement.cpus_per_worker)))
     keep_freed_memory()
-    runs, failure = attempt(stored_runs, told, seeds, device)
+    runs, failure = result_or_failure(stored_runs, task, seeds, device)
     behind = min((run.num_epochs for run in runs if not run.diverged), default=training.num_epochs)
-    repaired = [said for run in runs for said in run.repaired]
-    shares = pool((behind, repaired, failure))
+    shares = pool((behind, [notice for run in runs for notice in run.notices], failure))
     done = min(behind for behind, _, _ in shares)
-    if any(repaired for _, repaired, _ in shares):
-        report({**means(arm, done, []), REPAIRED: [said for _, repaired, _ in shares for said in repaired]})
+    notices = list(dict.fromkeys(notice for _, share, _ in shares for notice in share))
+    if notices:
+        report({**epoch_result(arm, done, []), NOTICES: notices})
     failures = [failure for _, _, failure in shares if failure]
     while done < training.num_epochs and not failures:
-        rows, failure = attempt(advance, runs, done + 1)
+        rows, failure = result_or_failure(advance, runs, done + 1)
         shares = pool((rows, failure))
         failures = [failure for _, failure in shares if failure]
         if not failures:
             done += 1
-            report(means(arm, done, [row for rows, _ in shares for row in rows]))
+            report(epoch_result(arm, done, [row for rows, _ in shares for row in rows]))
     if failures:
-        report({**means(arm, done, []), FAILURE: failures[0]})
+        report({**epoch_result(arm, done, []), FAILURE: failures[0]})
 
 
-def stored_runs(told: dict[str, Any], seeds: list[int], device: str) -> list[StoredRun]:
-    """The runs of some seeds of an arm, each where its folder says that it is."""
-    training: Training = told["training"]
-    arm, config = told["arm"]["name"], override(Config(), told["arm"]["config"])
-    dataset = dataset_on(told["poses"], config.data, training.evaluation, device)
+def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]:
+    """The runs of some seeds of an arm, each after the last epoch that its folder has."""
+    training, arm, config = task.training, task.arm, task.config
+    dataset = dataset_on(task.poses, config.data, training.evaluation, device)
     teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
     runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
     return [StoredRun(training.folder, arm, run, training.keep_weights) for run in runs.values()]
@@ -93,9 +101,9 @@ def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
     return [run.rows[number - 1] for run in runs if run.num_epochs >= number]
 
 
-def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
-    """What an action returns, or why it cannot be done, in a sentence; what no user can mend (a
-    crash) passes through."""
+def result_or_failure(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
+    """What an action returns, or why it cannot be done, in a sentence; an error that no user can
+    mend (a crash) is raised."""
     try:
         return action(*arguments), None
     except (UserError, OSError) as error:
@@ -103,27 +111,26 @@ def attempt(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any
         return [], sentence(error)
 
 
-def means(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is
     none."""
-    whole = [row for row in rows if row["status"] != "diverged"]
-    errors = [row[HEADLINE_METRIC] for row in whole]
-    consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in whole]
+    finite = [row for row in rows if row["status"] != "diverged"]
+    errors = [row[HEADLINE_METRIC] for row in finite]
+    consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in finite]
     nan = float("nan")
     return {
         "arm": arm,
         "epoch": number,
-        "error_mm": statistics.fmean(errors) if whole else nan,
-        "spread_mm": statistics.pstdev(errors) if whole else nan,
-        "consistency": statistics.fmean(consistency) if whole else nan,
-        "num_diverged": len(rows) - len(whole),
+        "error_mm": statistics.fmean(errors) if finite else nan,
+        "spread_mm": statistics.pstdev(errors) if finite else nan,
+        "consistency": statistics.fmean(consistency) if finite else nan,
+        "num_diverged": len(rows) - len(finite),
     }
 
 
 def is_epoch(result: dict[str, Any]) -> bool:
-    """Whether a result tells of an epoch, and not of files that were mended or of an arm's
-    failure."""
-    return REPAIRED not in result and FAILURE not in result
+    """Whether a result is of an epoch, and not of notices or of an arm's failure."""
+    return NOTICES not in result and FAILURE not in result
 
 
 @lru_cache(maxsize=1)

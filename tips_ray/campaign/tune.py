@@ -15,8 +15,8 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import node_resources
-from tips_ray.campaign.seeds import FAILURE, REPAIRED, Training, means, train_seeds
-from tips_ray.config import Config, Placement
+from tips_ray.campaign.seeds import FAILURE, NOTICES, ArmTask, Training, epoch_result, train_seeds
+from tips_ray.config import Config, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
 from tips_ray.signals import handlers_kept
@@ -45,8 +45,8 @@ def execute(
     training = Training(
         campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights
     )
-    asked = tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])
-    return run_trials(training, poses, listeners, {"arm": asked})
+    space = {"arm": tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])}
+    return run_trials(training, poses, listeners, space)
 
 
 def suggestion(arm: str, config: Config) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def run_trials(
     concurrent = check_capacity(training.placement, len(training.seeds))
     shared = {"training": training, "poses": ray.put(poses)}
     driver = WAITING if training.placement.num_workers else worker_resources(training.placement)
-    troubles = TrialNotices()
+    notices = TrialNotices()
     with tempfile.TemporaryDirectory(prefix="tips-ray-tune-") as bookkeeping:  # nothing in it is read again
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(train_arm, shared=shared), driver),
@@ -82,29 +82,29 @@ def run_trials(
                 name="tune",
                 storage_path=bookkeeping,
                 verbose=0,
-                callbacks=[troubles, *listeners],
+                callbacks=[notices, *listeners],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             ),
         )
         with handlers_kept():  # Tune leaves its own, which lets one Ctrl-C pass
             results = tuner.fit()
         if not results.num_errors:
-            return troubles.failures
+            return notices.failures
         ended = [results[index] for index in range(len(results))]  # fewer than arms if it was interrupted
         crashed = {result.config["arm"]["name"]: str(result.error) for result in ended if result.error and result.config}
-        return troubles.failures | crashed
+        return notices.failures | crashed
 
 
 class TrialNotices(tune.Callback):
-    """Hears what trials report beside epochs: that they mended files, or that they end for good."""
+    """Takes in what trials report beside epochs: notices, and that they end for good."""
 
     def __init__(self) -> None:
         self.failures: dict[str, str] = {}
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
-        """Keep why a trial fails, and say at once what was mended."""
-        for said in result.get(REPAIRED, []):
-            log.warning(said)
+        """Keep why a trial fails, and log notices at once."""
+        for notice in result.get(NOTICES, []):
+            log.warning(notice)
         if result.get(FAILURE):
             self.failures[result["arm"]] = result[FAILURE]
 
@@ -113,15 +113,15 @@ def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
     """The Tune trainable: all seeds of one arm."""
     training: Training = shared["training"]
     placement = training.placement
-    told = {**shared, "arm": config["arm"]}
+    task = ArmTask(training, shared["poses"], config["arm"]["name"], override(Config(), config["arm"]["config"]))
     if placement.num_workers == 0:
         device = "cuda" if placement.gpus_per_worker else "cpu"
-        train_seeds(told, training.seeds, device, pool=lambda value: [value], report=tune.report)
+        train_seeds(task, training.seeds, device, pool=lambda value: [value], report=tune.report)
         return
     with tempfile.TemporaryDirectory(prefix="tips-ray-train-") as bookkeeping:  # nothing in it is read again
         trainer = TorchTrainer(
             train_share,
-            train_loop_config=told,
+            train_loop_config={"task": task},
             torch_config=TorchConfig(backend="gloo"),  # only rows are pooled, and several workers may share a GPU
             scaling_config=train.ScalingConfig(
                 num_workers=min(placement.num_workers, len(training.seeds)),
@@ -138,7 +138,7 @@ def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
         try:
             trainer.fit()
         except TrainingFailedError as error:  # it was tried often enough
-            tune.report({**means(told["arm"]["name"], 0, []), FAILURE: str(error)})
+            tune.report({**epoch_result(task.arm, 0, []), FAILURE: str(error)})
 
 
 def train_share(config: dict[str, Any]) -> None:
@@ -152,15 +152,16 @@ def train_share(config: dict[str, Any]) -> None:
         torch.distributed.all_gather_object(values, value)
         return values
 
-    training: Training = config["training"]
+    task: ArmTask = config["task"]
+    training = task.training
     device = str(get_device()) if training.placement.gpus_per_worker else "cpu"
-    train_seeds(config, training.seeds[rank::size], device, pool, train.report)
+    train_seeds(task, training.seeds[rank::size], device, pool, train.report)
 
 
 def worker_resources(placement: Placement) -> dict[str, float]:
-    """What one worker, or a trial without workers, asks of Ray."""
-    asked = {"CPU": placement.cpus_per_worker, "GPU": placement.gpus_per_worker}
-    return {name: amount for name, amount in asked.items() if amount}
+    """What Ray must reserve for one worker, or for a trial without workers."""
+    resources = {"CPU": placement.cpus_per_worker, "GPU": placement.gpus_per_worker}
+    return {name: amount for name, amount in resources.items() if amount}
 
 
 def check_capacity(placement: Placement, num_seeds: int) -> int:
@@ -168,19 +169,19 @@ def check_capacity(placement: Placement, num_seeds: int) -> int:
     raises ValueError, saying what is missing, if it is none.
     """
     workers = max(1, min(placement.num_workers, num_seeds))
-    asked, nodes = worker_resources(placement), node_resources()
-    places = sum(min(int(node.get(name, 0.0) / each + 1e-6) for name, each in asked.items()) for node in nodes)
+    resources, nodes = worker_resources(placement), node_resources()
+    places = sum(min(int(node.get(name, 0.0) / each + 1e-6) for name, each in resources.items()) for node in nodes)
     if places >= workers:
         return places // workers
-    for name, each in asked.items():
-        have = [node.get(name, 0.0) for node in nodes]
-        if sum(int(amount / each + 1e-6) for amount in have) < workers:
-            apart = f", at most {max(have):g} on one node" if sum(have) >= each * workers else ""
+    for name, each in resources.items():
+        amounts = [node.get(name, 0.0) for node in nodes]
+        if sum(int(amount / each + 1e-6) for amount in amounts) < workers:
+            apart = f", at most {max(amounts):g} on one node" if sum(amounts) >= each * workers else ""
             raise UserError(
-                f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {sum(have):g}{apart};"
+                f"One arm needs {workers} x {each:g} {name}s at once, and this Ray cluster has {sum(amounts):g}{apart};"
                 f" give fewer --num-workers, a smaller --{name.lower()}s-per-worker, or a larger cluster."
             )
-    needs = " and ".join(f"{each:g} {name}s" for name, each in asked.items())
+    needs = " and ".join(f"{each:g} {name}s" for name, each in resources.items())
     raise UserError(
         f"One arm needs {workers} x {needs} at once, each on one node, and the nodes of this Ray cluster have room for {places};"
         " give fewer --num-workers, ask less for each, or use a larger cluster."

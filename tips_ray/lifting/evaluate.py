@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips_ray.columns import TRAIN_METRIC
@@ -14,34 +15,36 @@ from tips_ray.poses.anatomy import correct_sign_share, depth_sign
 from tips_ray.poses.geometry import lift, mirror_depth
 from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe, p_mpjpe_by_sign
 from tips_ray.poses.skeleton import LEGS_TORSO
+from tips_ray.poses.types import PerPose
 
 NUM_VOTERS = 2048
 """Training views, of all subjects, that vote on the depth sign: enough for a clear vote, few enough
 to cost nothing."""
-NUM_WITNESSES = 256
-"""Training views of which every run keeps what it makes of them, epoch by epoch."""
+NUM_COMPARED = 256
+"""Training views of which every run stores the lifted depths, epoch by epoch, so that runs can be
+compared."""
 LIFT_AT_ONCE = 16384
 
 
 @torch.no_grad()
-def lift_views(lifter: nn.Module, views: Views) -> Tensor:
-    """Lift all views and undo their normalisation: poses (views, 16, 3) in mm, camera frame,
-    relative to the root."""
+def lift_views(lifter: nn.Module, views: Views) -> Float[Tensor, "views 16 3"]:
+    """Lift all views and undo their normalisation: poses in mm, camera frame, relative to the
+    root."""
     lifter.eval()
     depth = torch.cat([lifter(keypoints) for keypoints in views.keypoints.split(LIFT_AT_ONCE)])
     return lift(views.keypoints, depth) * views.scale[:, None, None]
 
 
 def voters(dataset: Dataset) -> Views:
-    """The training views on which all that needs no labels is measured: the depth sign and the
-    signals."""
+    """The training views on which the depth sign is voted and the signals are measured: nothing
+    there needs labels."""
     return dataset.train.spread(NUM_VOTERS)
 
 
-def witnessed(lifter: nn.Module, dataset: Dataset) -> np.ndarray:
-    """Depths in mm (views, 16), as lifted, of a few training views: the same ones for every run on
-    the same data."""
-    return lift_views(lifter, dataset.train.spread(NUM_WITNESSES))[..., 2].cpu().numpy()
+def lifted_depths(lifter: nn.Module, dataset: Dataset) -> Float[np.ndarray, "views 16"]:
+    """Lifted depths in mm of a few training views, without a correction of their sign; every run on
+    the same data has the same views."""
+    return lift_views(lifter, dataset.train.spread(NUM_COMPARED))[..., 2].cpu().numpy()
 
 
 @torch.no_grad()
@@ -51,42 +54,43 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
     The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views:
     neither labels nor test poses are used for it, nor for the signals. `train_p_mpjpe_signed_mm` is
     the error on those same training views. `part_sign_agreement` and all errors do use the 3D
-    truth. `before` is what the lifter made of the voters an epoch ago, for `churn_mm`: how far
-    their joints moved since. A lifter that answers with NaN or infinity has no errors; all that is
-    said of it is `status` "diverged".
+    truth. `before` has the poses (voters, 16, 3) in mm that were lifted an epoch ago, for
+    `churn_mm`: how far their joints moved since. The row of a lifter whose depths are NaN or
+    infinite has no errors, only the `status` "diverged".
     """
     started = time.perf_counter()
-    seen = voters(dataset)
-    lifted = lift_views(lifter, seen)
+    views = voters(dataset)
+    lifted = lift_views(lifter, views)
     predicted = lift_views(lifter, dataset.test)
     if not (torch.isfinite(lifted).all() and torch.isfinite(predicted).all()):
         return {"status": "diverged", "evaluate_seconds": time.perf_counter() - started}
     sign = depth_sign(lifted)
-    upright = lifted if sign > 0 else mirror_depth(lifted)
+    sign_corrected = lifted if sign > 0 else mirror_depth(lifted)
     row = {
         "depth_sign": sign,
         **{f"correct_sign_share_{part.name}": float(correct_sign_share(lifted, part)) for part in LEGS_TORSO},
-        **signals(lifter, seen, upright, sign),
+        **signals(lifter, views, sign_corrected, sign),
         **({} if before is None else {"churn_mm": float(torch.linalg.vector_norm(lifted - before, dim=-1).mean())}),
-        TRAIN_METRIC: float(p_mpjpe(upright, seen.pose).mean()),
+        TRAIN_METRIC: float(p_mpjpe(sign_corrected, views.pose).mean()),
         **errors(predicted, dataset.test, sign),
     }
     return row | {"evaluate_seconds": time.perf_counter() - started}
 
 
-def errors(predicted: Tensor, views: Views, sign: float) -> dict[str, float]:
-    """Mean errors of predicted poses (views, 16, 3) in mm, over all poses and per action."""
+def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) -> dict[str, float]:
+    """Mean errors in mm of predicted poses in mm, over all poses and per action; `sign` is the
+    depth sign that anatomy voted for."""
     target = views.pose
-    upright = predicted if sign > 0 else mirror_depth(predicted)
+    sign_corrected = predicted if sign > 0 else mirror_depth(predicted)
     aligned = p_mpjpe_by_sign(predicted, target)
     signed = aligned.proper if sign > 0 else aligned.mirrored
     per_pose = {
         "p_mpjpe_mm": aligned.proper,
         "p_mpjpe_reflected_mm": aligned.reflected,
         "p_mpjpe_signed_mm": signed,
-        "n_mpjpe_mm": n_mpjpe(upright, target),
-        "mpjpe_mm": mpjpe(upright, target),
-        **sign_agreement(upright, target),
+        "n_mpjpe_mm": n_mpjpe(sign_corrected, target),
+        "mpjpe_mm": mpjpe(sign_corrected, target),
+        **sign_agreement(sign_corrected, target),
     }
     row = {name: float(value.mean()) for name, value in per_pose.items()}
     count = torch.bincount(views.action, minlength=len(views.actions))
@@ -95,9 +99,9 @@ def errors(predicted: Tensor, views: Views, sign: float) -> dict[str, float]:
     return row | {f"p_mpjpe_signed_mm/{action}": mean for action, mean in zip(views.actions, means, strict=True)}
 
 
-def sign_agreement(predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
+def sign_agreement(predicted: Float[Tensor, "views 16 3"], target: Float[Tensor, "views 16 3"]) -> dict[str, PerPose]:
     """For each pose, whether the depths of the legs, of the torso, and of both have the sign that
-    fits the truth best."""
+    fits the truth best: 1 or 0."""
     product = predicted[..., 2] * target[..., 2]
     fits = {part.name: product[:, list(part.indices)].sum(-1) >= 0 for part in LEGS_TORSO}
     both = torch.stack(list(fits.values())).all(0)
@@ -105,6 +109,7 @@ def sign_agreement(predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 
 def flat_errors(views: Views) -> dict[str, float]:
-    """Errors of the flat prediction, every depth 0: what a lifter that learnt nothing scores."""
+    """Errors in mm of the flat prediction, every depth 0: those of a lifter that has learnt
+    nothing."""
     row = errors(views.pose * views.pose.new_tensor([1.0, 1.0, 0.0]), views, sign=1.0)
     return {name: value for name, value in row.items() if "mpjpe" in name}

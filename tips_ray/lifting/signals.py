@@ -1,14 +1,13 @@
-"""What can be told of a lifter without labels: signals that may say how good it is, measured on
-views it trained on.
+"""Label-free signals of how good a lifter is, measured on views it was trained on.
 
-Each is lower for what a good lifter would answer. None sees a true depth, a true pose, or another
-camera's view of the same pose.
+Each is lower for a better lifter. None uses a true depth, a true pose, or another camera's view of
+the same pose.
 """
 
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES
@@ -19,7 +18,7 @@ from tips_ray.poses.skeleton import BONES, JOINTS, LEGS_TORSO
 from tips_ray.poses.types import Keypoints, Pose
 from tips_ray.seeding import stream
 
-SIDED = tuple((JOINTS[child], place) for place, (_, child) in enumerate(BONES) if JOINTS[child].startswith("l_"))
+LEFT_BONES = tuple((JOINTS[child], place) for place, (_, child) in enumerate(BONES) if JOINTS[child].startswith("l_"))
 PROPORTIONS = {"thigh": ("knee", 0.245), "shin": ("ankle", 0.246), "upper arm": ("elbow", 0.186), "forearm": ("wrist", 0.146)}
 """The joint at the end of each limb segment, and the segment's share of stature: Drillis & Contini
 (1966), see Winter (2009)."""
@@ -30,15 +29,17 @@ HYPEREXTENSION_DEGREES = 10.0
 """Knees do not bend the wrong way by more than this."""
 
 Lengths = Float[Tensor, "views bones"]
+"""In mm, in the order of `BONES`."""
+Scalar = Float[Tensor, ""]
 
 
 @torch.no_grad()
 def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, float]:
-    """All signals of a lifter in eval mode, by name, given what it makes of some views: poses
-    (views, 16, 3) in mm, whose depths were multiplied by the `sign` that anatomy voted for.
+    """All signals of a lifter in eval mode, by name, given the poses (views, 16, 3) in mm that it
+    lifts of some views, with their depths multiplied by the `sign` that anatomy voted for.
     """
     lengths = bone_lengths(pose)
-    found = {
+    values = {
         "bone_asymmetry": asymmetry(lengths),
         "bone_variation": variation(lengths, views.clip),
         "bone_proportions": proportions(lengths),
@@ -47,30 +48,30 @@ def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[st
         "depth_anisotropy": anisotropy(pose),
         **seen_elsewhere(lifter, views, pose, sign),
     }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in values.items()}
 
 
 def bone_lengths(pose: Pose) -> Lengths:
-    """Lengths of the 16 bones of poses (views, 16, 3), in the order of `BONES`."""
+    """Lengths in mm of the 16 bones of poses (views, 16, 3) in mm, relative to the root."""
     whole = torch.cat([torch.zeros_like(pose[:, :1]), pose], dim=1)  # the root is the origin
     parents, children = zip(*BONES, strict=True)
     return torch.linalg.vector_norm(whole[:, list(children)] - whole[:, list(parents)], dim=-1)
 
 
-def asymmetry(lengths: Lengths) -> Tensor:
+def asymmetry(lengths: Lengths) -> Scalar:
     """Difference between the left and the right bone of a pose as a share of their mean length;
     mean over poses and pairs."""
-    left = torch.stack([lengths[:, place] for _, place in SIDED])
-    right = torch.stack([lengths[:, _bone("r_" + name[2:])] for name, _ in SIDED])
+    left = torch.stack([lengths[:, place] for _, place in LEFT_BONES])
+    right = torch.stack([lengths[:, _bone("r_" + name[2:])] for name, _ in LEFT_BONES])
     return ((left - right).abs().mean(1) / (left + right).mean(1).div(2).clamp(min=1e-9)).mean()
 
 
-def variation(lengths: Lengths, clip: Tensor) -> Tensor:
+def variation(lengths: Lengths, clip: Int[Tensor, " views"]) -> Scalar:
     """How much a bone's length changes within a clip, as a share of its mean length; mean over
     bones.
 
     The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two
-    views; NaN without any. A body keeps its bones.
+    views; NaN without any. The bones of a body do not change.
     """
     _, group = clip.unique(return_inverse=True)
     count = torch.bincount(group).to(lengths.dtype)
@@ -80,74 +81,75 @@ def variation(lengths: Lengths, clip: Tensor) -> Tensor:
     return (deviation / lengths.mean(0).clamp(min=1e-9)).mean()
 
 
-def proportions(lengths: Lengths) -> Tensor:
+def proportions(lengths: Lengths) -> Scalar:
     """How far the mean limb segments are from the proportions of adults: deviation of the
     logarithms, root mean square.
 
     Of thigh, shin, upper arm and forearm, as shares of their sum.
     """
     mean = lengths.mean(0).clamp(min=1e-9)
-    own = torch.stack([mean[_bone(f"l_{joint}")] + mean[_bone(f"r_{joint}")] for joint, _ in PROPORTIONS.values()])
-    adult = own.new_tensor([share for _, share in PROPORTIONS.values()])
-    return (own / own.sum()).log().sub((adult / adult.sum()).log()).square().mean().sqrt()
+    lifted = torch.stack([mean[_bone(f"l_{joint}")] + mean[_bone(f"r_{joint}")] for joint, _ in PROPORTIONS.values()])
+    adult = lifted.new_tensor([share for _, share in PROPORTIONS.values()])
+    return (lifted / lifted.sum()).log().sub((adult / adult.sum()).log()).square().mean().sqrt()
 
 
-def flipped_vote_share(pose: Pose) -> Tensor:
-    """Share of the votes of knees and elbows (see `tips_ray.poses.anatomy`) that say inside out;
-    mean over legs and torso.
+def flipped_vote_share(pose: Pose) -> Scalar:
+    """Share of the votes of knees and elbows (see `tips_ray.poses.anatomy`) for a depth of the
+    other sign; mean over legs and torso.
 
-    0.5 for a part that is as often inside out as not, or that says nothing.
+    0.5 for a part whose votes are divided evenly, or that has no vote.
     """
     votes = torch.stack([sign_votes(pose, part) for part in LEGS_TORSO])
     against, all_votes = votes.clamp(max=0).neg().sum(1), votes.abs().sum(1)
     return torch.where(all_votes > 0, against / all_votes.clamp(min=1e-9), 0.5).mean()
 
 
-def joint_limit_violations(pose: Pose) -> Tensor:
-    """Share of knees and elbows that are closed further than a joint can, and of knees that bend
+def joint_limit_violations(pose: Pose) -> Scalar:
+    """Share of knees and elbows that are closed further than a joint can be, and of knees that bend
     the wrong way."""
-    broken = []
+    violations = []
     for limb, sides, direction in LIMBS:
         angle, forwards = bend(pose, limb, sides)
-        far = angle < math.radians(SHARPEST_DEGREES)
+        violated = angle < math.radians(SHARPEST_DEGREES)
         if direction > 0:  # knees; how a forearm hangs at an elbow depends on the shoulder too
-            far |= (forwards < 0) & (angle < math.radians(180.0 - HYPEREXTENSION_DEGREES))
-        broken.append(far)
-    return torch.stack(broken).to(pose.dtype).mean()
+            violated |= (forwards < 0) & (angle < math.radians(180.0 - HYPEREXTENSION_DEGREES))
+        violations.append(violated)
+    return torch.stack(violations).to(pose.dtype).mean()
 
 
-def anisotropy(pose: Pose) -> Tensor:
-    """How far the spread of depths is from that of x, which cameras all around see alike: |log
-    ratio|, mean over joints."""
+def anisotropy(pose: Pose) -> Scalar:
+    """How far the spread of depths is from the spread of x, to which cameras all around give the
+    same size: |log ratio|, mean over joints."""
     spread = pose.square().mean(0).clamp(min=1e-9)
     return (0.5 * (spread[:, 2] / spread[:, 0]).log()).abs().mean()
 
 
-def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, Tensor]:
-    """How the lifted poses look from one random camera each: the same cameras at every epoch.
+def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, Scalar]:
+    """Signals of the poses (views, 16, 3) in mm as seen from one random camera each; the cameras
+    are the same at every epoch.
 
     `view_inconsistency_mm`: mean distance of the joints between a pose and what the lifter makes of
-    it from there, both in that camera's frame. `frechet_2d`: distance of the reprojected keypoints
-    from the observed ones (`frechet`).
+    its image in that camera, both in that camera's frame. `frechet_2d`: distance of the reprojected
+    keypoints from the observed ones (`frechet`).
     """
     rng = stream(0, "signals")
-    turn, nod = (2 * torch.rand(2, len(views), generator=rng) - 1).to(pose)
-    view = View(turn * math.pi, nod * math.radians(ELEVATION_DEGREES))
-    turned = rotate(pose / views.scale[:, None, None], view)
-    seen = reproject(turned)
-    again = lift(seen, sign * lifter(seen))
-    apart = torch.linalg.vector_norm(again - turned, dim=-1) * views.scale[:, None]
-    return {"view_inconsistency_mm": apart.mean(), "frechet_2d": frechet(views.keypoints, max_normalise(seen)[0])}
+    azimuth, elevation = (2 * torch.rand(2, len(views), generator=rng) - 1).to(pose)
+    view = View(azimuth * math.pi, elevation * math.radians(ELEVATION_DEGREES))
+    rotated = rotate(pose / views.scale[:, None, None], view)
+    reprojected = reproject(rotated)
+    lifted_again = lift(reprojected, sign * lifter(reprojected))
+    distance = torch.linalg.vector_norm(lifted_again - rotated, dim=-1) * views.scale[:, None]
+    return {"view_inconsistency_mm": distance.mean(), "frechet_2d": frechet(views.keypoints, max_normalise(reprojected)[0])}
 
 
-def frechet(observed: Keypoints, made: Keypoints) -> Tensor:
+def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
     """Fréchet distance between normal distributions of keypoints (views, 16, 2): |m - m'|^2 + tr(C
     + C' - 2 (C C')^(1/2)).
 
-    What FID (Heusel et al., NeurIPS 2017) measures on features of images, here on max-normalised
-    keypoints themselves.
+    FID (Heusel et al., NeurIPS 2017) is this distance of features of images; here it is of
+    max-normalised keypoints.
     """
-    one, other = observed.flatten(1).double(), made.flatten(1).double()
+    one, other = observed.flatten(1).double(), reprojected.flatten(1).double()
     spread, other_spread = (torch.cov(each.T, correction=min(1, len(each) - 1)) for each in (one, other))  # of one view: 0
     values, vectors = torch.linalg.eigh(spread)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T

@@ -30,12 +30,16 @@ from tips_ray.lifting.losses import (
 from tips_ray.lifting.networks import Discriminator, Lifter, initialise
 from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, reproject, rotate, rotate_back
 from tips_ray.poses.types import Depth, DepthBatch, Keypoints, KeypointsBatch, PerPose
-from tips_ray.seeding import stream
+from tips_ray.seeding import derived_seed, is_of_another_device, stream
 
 Scalar = Float[Tensor, ""]
 
 STREAMS = ("shuffle", "azimuth", "elevation", "swap", "dropout")
 ELEVATION = math.radians(ELEVATION_DEGREES)
+
+
+class DamagedStateError(UserError):
+    """A state of this config and seed from which the run cannot continue."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def fit(
     """Train one run and yield its epochs for as long as the listener asks; ends by itself only when
     training diverges: when a loss, a gradient norm or a prediction is NaN or infinite.
 
-    With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU.
+    With the `state` of an earlier epoch's run it continues after that epoch, bit for bit on CPU;
+    with one of another kind of device, on random streams made anew (`streams_renewed` is 1).
     Raises ValueError, when its first epoch is asked for, for a batch larger than an epoch, for a
     state of another config, seed or teacher, and for a distilled run without teachers.
     """
@@ -107,6 +112,8 @@ class Run:
         self.identity = f"config {fingerprint(config)}, seed {seed}" + (f", teachers {teachers.identity}" if teachers else "")
         device = dataset.train.keypoints.device
         self.rng = {name: stream(seed, name, device=device) for name in STREAMS}
+        self.streams_renewed = False
+        """Whether the next epoch is the first on random streams made anew."""
         parts = parts_of(config)
         self.lifter = Lifter(parts, config.network, self.rng["dropout"])
         self.discriminator = Discriminator(config.network, self.rng["dropout"])
@@ -147,7 +154,10 @@ class Run:
         row = dict(zip(totals, means, strict=True))
         seconds = time.perf_counter() - started
         status = "ok" if all(map(math.isfinite, row.values())) else "diverged"
-        return {"status": status, **row, "train_seconds": seconds, "poses_per_second": num_steps * batch / seconds}
+        row |= {"train_seconds": seconds, "poses_per_second": num_steps * batch / seconds}
+        if self.streams_renewed:
+            row["streams_renewed"], self.streams_renewed = 1.0, False
+        return {"status": status, **row}
 
     def adversarial_step(self, keypoints: KeypointsBatch, _: DepthBatch) -> dict[str, Scalar]:
         """One step of discriminator and generators on max-normalised keypoints alone (equations 2
@@ -210,8 +220,12 @@ class Run:
         return {"identity": self.identity, "epoch": self.epoch, **modules, "rng": rng}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned; raises ValueError for a state of another config or
-        seed."""
+        """Continue from what `state` returned, here or on another kind of device; raises UserError
+        for a state of another config or seed, and DamagedStateError for a damaged one.
+
+        A random stream cannot be carried from a CPU to a GPU or back: all are made anew from seed,
+        name and epoch.
+        """
         if state.get("identity") != self.identity:
             raise UserError(
                 f"This state is of {state.get('identity', 'an unknown run')}, but the run is of {self.identity};"
@@ -220,11 +234,19 @@ class Run:
         try:
             for name in self._stateful:
                 getattr(self, name).load_state_dict(state[name])
-            for name, rng in self.rng.items():
-                rng.set_state(state["rng"][name].cpu())
+            saved = {name: state["rng"][name].cpu() for name in self.rng}
             self.epoch = state["epoch"]
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(f"The state of this run ({self.identity}) is damaged: {error}; start the run anew.") from error
+            self.streams_renewed = all(is_of_another_device(saved[name], rng.get_state()) for name, rng in self.rng.items())
+            for name, rng in self.rng.items():
+                if self.streams_renewed:
+                    rng.manual_seed(derived_seed(self.seed, name, "renewed", self.epoch))
+                else:
+                    rng.set_state(saved[name])
+        except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise DamagedStateError(
+                f"The state of this run ({self.identity}) is damaged: {first_line}; start the run anew."
+            ) from error
 
     _stateful = ("lifter", "discriminator", "lifter_optimiser", "discriminator_optimiser")
 

@@ -8,16 +8,18 @@ import numpy as np
 
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.store.curves import PARALLEL_READS, RUNS
+from tips_ray.store.names import epoch_file, epochs_of
 from tips_ray.store.storage import Storage
 
-DAMAGE = (FileNotFoundError, ValueError, EOFError, SyntaxError, TokenError)
+SUFFIX = ".npy"
+DAMAGE = (FileNotFoundError, ValueError, EOFError, SyntaxError, TokenError, MemoryError)
 """What reading an array raises where the file is missing or damaged: NumPy parses its header as
 Python."""
 
 
 def lifted_name(epoch: int) -> str:
     """The file of the depths after an epoch, inside a run's folder."""
-    return f"lifted/epoch-{epoch:05d}.npy"
+    return f"lifted/{epoch_file(epoch, SUFFIX)}"
 
 
 def lifted_bytes(depths: np.ndarray) -> bytes:
@@ -33,18 +35,19 @@ def read_lifted(folder: Storage, run: str, newest: int | None = None) -> dict[in
 
     Epochs whose file is missing or damaged are left out.
     """
-    names = (folder / RUNS / run).names("lifted")
-    names = names if newest is None else names[-newest:]
+    stored = folder / RUNS / run
+    epochs = epochs_of(stored.names("lifted"), SUFFIX)
+    epochs = epochs if newest is None else epochs[-newest:]
 
-    def read(name: str) -> np.ndarray | None:
+    def read(epoch: int) -> np.ndarray | None:
         try:
-            source = io.BytesIO(folder.read(f"{RUNS}/{run}/lifted/{name}"))
-            depths = np.load(source).astype(np.float32)
+            source = io.BytesIO(stored.read(lifted_name(epoch)))
+            depths = np.lib.format.read_array(source, allow_pickle=False)
         except DAMAGE:
             return None
-        whole = depths.ndim == 2 and depths.shape[1] == len(LIFTED) and not source.read()
-        return depths if whole and np.isfinite(depths).all() else None
+        whole = depths.dtype.kind == "f" and depths.ndim == 2 and depths.shape[1] == len(LIFTED) and not source.read()
+        return depths.astype(np.float32) if whole and np.isfinite(depths).all() else None
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        by_name = zip(names, pool.map(read, names), strict=True)
-        return {int(name[6:-4]): depths for name, depths in by_name if depths is not None}
+        by_epoch = zip(epochs, pool.map(read, epochs), strict=True)
+        return {epoch: depths for epoch, depths in by_epoch if depths is not None}
