@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -54,8 +55,8 @@ def test_override_changes_only_what_it_names():
     [
         ({"weight": {}}, "Unknown field 'weight' of Config; it has objective, partition, data, weights"),
         ({"weights": {"leg": 1.0}}, "Unknown field 'leg' of Weights; it has legs, torso, reprojection, ninety_degree"),
-        ({"weights": 5}, "Config.weights is 5; give a Weights"),
-        ({"data": None}, "Config.data is None; give a Data"),
+        ({"weights": 5}, "--weights is 5; give a Weights"),
+        ({"data": None}, "--data is None; give a Data"),
     ],
 )
 @pytest.mark.usefixtures("without_shape_checks")
@@ -116,7 +117,9 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
 )
 @pytest.mark.usefixtures("without_shape_checks")
 def test_a_value_outside_its_field_is_refused(section, field, value, accepted):
-    with pytest.raises(ValueError, match=rf"^{section.__name__}\.{field} is .*; give {accepted}\.$"):
+    group = {Config: "", Placement: "", KeepWeights: "keep-weights."}.get(section, f"{section.__name__.lower()}.")
+    option = f"--{group}{field.replace('_', '-')}"
+    with pytest.raises(ValueError, match=rf"^{re.escape(option)} is .*; give {accepted}\.$"):
         section(**{field: value})
 
 

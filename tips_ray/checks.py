@@ -1,6 +1,7 @@
 """Checks of the fields of config classes: values come from manifests and searches too, which no
 command line has checked."""
 
+import re
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,9 @@ WORDS = {
     NoneType: "None",
 }
 
+UNGROUPED = ("config", "placement")
+"""The groups whose options have no prefix."""
+
 
 def check_fields(config: Any, **intervals: str) -> None:
     """Raise ValueError unless each field's value is of its declared type and in its interval, such
@@ -28,8 +32,14 @@ def check_fields(config: Any, **intervals: str) -> None:
         if kind in (float, float | None) and type(value) is int:
             value = float(value)
         if not is_of(value, kind) or (interval and value is not None and not is_within(value, interval)):
-            raise UserError(f"{type(config).__name__}.{name} is {value!r}; give {in_words(kind, interval)}.")
+            raise UserError(f"{option_of(config, name)} is {value!r}; give {in_words(kind, interval)}.")
         object.__setattr__(config, name, value)
+
+
+def option_of(config: Any, field: str) -> str:
+    """The option of the command line that sets a field, such as --network.width."""
+    group = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(config).__name__).lower()
+    return "--" + ("" if group in UNGROUPED else f"{group}.") + field.replace("_", "-")
 
 
 def is_of(value: object, kind: Any) -> bool:

@@ -17,6 +17,8 @@ from tips_ray.poses.skeleton import PARTITIONS, Part, Sides, UpAxis, partition
 
 Value = TypeVar("Value", bound=Any)
 
+MAX_SEEDS, MAX_EPOCHS, MAX_TRIALS = 10_000, 1_000_000, 1_000_000
+
 ELEVATION_DEGREES = 10.0
 """Cameras and random rotations look up or down by at most this much (section 3.2.1)."""
 

@@ -97,6 +97,7 @@ def test_the_name_of_a_study_is_refused(tmp_path: Path) -> None:
         ({"num_seeds": 0}, "num_seeds = 0"),
         ({"num_seeds": FRESH_SEED}, "give 1 to 999 seeds"),
         ({"num_epochs": 0}, "num_epochs = 0"),
+        ({"num_epochs": 10**26}, "give 1 to 999 seeds and 1 to 1,000,000 epochs"),
         ({"space": {}}, "The search space is empty"),
         ({"objective": "label_free", "base": Config(objective="supervised")}, "which a supervised config has none of"),
     ],
@@ -112,9 +113,20 @@ def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
         replace(search_of(tmp_path), name="../s")
 
 
-@pytest.mark.parametrize("given", [(0, None, None), (1, 0, None), (1, -5, None), (1, None, 0.0), (1, None, float("nan"))])
-def test_a_budget_of_nothing_is_refused(given: tuple) -> None:
-    with pytest.raises(ValueError, match="give more than 0 of each, or leave the last two out"):
+@pytest.mark.parametrize(
+    "given",
+    [
+        (0, None, None),
+        (1, 0, None),
+        (1, -5, None),
+        (1, None, 0.0),
+        (1, None, float("nan")),
+        (10**26, None, None),
+        (1, None, float("inf")),
+    ],
+)
+def test_a_budget_of_nothing_or_without_end_is_refused(given: tuple) -> None:
+    with pytest.raises(ValueError, match="give more than 0 of each, and at most 1,000,000 trials, or leave"):
         Budget(*given)
 
 

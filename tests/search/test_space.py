@@ -103,8 +103,8 @@ def test_words_that_are_no_field_or_no_values_are_refused(text: str, said: str) 
             "optimiser.discriminator_learning_rate=1e-4..1e-3",
             "leave out None, with which the search starts; include it, or start",
         ),
-        ("network.generator_dropout=0..1.5", "Network.generator_dropout is 1.5; give a number, at least 0 and below 1"),
-        ("network.generator_norm=batch,group", "Network.generator_norm is 'group'; give one of batch, layer, affine, none"),
+        ("network.generator_dropout=0..1.5", "--network.generator-dropout is 1.5; give a number, at least 0 and below 1"),
+        ("network.generator_norm=batch,group", "--network.generator-norm is 'group'; give one of batch, layer, affine, none"),
         ("partition=legs_torso,halves", "Unknown partition 'halves'"),
     ],
 )

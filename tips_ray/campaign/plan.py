@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tips_ray.config import Config, Evaluation, KeepWeights, override
+from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
 from tips_ray.store.curves import RUNS, arm_of, find_manifest
 from tips_ray.store.names import check_name
@@ -16,8 +16,6 @@ from tips_ray.store.storage import Storage
 VERSION = 4
 """Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows,
 and there are two of them. 4: columns and streams have other names."""
-
-MAX_SEEDS, MAX_EPOCHS = 10_000, 1_000_000
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class Lifter(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells 2D poses that were observed from reprojected ones; answers with one logit."""
+    """Tells 2D poses that were observed from reprojected ones, by one logit a pose."""
 
     def __init__(self, network: Network, rng: torch.Generator) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Discriminator(nn.Module):
 
 def initialise(module: nn.Module, rng: torch.Generator) -> None:
     """Draw every linear layer uniformly within 1 / sqrt(inputs), as PyTorch does, but from
-    `chance`."""
+    `rng`."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             limit = layer.in_features**-0.5

@@ -1,13 +1,14 @@
 """What a search is to do, and the record that keeps its name from meaning two different things."""
 
 import json
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from tips_ray.campaign.plan import VERSION, check_version, differences
-from tips_ray.config import Config, Evaluation, KeepWeights, override
+from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
@@ -37,10 +38,11 @@ class Budget:
     known."""
 
     def __post_init__(self) -> None:
-        if any(limit is not None and not limit > 0 for limit in (self.num_trials, self.max_run_epochs, self.max_hours)):
+        others = [limit for limit in (self.max_run_epochs, self.max_hours) if limit is not None]
+        if not (0 < self.num_trials <= MAX_TRIALS and all(0 < limit < math.inf for limit in others)):
             raise UserError(
                 f"num_trials = {self.num_trials}, max_run_epochs = {self.max_run_epochs}, max_hours = {self.max_hours}:"
-                " give more than 0 of each, or leave the last two out."
+                f" give more than 0 of each, and at most {MAX_TRIALS:,} trials, or leave the last two out."
             )
 
 
@@ -82,10 +84,10 @@ class Search:
                 f"The objective 'label_free' is the sum of consistency losses, which a {self.base.objective} config has none of;"
                 " search for error or instability, or an adversarial config."
             )
-        if not 1 <= self.num_seeds < FRESH_SEED or self.num_epochs < 1:
+        if not 1 <= self.num_seeds < FRESH_SEED or not 1 <= self.num_epochs <= MAX_EPOCHS:
             raise UserError(
-                f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {FRESH_SEED - 1} seeds and at"
-                " least 1 epoch."
+                f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {FRESH_SEED - 1} seeds and 1 to"
+                f" {MAX_EPOCHS:,} epochs."
             )
 
     @property

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from tips_ray.config import WeightRanges
+from tips_ray.config import MAX_SEEDS, WeightRanges
 from tips_ray.errors import UserError, user_errors
 from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_study_poses, parse, without_cluster
 
@@ -61,10 +61,10 @@ class WeightSearch(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.confirm_top < 0 or self.confirm_seeds < 1:
+        if self.confirm_top < 0 or not 1 <= self.confirm_seeds <= MAX_SEEDS:
             raise UserError(
                 f"--confirm-top is {self.confirm_top} and --confirm-seeds is {self.confirm_seeds}; give at least 0 trials"
-                " (none is confirmed) and 1 seed."
+                f" (none is confirmed) and 1 to {MAX_SEEDS:,} seeds."
             )
 
 
