@@ -1,5 +1,5 @@
-"""How far a run's poses are from those of other seeds and of its students, epoch by epoch, on the
-same few views."""
+"""Distances, epoch by epoch and on the same few views, of a run's poses from those of other seeds
+and from those of its students."""
 
 from collections.abc import Mapping, Sequence
 
@@ -42,9 +42,9 @@ def student_disagreement(
     the end of their training.
 
     `of_students` has the students' depths by the run that taught them (`final_depths`); of several
-    students, the mean distance. Students are trained after their teacher, so the column is known
-    in hindsight alone; and an epoch near those that were taught is near the student too. NaN where
-    a run has no student, or an epoch was not lifted.
+    students, the mean distance. The column exists only after students have been trained, and it
+    favours the epochs that taught them, since students resemble these. NaN where a run has no
+    student, or an epoch was not lifted.
     """
     distances = np.full(len(curves), np.nan)
     rows = curves.reindex(columns=["run", "epoch", "depth_sign"]).itertuples(index=False)
@@ -63,8 +63,8 @@ def final_depths(rows: pd.DataFrame, newest: Mapping[int, np.ndarray]) -> list[n
 
 
 def students_of(cards: Mapping[str, TeacherCard]) -> dict[str, list[str]]:
-    """The students that each run taught alone, by the teacher cards of their arms; without
-    students of an oracle's epochs."""
+    """Names of the students that learn from each run and no other, by the teacher cards of their
+    arms; without students whose teachers were chosen by the oracle."""
     students: dict[str, list[str]] = {}
     for arm, card in cards.items():
         if card.teacher.runs == "own" and not card.oracle:

@@ -12,7 +12,7 @@ from tips_ray.stability.statistics import Difference, Interval, difference, erro
 FACTOR = 3
 NUM_BUDGETS = 3
 SHORTEST = 4
-"""Epochs of the smallest budget that is worth a comparison: of fewer, half are no window."""
+"""The fewest epochs of the smallest budget: the last half must have a spread."""
 COMPARED = ("last_half", "last", "spread")
 """Error over the last half of the budget, error at its end, and the standard deviation over the
 epochs of that half."""

@@ -1,4 +1,4 @@
-"""Which label-free signals go with the error, within runs and between them."""
+"""Rank correlations of label-free signals with the error, within runs and between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class SignalCorrelation:
     """By arm: over the epochs of a run, mean over the arm's runs."""
     between: Correlation
     """Of the runs' means, over the runs of all arms but students, which are not independent of
-    their teachers. It may tell nothing but arms apart."""
+    their teachers. It may be high only because the signal differs between arms."""
     between_seeds: Correlation
     """Of the ranks of the runs' means within each arm."""
 
 
 def signal_correlations(curves: pd.DataFrame, arms: Sequence[str], students: Sequence[str] = ()) -> list[SignalCorrelation]:
-    """How each label-free column goes with the error in the last half of the epochs; the first
-    half is left out, since everything falls while a lifter learns."""
+    """The correlations of each label-free column with the error over the last half of the epochs;
+    in the first half nearly all columns fall as the error does, whatever they measure."""
     rows = []
     for arm in arms:
         for run in whole_runs(curves, arm).values():

@@ -1,8 +1,8 @@
 """What stop rules cost: the error at the stop of each run, and its regret.
 
-The run's best epoch is the yardstick, and an oracle. Regret is the error at the stop minus the
-run's lowest error; an average of weights can be better than every single epoch, and has a negative
-one. Seeds are the unit of replication: a rule's numbers are over the runs of one arm that have not
+Regret is the error at the stop minus the run's lowest error, which only an oracle reaches by
+choosing an epoch. It is negative where an average of weights is better than every single epoch. The
+seed is the unit of replication: a rule's numbers are over the runs of one arm that have not
 diverged, cut to the epochs that all of them have.
 """
 
@@ -57,7 +57,7 @@ class RuleScore:
 
 @dataclass(frozen=True)
 class RuleChoice:
-    """What choosing a rule costs a run whose own labels had no part in the choice, over n runs."""
+    """The regret, over n runs, of a rule that is chosen for each run without its labels."""
 
     rules: dict[str, int]
     """How often each rule was chosen."""
@@ -89,8 +89,8 @@ def rules_for(curve: Curve, rules: Sequence[Rule] | None = None) -> list[Rule]:
 
 
 def stops(curves: pd.DataFrame, arms: Sequence[str], rules: Sequence[Rule] | None = None) -> pd.DataFrame:
-    """The window that each rule names of each run: columns arm, seed, rule, window. No label is
-    looked at."""
+    """The window that each rule chooses in each run: columns arm, seed, rule, window. No labels are
+    read."""
     rows = []
     for arm in arms:
         for seed, run in whole_runs(curves, arm).items():
@@ -135,8 +135,8 @@ def score_stops(curves: pd.DataFrame, stopped: pd.DataFrame, windows: pd.DataFra
 
 
 def unmeasured_rules(stopped: pd.DataFrame, scored_stops: pd.DataFrame) -> dict[str, list[str]]:
-    """By arm, the rules that have no score, since none of the averages that they name has been
-    measured."""
+    """By arm, the rules that have no score, since none of the averages that they choose has
+    been measured."""
     scored = set(zip(scored_stops["arm"], scored_stops["rule"], strict=True))
     rules: dict[str, list[str]] = {}
     for arm, rule in dict.fromkeys(zip(stopped["arm"], stopped["rule"], strict=True)):
@@ -146,7 +146,7 @@ def unmeasured_rules(stopped: pd.DataFrame, scored_stops: pd.DataFrame) -> dict[
 
 
 def best_epoch(errors: np.ndarray) -> int:
-    """The epoch with the lowest error of those that have one, which only an oracle knows."""
+    """The epoch with the lowest error, of those that have one."""
     return int(np.where(np.isnan(errors), np.inf, errors).argmin()) + 1
 
 
@@ -179,12 +179,9 @@ def rank_rules(scored_stops: pd.DataFrame, taught_by_oracle: Sequence[str] = (),
 
 
 def leave_one_run_out(scored_stops: pd.DataFrame) -> dict[str, RuleChoice]:
-    """By arm, the cost of the rule that the arm's other runs would choose; none for an arm with one
-    run.
-
-    For each run: the rule that `rank_rules` would choose by the training views of the other runs,
-    and its regret on the test subjects in this one.
-    """
+    """By arm with at least two runs: for each run, the rule that `rank_rules` would choose by the
+    training views of the arm's other runs, and the regret of that rule in this run on the test
+    subjects."""
     choices = {}
     for arm, of_arm in scored_stops[~scored_stops["oracle"].astype(bool)].groupby("arm", sort=False):
         regrets, trained = (of_arm.pivot(index="rule", columns="seed", values=name) for name in ("regret", "train_regret"))
@@ -201,8 +198,8 @@ def leave_one_run_out(scored_stops: pd.DataFrame) -> dict[str, RuleChoice]:
 
 
 def median_interval(values: np.ndarray, seed: int = 0) -> MedianRegret:
-    """The median of at least one value with its 95% percentile bootstrap interval, which one value
-    does not have.
+    """The median of at least one value, with its 95% percentile bootstrap interval if there are
+    several.
 
     Of fewer than 20 values, p95 lies between the two worst.
     """

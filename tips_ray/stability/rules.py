@@ -15,13 +15,13 @@ from tips_ray.errors import UserError
 from tips_ray.stability.stopping import Curve, Rule, Window
 
 WARMUP_SHARE = 0.1
-"""Share of the epochs, at the start, that are left out when the lowest value of a signal is sought:
-a lifter that has learnt nothing can look consistent."""
+"""Share of the epochs, at the start, in which `Lowest` does not look for the lowest value: a signal
+such as consistency can be low before the lifter has learnt anything."""
 
 
 @dataclass(frozen=True)
 class Last:
-    """The newest weights, whatever the curve says (the paper's "final weight")."""
+    """The last epoch, whatever the curve looks like (the paper's "final weight")."""
 
     name: str = "last epoch"
     columns: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Last:
 
 @dataclass(frozen=True)
 class Fixed:
-    """An epoch decided on beforehand; raises ValueError for a curve that does not reach it."""
+    """An epoch that is fixed before training; raises ValueError for a shorter curve."""
 
     epoch: int
     label: str = ""
@@ -77,11 +77,12 @@ class Average:
 
 @dataclass(frozen=True)
 class Band:
-    """Stop before a signal has left a band for `patience` epochs: the discriminator has become too
+    """Stop when a signal leaves a band, from `low` to `high`: the discriminator has become too
     strong, or too weak.
 
-    The last epoch inside, once it has been there; the last of all if it never leaves, or never
-    enters. Section 4.3 of the paper names this rule, and doubts it.
+    The epoch before the first `patience` epochs in a row that are outside, after the signal has
+    been inside; the last epoch if there are none. Section 4.3 of the paper names this rule, and
+    doubts that it helps.
     """
 
     column: str
@@ -100,13 +101,13 @@ class Band:
         return (self.column,)
 
     def __call__(self, curve: Curve) -> Window:
-        """The epoch before it left."""
+        """The epoch before the signal leaves the band."""
         values = curve[self.column]
         inside = (values >= self.low) & (values <= self.high)
         entered = np.logical_or.accumulate(inside)
         outside = run_lengths(entered & ~inside)
-        left = np.flatnonzero(outside == self.patience)
-        epoch = len(curve) if len(left) == 0 else int(left[0]) + 1 - self.patience
+        stops = np.flatnonzero(outside == self.patience)
+        epoch = len(curve) if len(stops) == 0 else int(stops[0]) + 1 - self.patience
         return Window(epoch, epoch)
 
 
@@ -138,8 +139,8 @@ class Plateau:
         """The epoch at which the value has not fallen for `patience` epochs."""
         lowest = np.minimum.accumulate(np.nan_to_num(trailing_mean(curve[self.column], self.smooth), nan=np.inf))
         stalled = lowest[self.patience :] >= lowest[: -self.patience] * (1 - self.tolerance)
-        at = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
-        epoch = len(curve) if len(at) == 0 else int(at[0]) + 1 + self.patience
+        stops = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
+        epoch = len(curve) if len(stops) == 0 else int(stops[0]) + 1 + self.patience
         return Window(epoch, epoch)
 
 
@@ -148,9 +149,9 @@ class Lowest:
     """The epoch at which a signal is lowest, or the mean of several signals' ranks among the run's
     epochs.
 
-    Signals are smoothed by the mean of the last `smooth` epochs, and the first tenth of the epochs
-    is left out. With `average` above 1, the average of the weights over so many epochs up to that
-    one. The last epoch if no signal has a value.
+    Signals are smoothed by the mean of the last `smooth` epochs, and epochs before WARMUP_SHARE are
+    left out. With `average` above 1, the window of so many epochs that ends at that one. The last
+    epoch if no signal has a value.
     """
 
     signals: tuple[str, ...]
@@ -160,7 +161,7 @@ class Lowest:
 
     @property
     def name(self) -> str:
-        """With the signals, or what they are called together."""
+        """With the signals, or with `label`."""
         return f"lowest {self.label or ' + '.join(BY_NAME[column].short for column in self.signals)}"
 
     @property
@@ -173,8 +174,8 @@ class Lowest:
         start = int(WARMUP_SHARE * len(curve))
         values = trailing_mean(np.stack([curve[column] for column in self.signals]), self.smooth)[:, start:]
         score = values[0] if len(values) == 1 else ranks(values).mean(0)
-        known = np.isfinite(values).any(0)
-        epoch = start + 1 + int(np.where(known, score, np.inf).argmin()) if known.any() else len(curve)
+        finite = np.isfinite(values).any(0)
+        epoch = start + 1 + int(np.where(finite, score, np.inf).argmin()) if finite.any() else len(curve)
         return Window(max(1, epoch - self.average + 1), epoch)
 
 
@@ -205,10 +206,10 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
 
 
 def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values of a row, or of as many as there are; of those that are
-    numbers."""
-    known = np.isfinite(values)
-    total, number = np.where(known, values, 0.0).cumsum(-1), known.cumsum(-1)
+    """For each place of a row, the mean of the last `length` values up to it, NaN left out; fewer
+    at the start of the row."""
+    finite = np.isfinite(values)
+    total, number = np.where(finite, values, 0.0).cumsum(-1), finite.cumsum(-1)
     for sums in (total, number):
         sums[..., length:] = sums[..., length:] - sums[..., :-length]
     return np.divide(total, number, out=np.full(values.shape, np.nan), where=number > 0)
@@ -223,13 +224,13 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def run_lengths(flags: np.ndarray) -> np.ndarray:
-    """For each place, how many flags in a row up to it are set."""
+    """For each place, the number of consecutive set flags that end there."""
     count = np.arange(1, len(flags) + 1)
     return count - np.maximum.accumulate(np.where(flags, 0, count))
 
 
 def rule_named(name: str, rules: Sequence[Rule]) -> Rule:
-    """The rule of this name; raises ValueError, naming those there are, for none."""
+    """The rule of this name; raises ValueError, with the names that exist, if there is none."""
     for rule in rules:
         if rule.name == name:
             return rule

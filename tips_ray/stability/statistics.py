@@ -1,8 +1,8 @@
 """Statistics of error curves over seeds.
 
-The seed is the unit of replication: the epochs of one run follow from each other, so their spread
-says how much luck there is in the moment of stopping, not how well a mean is known. Curves are the
-tidy table with one row a run and epoch.
+The seed is the unit of replication. The epochs of one run depend on each other: their spread shows
+how much the error varies with the stop epoch, and is no error of a mean. Curves are the tidy table
+with one row a run and epoch.
 """
 
 import warnings
@@ -15,13 +15,13 @@ import pandas as pd
 from tips_ray.columns import HEADLINE_METRIC
 
 STATISTICS = ("best", "last_half", "last")
-"""What one run's curve is summed up to. `best` is an oracle: its epoch is chosen with 3D labels."""
+"""The errors that sum up one run. `best` is an oracle's: its epoch is chosen with 3D labels."""
 
 MARGIN_MM = 2.0
 """An epoch this close to the run's best counts as a good moment to stop."""
 
 MIN_RANKED = 8
-"""Rows of which a rank correlation says something."""
+"""The fewest rows of which a rank correlation is computed."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,12 @@ def rank_correlation(one: pd.Series, other: pd.Series, seed: int = 0, resamples:
     Rows that lack one of the two are left out; of fewer than MIN_RANKED rows, or where all values
     of a column are equal, None.
     """
-    from scipy.stats import bootstrap
-
     rows = np.stack([one.to_numpy(float), other.to_numpy(float)])
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     n = rows.shape[1]
     if n < MIN_RANKED or (rows == rows[:, :1]).all(axis=1).any():
         return Correlation(None, None, None, n)
+    from scipy.stats import bootstrap  # imported here, since it takes most of a second
 
     def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return np.nan_to_num(spearman(x, y, axis))  # 0 where one row alone was drawn

@@ -116,15 +116,17 @@ def steadiness(errors: pd.DataFrame) -> pd.DataFrame:
     if errors.empty:
         return pd.DataFrame(columns=list(MEASURES), dtype=float)
     window, costs = last_half(errors), regret(errors)
-    late, found = last_half(costs), change_points(errors)
+    late, by_seed = last_half(costs), change_points(errors)
     begin = window.index[0]
     columns = {
         "gap_to_best_mm": last_half(errors - errors.cummin()).mean(),
         **{f"within_{margin}mm": (late <= margin).sum() / late.count() for margin in MARGINS_MM},
         "longest_stretch": (costs <= MARGIN_MM).apply(_longest_stretch),
         "drift_mm_per_100_epochs": 100 * window.apply(_slope),
-        "change_points": pd.Series({seed: len(epochs) for seed, epochs in found.items()}, dtype=float),
-        "late_change_points": pd.Series({seed: sum(at >= begin for at in epochs) for seed, epochs in found.items()}, dtype=float),
+        "change_points": pd.Series({seed: len(epochs) for seed, epochs in by_seed.items()}, dtype=float),
+        "late_change_points": pd.Series(
+            {seed: sum(at >= begin for at in epochs) for seed, epochs in by_seed.items()}, dtype=float
+        ),
     }
     return pd.DataFrame(columns, index=errors.columns)
 
@@ -141,14 +143,14 @@ def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
     """
     from ruptures import KernelCPD  # imported here, since it loads scipy and opening a report needs none of it
 
-    errors, found = _finite(errors), {}
+    errors, by_seed = _finite(errors), {}
     for seed in errors.columns:
         epochs, values = _present(errors[seed])
         if len(values) >= 2 * MIN_LEVEL:
             levels = KernelCPD(kernel="linear", min_size=MIN_LEVEL).fit(((values - np.median(values)) / _noise(values))[:, None])
             starts = np.asarray(levels.predict(pen=PENALTY * np.log(len(values))), dtype=int)[:-1]
-            found[int(seed)] = epochs[starts].tolist()
-    return found
+            by_seed[int(seed)] = epochs[starts].tolist()
+    return by_seed
 
 
 def divergence_rate(curves: pd.DataFrame, arm: str) -> DivergenceRate:

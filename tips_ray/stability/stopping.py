@@ -1,7 +1,7 @@
 """The input and the output of a stop rule: label-free columns of one run's curve, and a window of
 its epochs.
 
-A rule names the weights to take: those of one epoch, or the average of a window's. It reads the
+A rule chooses weights: those of one epoch, or their average over a window of epochs. It reads the
 curve through `Curve`, which has no column that needs labels. `tips_ray.stability.rules` has the
 rules, and `tips_ray.stability.regret` measures what they cost.
 """
@@ -22,8 +22,8 @@ class LabelledColumnError(ValueError):
 
 
 def check_label_free(columns: Iterable[str]) -> None:
-    """Raise LabelledColumnError for a column that a stop rule may not see, naming those that it
-    may."""
+    """Raise LabelledColumnError for a column that is not known to be free of labels; its message
+    lists those that are."""
     for column in columns:
         if column not in LABEL_FREE:
             raise LabelledColumnError(
@@ -34,11 +34,10 @@ def check_label_free(columns: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """What a rule names: the weights after epoch `last`, or an average of those after the epochs
-    `first` to `last`.
+    """The epochs `first` to `last`, whose weights are averaged; or one epoch.
 
-    With a `half_life` the newest weighs most, and those so many epochs older half as much; without
-    one all weigh the same.
+    With a `half_life`, in epochs, the average is exponential: the last epoch has the largest
+    weight, and one that is a half-life older has half of it. Without one, all have the same.
     """
 
     first: int
@@ -62,8 +61,8 @@ class Window:
 
 
 class Curve:
-    """One run's curve up to now, as a stop rule sees it: label-free columns alone, one value an
-    epoch."""
+    """The label-free columns of one run's curve up to now, which are all that a stop rule reads;
+    one value an epoch."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves; raises
@@ -77,9 +76,9 @@ class Curve:
         return len(self.epochs)
 
     def __contains__(self, column: str) -> bool:
-        return column in LABEL_FREE and all(self._known(name) for name in DERIVED.get(column, ((column,), 1.0))[0])
+        return column in LABEL_FREE and all(self._has_values(name) for name in DERIVED.get(column, ((column,), 1.0))[0])
 
-    def _known(self, name: str) -> bool:
+    def _has_values(self, name: str) -> bool:
         return name in self._columns and bool(np.isfinite(self._columns[name]).any())
 
     def __getitem__(self, column: str) -> np.ndarray:
@@ -103,28 +102,28 @@ class Curve:
 
 @runtime_checkable
 class Rule(Protocol):
-    """A stop rule: what it is called, the columns it needs, and the window that it names of a
+    """A stop rule: its name, the columns that it reads, and the window that it chooses in a
     curve."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
         ...
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns it looks at."""
+        """The columns that it reads."""
         ...
 
     def __call__(self, curve: Curve) -> Window:
-        """The window that it names, now that the curve is as long as it is."""
+        """The window that it chooses if training stops at the end of this curve."""
         ...
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """The epoch with the lowest error, which needs 3D labels: no rule, but the yardstick (what the
-    paper's Table 1 did)."""
+    """The epoch with the lowest error. It needs 3D labels, so it is no rule; rules are compared
+    with it (the paper's Table 1 used it)."""
 
     name: str = "best epoch (oracle)"
     columns: tuple[str, ...] = (HEADLINE_METRIC,)

@@ -92,8 +92,8 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
     Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a
     mean of +1 and -1 says nothing.
     """
-    own = table[table["term"] == term]
-    traces = [trace for arm in own["arm"].unique() for trace in _band(own[own["arm"] == arm], arm, colours[arm], "")]
+    rows = table[table["term"] == term]
+    traces = [trace for arm in rows["arm"].unique() for trace in _band(rows[rows["arm"] == arm], arm, colours[arm], "")]
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
     figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
@@ -148,7 +148,9 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
     ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
     if len(ends):
         cross = {"symbol": "x", "size": 9, "color": colour}
-        said = [f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]]
+        labels = [
+            f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]
+        ]
         traces.append(
             go.Scatter(
                 x=ends["epoch"].tolist(),
@@ -157,7 +159,7 @@ def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Sca
                 marker=cross,
                 cliponaxis=False,
                 name=f"{arm}: run diverged",
-                text=said,
+                text=labels,
                 hovertemplate="%{text}<extra></extra>",
                 legendgroup=arm,
             )

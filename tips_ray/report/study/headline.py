@@ -25,7 +25,7 @@ warns that it ended too early."""
 
 def finding(summary: Mapping[str, Any]) -> str:
     """A sentence or two: the two best arms over the last half of training, and a student against
-    its teachers, claiming no more than the intervals bear.
+    its teachers, with their intervals.
 
     Where there are no such numbers: which there are instead, or why there are none.
     """
@@ -33,7 +33,8 @@ def finding(summary: Mapping[str, Any]) -> str:
 
 
 def unranked_finding(summary: Mapping[str, Any]) -> str:
-    """What is known where no arm without labels can be compared."""
+    """The finding where no two arms can be compared: errors of students and supervised arms, or why
+    there are none."""
     supervised = {name: entry for name, entry in summary["references"].items() if "last_half" in entry}
     sentences = []
     for kind, entries in (("student", summary["arms"]), ("supervised arm", supervised)):
@@ -129,16 +130,16 @@ def pairs(summary: Mapping[str, Any], statistic: str | None = None, metric: str 
 
 
 def cautions(summary: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before believing the finding; one sentence or two each."""
-    found = data_cautions(summary["data"])
+    """What limits the finding; one sentence or two each."""
+    sentences = data_cautions(summary["data"])
     arms = {arm: entry for arm, entry in summary["arms"].items() if entry["num_seeds"]}
     counts = [entry["last_half"][HEADLINE_METRIC]["n"] for entry in arms.values()]
     few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
     if few < ENOUGH_SEEDS:
-        found.append(few_seeds(few))
+        sentences.append(few_seeds(few))
     for arm, entry in arms.items():
         if entry["diverged"]:
-            found.append(
+            sentences.append(
                 f"{len(entry['diverged'])} of {entry['num_seeds']} runs of {arm} diverged. Such runs are listed below and left"
                 f" out of the means, which may flatter {arm}."
             )
@@ -147,44 +148,50 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
             run["epochs"] for run in entry.get("runs", ()) if run["status"] != "diverged" and run["epochs"] > entry["num_epochs"]
         ]
         if ahead:
-            found.append(
+            sentences.append(
                 f"{len(ahead)} of {entry['num_seeds']} runs of {arm} are further than epoch {entry['num_epochs']}, up to"
                 f" {max(ahead)}; the numbers of {arm} use only the epochs that all its runs have."
             )
     for arm, entry in arms.items():
         best, end = entry["best_epoch"]["mean"], entry["num_epochs"]
         if arm not in summary["students"] and end > 1 and best is not None and best > TOO_SHORT * end:
-            found.append(
+            sentences.append(
                 f"Training ended too early to say when {arm} should stop: its error was lowest at epoch {best:.1f} of {end} on"
                 " average, so it may have gone on falling."
             )
     for arm, card in summary["teachers"].items():
         if card["oracle"]:
-            found.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
+            sentences.append(f"{arm} learns from an oracle: 3D labels chose its teachers' epochs.")
         teacher = card["teacher"]["arm"]
         if summary["arms"].get(teacher, {"num_epochs": 0})["num_epochs"] > card["num_epochs"]:
-            found.append(
+            sentences.append(
                 f"{arm} learns from {teacher} as it was after {card['num_epochs']} epochs; it has"
                 f" {summary['arms'][teacher]['num_epochs']} by now."
             )
         if card["teacher"]["runs"] != "own":
-            found.append(
+            sentences.append(
                 f"All students of {arm} share one teacher: its intervals hold the chance of the students alone, not that of other"
                 " teachers, and are too narrow."
             )
     for arm, rules in summary["unmeasured_rules"].items():
         count, verb = (f"{len(rules)} stop rules", "are") if len(rules) > 1 else ("One stop rule", "is")
-        found.append(f"{count} of {arm} {verb} left out below: the averages of weights that they name have not been measured.")
+        sentences.append(
+            f"{count} of {arm} {verb} left out below: the averages of weights that they name have not been measured."
+        )
     flat = summary["references"].get("flat", {}).get(HEADLINE_METRIC)
     for arm, entry in arms.items():
-        own = entry["last_half"][HEADLINE_METRIC]
-        if flat is not None and own["mean"] is not None and (own["high"] or own["mean"]) >= flat:
-            found.append(f"{arm} is not shown to be better than the flat prediction ({mm(flat)} mm), which needs no training.")
+        error = entry["last_half"][HEADLINE_METRIC]
+        if flat is not None and error["mean"] is not None and (error["high"] or error["mean"]) >= flat:
+            sentences.append(
+                f"{arm} is not shown to be better than the flat prediction ({mm(flat)} mm), which needs no training."
+            )
     epochs = {arm: entry["num_epochs"] for arm, entry in arms.items() if entry["num_epochs"]}
     if len(set(epochs.values())) > 1:
-        said = ", ".join(f"{arm} {count}" for arm, count in epochs.items())
-        found.append(f"The arms stand at different epochs ({said}); paired differences use the first {min(epochs.values())}.")
-    return found
+        epochs_by_arm = ", ".join(f"{arm} {count}" for arm, count in epochs.items())
+        sentences.append(
+            f"The arms stand at different epochs ({epochs_by_arm}); paired differences use the first {min(epochs.values())}."
+        )
+    return sentences
 
 
 def headline_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

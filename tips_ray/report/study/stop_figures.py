@@ -23,11 +23,11 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
     order = in_order(rules)
     figure = go.Figure()
     for arm in dict.fromkeys(entry["arm"] for entry in rules):
-        own = [entry for entry in rules if entry["arm"] == arm]
-        regrets = [entry["regret_mm"] for entry in own]
+        of_arm = [entry for entry in rules if entry["arm"] == arm]
+        regrets = [entry["regret_mm"] for entry in of_arm]
         figure.add_scatter(
             x=rounded([regret["median"] for regret in regrets]),
-            y=[entry["rule"] for entry in own],
+            y=[entry["rule"] for entry in of_arm],
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -37,7 +37,7 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
                 "width": 0,
             },
             mode="markers",
-            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if entry["chosen"] else "circle" for entry in own]},
+            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if entry["chosen"] else "circle" for entry in of_arm]},
             name=arm,
             hovertemplate=f"{arm}: %{{x:.3g}} mm<extra></extra>",
         )
@@ -45,10 +45,10 @@ def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], s
     figure.update_layout(hovermode="y unified", legend_traceorder="normal")
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
     medians = [entry["regret_mm"]["median"] for entry in rules]
-    known = sorted(value for value in medians if value is not None)
-    reach = max(2.0, 1.3 * known[int(0.9 * (len(known) - 1))]) if known else 2.0  # the worst rules would hide the good ones
+    present = sorted(value for value in medians if value is not None)
+    reach = max(2.0, 1.3 * present[int(0.9 * (len(present) - 1))]) if present else 2.0  # the worst rules would hide the good ones
     return figure.update_xaxes(
-        title_text="median regret (mm); drag to see more", range=[min(-0.5, known[0] - 0.5) if known else -0.5, reach]
+        title_text="median regret (mm); drag to see more", range=[min(-0.5, present[0] - 0.5) if present else -0.5, reach]
     )
 
 

@@ -24,17 +24,17 @@ STATISTICS = {"last_half": "error over the last half", "last": "error at the end
 
 def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """The stop rules of each arm, by median regret."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_arm: dict[str, list[dict[str, Any]]] = {}
     for entry in summary["stop_rules"]:
-        found.setdefault(entry["arm"], []).append(entry)
-    return found
+        by_arm.setdefault(entry["arm"], []).append(entry)
+    return by_arm
 
 
 def rules_to_show(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """`rules_by_arm` without students, which are taken at their last epoch; of all arms if there
     are no others."""
-    found = rules_by_arm(summary)
-    return {arm: entries for arm, entries in found.items() if arm not in summary["students"]} or found
+    by_arm = rules_by_arm(summary)
+    return {arm: entries for arm, entries in by_arm.items() if arm not in summary["students"]} or by_arm
 
 
 def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -42,26 +42,27 @@ def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     any arm last."""
     medians: dict[str, list[float]] = {}
     for entry in entries:
-        known = entry["regret_mm"]["median"]
-        medians.setdefault(entry["rule"], []).extend([] if known is None else [known])
+        median = entry["regret_mm"]["median"]
+        medians.setdefault(entry["rule"], []).extend([] if median is None else [median])
     return sorted(medians, key=lambda rule: fmean(medians[rule]) if medians[rule] else math.inf)
 
 
 def rule_findings(summary: Mapping[str, Any]) -> list[str]:
     """For each arm, in a sentence or two: the rule that training subjects would choose, and what it
     costs on others."""
-    said = []
+    sentences = []
     for arm, entries in rules_to_show(summary).items():
         chosen = next((entry for entry in entries if entry["chosen"]), None)
         last = next((entry for entry in entries if entry["rule"] == "last epoch"), None)
         if chosen is None or last is None:
             continue
-        own, other = chosen["regret_mm"], last["regret_mm"]
-        beside = "" if chosen is last else f"; the last epoch costs {mm(other['median'])} mm ({ends(other)})"
+        regret, at_last = chosen["regret_mm"], last["regret_mm"]
+        beside = "" if chosen is last else f"; the last epoch costs {mm(at_last['median'])} mm ({ends(at_last)})"
         sentence = (
             f"{arm}: by the error on training subjects, which needs their 3D labels, one would choose “{chosen['rule']}”."
             " On the test subjects it costs"
-            f" {mm(own['median'])} mm in the median ({ends(own)}, at worst {mm(own['worst'])}, n = {chosen['n']}){beside}."
+            f" {mm(regret['median'])} mm in the median ({ends(regret)}, at worst {mm(regret['worst'])}, n = {chosen['n']})"
+            f"{beside}."
         )
         elsewhere = summary["rule_choice"].get(arm)
         if elsewhere:
@@ -70,8 +71,8 @@ def rule_findings(summary: Mapping[str, Any]) -> list[str]:
                 f" Chosen for each run by the other runs’ training subjects alone ({rules}), it is {mm(cost['median'])} mm"
                 f" ({ends(cost)}, at worst {mm(cost['worst'])})."
             )
-        said.append(sentence)
-    return said
+        sentences.append(sentence)
+    return sentences
 
 
 def steadiness_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -115,8 +116,8 @@ def signal_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     runs, and seeds."""
     rows = []
     for entry in summary["signals"]:
-        within = {arm: _correlation(found["mean"], found) for arm, found in entry["within"].items()}
-        between = [_correlation(found["rank_correlation"], found) for found in (entry["between"], entry["between_seeds"])]
+        within = {arm: _correlation(over["mean"], over) for arm, over in entry["within"].items()}
+        between = [_correlation(over["rank_correlation"], over) for over in (entry["between"], entry["between_seeds"])]
         rows.append({"label": label_of(entry["signal"]), "within": within, "between": between})
     return rows
 

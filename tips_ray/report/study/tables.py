@@ -22,15 +22,15 @@ def band(values: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     the band is as smooth as they are; a draw is a row of weights, so that all epochs of all draws
     are one matrix product. Fewer than two values: no band.
     """
-    known = values.notna().to_numpy(float)
+    present = values.notna().to_numpy(float)
     given = values.fillna(0.0).to_numpy()
-    n = known.sum(axis=1).astype(int)
+    n = present.sum(axis=1).astype(int)
     table = pd.DataFrame({"mean": np.nan, "low": np.nan, "high": np.nan, "n": n}, index=values.index)
     table.loc[n > 0, "mean"] = given.sum(axis=1)[n > 0] / n[n > 0]
     if (n > 1).any():
         seeds = values.shape[1]
         weights = np.random.default_rng(seed).multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES).T.astype(float)
-        drawn = known[n > 1] @ weights
+        drawn = present[n > 1] @ weights
         means = np.where(drawn > 0, given[n > 1] @ weights / np.maximum(drawn, 1), np.nan)
         quantile = np.quantile if drawn.all() else np.nanquantile  # which is slow, and needed only where a seed lacks an epoch
         table.loc[n > 1, ["low", "high"]] = quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=1).T
@@ -101,10 +101,10 @@ def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
     mean over runs)."""
     rows = []
     for arm in arms_of(curves):
-        own = curves[curves["arm"] == arm].drop_duplicates(["seed", "epoch"], keep="last")
-        seconds = own.reindex(columns=["train_seconds", "evaluate_seconds"]).sum(axis=1, min_count=1)
-        speed = own.reindex(columns=["poses_per_second"])["poses_per_second"].median()
-        minutes = seconds.groupby(own["seed"]).sum(min_count=1).mean() / 60
+        rows_of_arm = curves[curves["arm"] == arm].drop_duplicates(["seed", "epoch"], keep="last")
+        seconds = rows_of_arm.reindex(columns=["train_seconds", "evaluate_seconds"]).sum(axis=1, min_count=1)
+        speed = rows_of_arm.reindex(columns=["poses_per_second"])["poses_per_second"].median()
+        minutes = seconds.groupby(rows_of_arm["seed"]).sum(min_count=1).mean() / 60
         runs = runs_of(curves, arm)
         rows.append((arm, len(runs), int(runs["epochs"].sum()), speed, minutes))
     return pd.DataFrame(rows, columns=["arm", "runs", "epochs", "poses_per_second", "minutes_a_run"])
