@@ -64,7 +64,8 @@ def confirmed(place: Path, arms: dict[str, float], num_seeds: int = 3) -> Storag
     asked = {"arms": list(arms), "seeds": seeds, "num_epochs": NUM_EPOCHS, "num_trials": 5, "start_led": False}
     folder = search_in(place, confirmed_at=asked)
     own = folder / CONFIRMATION
-    own.write(MANIFEST, json.dumps({"name": CONFIRMATION, "data": {"test_subjects": ["S3"]}}).encode())
+    record = {"version": 0, "name": CONFIRMATION, "data": {"test_subjects": ["S3"]}, "references": {}, "executions": []}
+    own.write(MANIFEST, json.dumps({**record, "arms": {arm: {"objective": "adversarial"} for arm in arms}}).encode())
     for arm, level in arms.items():
         for place_, seed in enumerate(seeds):
             store_run(own, arm, seed, [level + 10.0 * place_ + 6.0 / epoch for epoch in range(1, NUM_EPOCHS + 1)])

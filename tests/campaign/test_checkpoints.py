@@ -15,12 +15,13 @@ from helpers import TIMES
 from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
 from tips_ray.campaign.evaluate import choose_window, evaluate_saved, kept_epochs, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, override
+from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Teacher, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.train import Run
 from tips_ray.stability.stopping import Window
+from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
 from tips_ray.store.lifted import lifted_name
 from tips_ray.store.storage import Storage
@@ -313,7 +314,7 @@ def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, data
     window = {"seed": 0, "first": 3, "last": 3, "half_life": None, "depth_sign": 1.0, "churn_mm": None}
     checkpoints = {str(run.keys["run"]): {"3": "ab"}, "another-seed0": {"4": "cd"}}
     lessons = [{"run": name, "checkpoints": hashes, **window} for name, hashes in checkpoints.items()]
-    card = {"student": "tips", "teacher": {}, "oracle": False, "num_epochs": 3, "expected_regret_mm": {}, "lessons": lessons}
+    card = TeacherCard("tips", Teacher("solo"), False, 3, (), NOT_MEASURED).to_json() | {"lessons": lessons}
     Storage(str(tmp_path)).write("teachers/tips.json", json.dumps(card).encode())
     again = stored_run(tmp_path, dataset, every=10)
     for _ in range(2):

@@ -142,9 +142,10 @@ def test_seeds_of_a_search_and_of_its_confirmation_are_apart(tmp_path: Path) -> 
 
 
 def test_20_more_trials_are_20_more_than_there_are_or_the_rest_of_them(tmp_path: Path) -> None:
-    folder = Storage(str(tmp_path))
+    search = search_of(tmp_path)
+    folder = search.folder
     assert total("30", folder) == total("+30", folder) == 30
-    write_search(folder, {"asked": {"as": "+20", "num_trials": 50}})
+    write_search(folder, {**agree_search(search, DATA, {}), "asked": {"as": "+20", "num_trials": 50}})
     for number in range(37):
         write_record(folder, Record(number))
     assert total("+20", folder) == 50  # it was interrupted

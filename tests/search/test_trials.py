@@ -165,7 +165,7 @@ def test_searches_that_cannot_be_compared_are_not_merged(tmp_path: Path, changes
 def test_records_are_read_in_order_and_a_folder_without_a_search_is_an_error(tmp_path: Path) -> None:
     folder = Storage(str(tmp_path))
     for number in (11, 2, 0):
-        write_record(folder, Record(number, {"weights.legs": 0.1}, pruned_at=number))
+        write_record(folder, Record(number, {"weights.legs": 0.1}, pruned_at=number + 1))
     assert [record.number for record in read_records(folder)] == [0, 2, 11]
     with pytest.raises(ValueError, match=r"There is no search in .* \(no search\.json\)"):
         read_search(folder)

@@ -43,7 +43,8 @@ def test_a_manifest_that_was_lost_or_damaged_is_read_from_its_second_copy(conten
     (tmp_path / MANIFEST).unlink()
     if content is not None:
         (tmp_path / MANIFEST).write_bytes(content)
-    assert read_manifest(folder) == MANIFEST_CONTENT
+    manifest = read_manifest(folder)
+    assert (manifest["name"], manifest["data"]["fingerprint"], list(manifest["arms"])) == ("c", "a", ["solo"])
     (tmp_path / f"{MANIFEST}{PREVIOUS}").unlink()
     assert find_manifest(folder) is None
     with pytest.raises(

@@ -20,7 +20,7 @@ import torch
 from tips_ray.config import KeepWeights
 from tips_ray.lifting.evaluate import lifted_depths
 from tips_ray.lifting.train import DamagedStateError, Run, train_epochs
-from tips_ray.store.curves import CURVE, RUNS, run_name
+from tips_ray.store.curves import CURVE, RUNS, fault_of, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
 from tips_ray.store.measurements import read_cards
 from tips_ray.store.names import epoch_file
@@ -135,7 +135,8 @@ class StoredRun:
         """Make the curve anew if it lacks rows that were reported; rows beyond the state's will be
         written again."""
         try:
-            whole = len(self.folder.read_table(CURVE)) >= len(self.rows)
+            curve = self.folder.read_table(CURVE)
+            whole = len(curve) >= len(self.rows) and not fault_of(curve, self.keys["run"])
         except (ValueError, FileNotFoundError):
             whole = False
         if not whole:

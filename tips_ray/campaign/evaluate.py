@@ -1,6 +1,7 @@
 """Lifters that a campaign has saved, evaluated on other poses."""
 
 from collections.abc import Collection
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,7 +20,7 @@ from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import kept_window
-from tips_ray.store.curves import RUNS, read_manifest
+from tips_ray.store.curves import MANIFEST, RUNS, read_manifest
 from tips_ray.store.names import epochs_of
 from tips_ray.store.storage import Storage
 
@@ -44,7 +45,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
         curves = curves[~curves["run"].isin(curves.loc[curves["status"] == "diverged", "run"])]
     rows = []
     for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
-        config, run = override(Config(), campaign.manifest["arms"][arm]), folder / RUNS / str(name)
+        config, run = config_of(folder, campaign.manifest, str(arm)), folder / RUNS / str(name)
         if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
             continue
         window = choose_window(curve, epoch, kept_epochs(run))
@@ -57,6 +58,16 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
             f"The campaign {str(folder)!r} has no run with an epoch {epoch!r} to evaluate; train it, or give another."
         )
     return pd.DataFrame(rows)
+
+
+def config_of(folder: Storage, manifest: dict[str, Any], arm: str) -> Config:
+    """The config of an arm by the record of its campaign; raises UserError if it has none."""
+    if arm not in manifest["arms"]:
+        raise UserError(
+            f"The record {str(folder / MANIFEST)!r} has no arm {arm!r}, of which there are runs; restore the record, or delete"
+            " those runs."
+        )
+    return override(Config(), manifest["arms"][arm])
 
 
 def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:

@@ -6,16 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights, override
+from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
-from tips_ray.store.curves import RUNS, arm_of, find_manifest
+from tips_ray.store.checked import VERSION
+from tips_ray.store.curves import RUNS, arm_of, find_manifest, holds
 from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
-
-VERSION = 4
-"""Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows,
-and there are two of them. 4: columns and streams have other names."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     arms share is another, or if the name is a search's.
     """
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
-    if campaign.folder.exists(SEARCH):
+    if holds(campaign.folder, SEARCH):
         raise UserError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
     manifest = {
         "version": VERSION,
@@ -91,8 +88,6 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     if before is None:  # also where it was lost: runs refuse to go on with another config than theirs
         return manifest
     check_version("campaign", campaign.folder, before)
-    # A field that was added since has its default.
-    before["arms"] = {arm: asdict(override(Config(), config)) for arm, config in before["arms"].items()}
     trained = trained_arms(campaign.folder)
     changes = differences(what_must_agree(before), what_must_agree(manifest))
     for arm, config in before["arms"].items():

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ VITAL = {"gcs_server": "Ray's control process (gcs_server)", "raylet": "Ray's sc
 """Processes of a local Ray without which nothing goes on."""
 LAUNCHED = Path("~/ray_bootstrap_config.yaml")
 """What `ray up` leaves on a head node, for its autoscaler: the nodes that there may be."""
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps the token that admits to it; it writes it for all to read."""
 
 
 @contextmanager
@@ -59,13 +61,25 @@ def running_ray(console: Console | None = None) -> Iterator[None]:
             ray.init(**settings)
         else:
             console.print("Starting Ray ...")
+            if os.environ.get("RAY_AUTH_MODE") == "disabled":
+                console.print("RAY_AUTH_MODE is 'disabled': every user of this machine may run commands in this Ray.")
             ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=folder, **settings)
+            close_to_others()
         stop_as_ctrl_c()  # Ray has its own handler of SIGTERM
         try:
             with ended_with_ray():
                 yield
         finally:
             ray.shutdown()
+
+
+def close_to_others() -> None:
+    """Keep other users of this machine from the folder of the local Ray, and from the token that
+    admits to it."""
+    node: Any = worker._global_node
+    for place, mode in ((Path(node.get_session_dir_path()), 0o700), (TOKEN.expanduser(), 0o600)):
+        with suppress(OSError):  # there is no token, or it is another user's
+            place.chmod(mode)
 
 
 @contextmanager

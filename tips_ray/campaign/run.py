@@ -26,7 +26,7 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
-from tips_ray.store.curves import MANIFEST, DamagedCurveError, read_manifest, write_manifest
+from tips_ray.store.curves import MANIFEST, DamagedCurveError, holds, read_manifest, write_manifest
 from tips_ray.store.measurements import forget, read_measurements
 from tips_ray.store.storage import Storage
 
@@ -104,7 +104,7 @@ def load(campaign: Campaign) -> LoadedCampaign | None:
     anything, or if a curve is damaged, which its run makes anew when it is continued."""
     teachers = {config.teacher.arm for config in campaign.arms.values() if config.teacher}
     try:
-        return load_campaign(campaign.folder, {*campaign.arms, *teachers}) if campaign.folder.exists(MANIFEST) else None
+        return load_campaign(campaign.folder, {*campaign.arms, *teachers}) if holds(campaign.folder, MANIFEST) else None
     except DamagedCurveError:
         return None
 
@@ -186,7 +186,7 @@ def recorded(folder: Storage, file: str, placement: Placement) -> Iterator[None]
     try:
         yield
     finally:
-        if folder.exists(file):
+        if holds(folder, file):
             manifest = read_manifest(folder, file)
             entry = {
                 **origin,

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 from tips_ray.campaign.checkpoints import weights_name
-from tips_ray.campaign.evaluate import kept_epochs, load_window
+from tips_ray.campaign.evaluate import config_of, kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign
-from tips_ray.config import Config, override
+from tips_ray.config import Config
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
@@ -16,7 +16,7 @@ from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import TeacherCard, TeacherWindow, TeachingRuns, choose_teachers
 from tips_ray.store.curves import RUNS, DamagedCurveError, read_manifest
-from tips_ray.store.measurements import CARDS
+from tips_ray.store.measurements import CARDS, read_cards
 from tips_ray.store.storage import Storage
 
 
@@ -83,7 +83,7 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
     lessons = card.of_seed(seed)
     for lesson in lessons:
         check(folder, student, lesson)
-    teaching = override(Config(), read_manifest(folder)["arms"][card.teacher.arm])
+    teaching = config_of(folder, read_manifest(folder), card.teacher.arm)
     lifters = [load_window(folder / RUNS / lesson.run, lesson.window, teaching).to(device) for lesson in lessons]
     identity = hashlib.sha256(json.dumps([sorted(lesson.checkpoints.values()) for lesson in lessons]).encode()).hexdigest()[:12]
     return Teachers(lifters, [lesson.depth_sign for lesson in lessons], identity)
@@ -91,8 +91,8 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
 
 def read_card(folder: Storage, student: str) -> TeacherCard | None:
     """The card of a distilled arm, if it has been picked a teacher."""
-    name = f"{CARDS}/{student}.json"
-    return TeacherCard.from_json(json.loads(folder.read(name))) if folder.exists(name) else None
+    cards = read_cards(folder)
+    return TeacherCard.from_json(cards[student]) if student in cards else None
 
 
 def signed(folder: Storage, lesson: TeacherWindow) -> TeacherWindow:

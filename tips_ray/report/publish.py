@@ -17,6 +17,7 @@ from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_table
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import summarise
+from tips_ray.store.curves import holds
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
 
@@ -67,7 +68,7 @@ def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[
 
 def is_search(folder: Storage) -> bool:
     """Whether a search, rather than a study, is kept in a folder."""
-    return folder.exists(SEARCH)
+    return holds(folder, SEARCH)
 
 
 def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) -> None:

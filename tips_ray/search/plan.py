@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from tips_ray.campaign.plan import VERSION, check_version, differences
-from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config, Evaluation, KeepWeights, override
+from tips_ray.campaign.plan import check_version, differences
+from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
-from tips_ray.store.curves import MANIFEST
+from tips_ray.store.checked import VERSION
+from tips_ray.store.curves import MANIFEST, holds
 from tips_ray.store.names import check_name
 from tips_ray.store.records import SEARCH, read_search
 from tips_ray.store.storage import Storage
@@ -132,13 +133,12 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "asked": None,
         "executions": [],
     }
-    if search.folder.exists(MANIFEST):
+    if holds(search.folder, MANIFEST):
         raise UserError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")
-    if not search.folder.exists(SEARCH):
+    if not holds(search.folder, SEARCH):
         return manifest
     before = read_search(search.folder)
     check_version("search", search.folder, before)
-    before["config"] = asdict(override(Config(), before["config"]))  # a field that was added since has its default
     changed = differences(what_must_agree(before), what_must_agree(manifest))
     if changed:
         raise UserError(

@@ -5,6 +5,7 @@ is read from the curves of its runs. Optuna's study, from which trials are sugge
 from both by each execution; trials that were begun and have not ended go on.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from tips_ray.search.objectives import OBJECTIVES, WATCHED, Score, score_trials,
 from tips_ray.search.optuna_study import empty_study, plain, rungs, suggest
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.trials import read_scored, state_of
-from tips_ray.store.curves import RUNS
+from tips_ray.store.curves import RUNS, arm_of
 from tips_ray.store.records import Record, read_records, trial_name, trial_number, write_record
 
 PENALTY = 1e4
@@ -149,7 +150,8 @@ class TrialQueue:
 
     def _check_records(self) -> None:
         """Raise ValueError where a record is lost."""
-        trained = [trial_number(run.rpartition("-seed")[0]) for run in self.search.folder.names(RUNS) if run.startswith("trial-")]
+        runs = self.search.folder.names(RUNS)
+        trained = [trial_number(arm_of(run)) for run in runs if re.fullmatch(r"trial-\d{5,9}-seed\d+", run)]
         lost = set(range(max([*self.records, *trained], default=-1) + 1)) - set(self.records)
         if lost:
             raise UserError(
@@ -163,7 +165,13 @@ class TrialQueue:
         scores, values = self._scores(curves), self._watched_values(curves)
         for number in sorted(self.records):
             state = self._state(number, scores.get(number))
-            self._enter(number, state, scores.get(number), values.get(number, {}))
+            try:
+                self._enter(number, state, scores.get(number), values.get(number, {}))
+            except (TypeError, ValueError) as error:
+                raise UserError(
+                    f"The record of {trial_name(number)} in {str(self.search.folder)!r} is damaged ({error}); restore the file,"
+                    " or give another --campaign name."
+                ) from error
             if state not in ENDED:
                 self.open.append(number)
 

@@ -23,6 +23,7 @@ from tips_ray.search.queue import EndedTrial, TrialQueue
 from tips_ray.search.space import changes, ends
 from tips_ray.search.suggest import PruningScheduler, QueueSearcher
 from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables
+from tips_ray.store.curves import holds
 from tips_ray.store.records import SEARCH, read_records, read_search, trial_name, trial_number, write_search
 from tips_ray.store.storage import Storage
 
@@ -82,7 +83,7 @@ def total(asked: str, folder: Storage) -> int:
         number = int(asked)
     except ValueError:
         raise UserError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
-    if not asked.startswith("+") or not folder.exists(SEARCH):
+    if not asked.startswith("+") or not holds(folder, SEARCH):
         return number
     begun, before = len(read_records(folder)), read_search(folder).get("asked")
     return before["num_trials"] if before and before["as"] == asked and before["num_trials"] > begun else begun + number

@@ -26,9 +26,9 @@ from tips_ray.search.objectives import (
 )
 from tips_ray.stability.statistics import Interval, arms_of, errors_of, interval, last_half, rank_correlation, runs_of
 from tips_ray.stability.summary import origin, strict
-from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, read_curves, read_manifest, run_name
+from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, fault_of, holds, read_curves, read_manifest, run_name
 from tips_ray.store.records import Record, read_records, read_search, trial_name
-from tips_ray.store.storage import Storage
+from tips_ray.store.storage import LARGEST_TABLE, Storage
 
 SCHEMA_VERSION = 1
 CONFIRMATION = "confirmation"
@@ -57,24 +57,25 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
     columns = [*SCORED, *TIMED]
     names = [(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
 
-    def read(name: tuple[str, int]) -> pa.Table | None:
+    def read(name: tuple[str, int]) -> pd.DataFrame | None:
         try:
-            content = folder.read(f"{RUNS}/{run_name(*name)}/{CURVE}")
+            content = folder.read(f"{RUNS}/{run_name(*name)}/{CURVE}", LARGEST_TABLE)
         except FileNotFoundError:
             return None
         try:
             curve = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
             # A supervised run has no consistency terms, and one that diverged at once no errors.
             table = curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
-            return table.replace_schema_metadata()  # pandas' notes, which have no checksum
-        except (pa.ArrowInvalid, OSError):
+            rows = table.replace_schema_metadata().to_pandas()  # without pandas' notes, which have no checksum
+        except Exception:  # pyarrow has no common kind of error for content that it cannot read
             return None
+        return None if fault_of(rows, run_name(*name)) else rows
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         tables = [table for table in pool.map(read, names) if table is not None]
     if not tables:
         return pd.DataFrame(columns=columns)
-    return pa.concat_tables(tables, promote_options="permissive").to_pandas().reindex(columns=columns)
+    return pd.concat(tables, ignore_index=True).reindex(columns=columns)
 
 
 def read_tables(folder: Storage) -> SearchTables:
@@ -154,7 +155,7 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dic
             "metric": HEADLINE_METRIC,
             "window": [num_epochs // 2 + 1, num_epochs],
             **{key: manifest[key] for key in ("num_seeds", "num_epochs", "pruner", "space", "baseline", "data")},
-            "flat": manifest["references"]["flat"][HEADLINE_METRIC],
+            "flat": manifest["references"].get("flat", {}).get(HEADLINE_METRIC),
             "counts": trials["state"].value_counts().to_dict(),
             "ranked": order,
             "label_free_and_error": rank_correlation(complete["label_free"], complete["error_mm"]),
@@ -210,7 +211,7 @@ def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) ->
     `order` names the complete trials of the search, best first.
     """
     place, plan = folder / CONFIRMATION, tables.manifest["confirmed_at"]
-    if plan is None or not place.exists(MANIFEST):
+    if plan is None or not holds(place, MANIFEST):
         return None
     seeds, num_epochs = plan["seeds"], plan["num_epochs"]
     curves = read_curves(place, CONFIRMATION)

@@ -3,12 +3,15 @@ keep."""
 
 import json
 import logging
+import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_integer_dtype, is_numeric_dtype
 
 from tips_ray.errors import UserError
 from tips_ray.store.checked import CampaignRecord, Manifest, read_checked
@@ -21,6 +24,10 @@ RUNS = "runs"
 CURVE = "curve.parquet"
 FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
 PARALLEL_READS = 16
+RUN = re.compile(r".+-seed\d{1,12}")
+"""The name of a run; whatever else lies beside the runs is not read."""
+LARGEST_VALUE = 1e100
+"""Its square is finite, and more than the square of any float32."""
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +53,17 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
     Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged.
     """
     runs = storage / RUNS
-    names = [run for run in storage.names(RUNS) if arms is None or arm_of(run) in arms]
+    names = [run for run in storage.names(RUNS) if RUN.fullmatch(run) and (arms is None or arm_of(run) in arms)]
 
     def read(run: str) -> pd.DataFrame | None:
         try:
-            return runs.read_table(f"{run}/{CURVE}")
+            curve = runs.read_table(f"{run}/{CURVE}")
+            if fault := fault_of(curve, run):
+                raise UserError(f"{str(runs / run / CURVE)!r} is damaged ({fault}).")
+            return curve.assign(run=run)
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except UserError as error:
             raise DamagedCurveError(
                 f"{error} Run the study's command again: it makes the curve anew from the run's state; or delete the file to go"
                 " without that run."
@@ -69,6 +79,35 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
     return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
 
 
+def fault_of(curve: pd.DataFrame, run: str) -> str:
+    """What makes a table no curve of a run, in words; empty for a curve: its keys are the run's,
+    its epochs count from 1, and all else are numbers."""
+    missing = [name for name in ("arm", "seed", "epoch", "status") if name not in curve]
+    if missing:
+        return f"it has no column {missing[0]!r}"
+    if "campaign" in curve or not curve.columns.is_unique:
+        return "it has other columns than a run's"
+    for name, value in (("arm", arm_of(run)), ("run", run), ("seed", int(run.rpartition("-seed")[2]))):
+        if name in curve and not all(type(entry) is type(value) and entry == value for entry in curve[name].tolist()):
+            return f"{name!r} is not {value!r} everywhere"
+    if not is_integer_dtype(curve["epoch"]) or curve["epoch"].tolist() != list(range(1, len(curve) + 1)):
+        return "its epochs are not 1, 2, and so on"
+    *before, last = curve["status"].tolist() or ["ok"]
+    if str(last) not in ("ok", "diverged") or any(str(status) != "ok" for status in before):
+        return "its status is not ok up to the last epoch, and ok or diverged there"
+    for name in curve.columns.difference(FIRST_COLUMNS):
+        if not is_numeric_dtype(curve[name]) or is_complex_dtype(curve[name]):
+            return f"{name!r} holds what is no number"
+        if (curve[name].abs().replace(np.inf, 0.0) > LARGEST_VALUE).any():
+            return f"{name!r} holds numbers above {LARGEST_VALUE:g}"
+    return ""
+
+
+def holds(folder: Storage, file: str) -> bool:
+    """Whether a folder has a record of a campaign, or its previous copy."""
+    return folder.exists(file) or folder.exists(file + PREVIOUS)
+
+
 def read_manifest(
     folder: Storage, file: str = MANIFEST, record: type[Manifest] = CampaignRecord, kind: str = "campaign", maker: str = "study"
 ) -> dict[str, Any]:
@@ -77,10 +116,10 @@ def read_manifest(
     manifest = find_manifest(folder, file, record)
     if manifest is not None:
         return manifest
-    if folder.exists(file):
+    if holds(folder, file):
+        cure = "run the study's command again" if record is CampaignRecord else "give another --campaign name"
         raise UserError(
-            f"The record {str(folder / file)!r} is damaged, and so is its previous copy; restore one of them, or run the"
-            f" {maker}'s command again."
+            f"The record {str(folder / file)!r} is damaged, and so is its previous copy; restore one of them, or {cure}."
         )
     raise UserError(f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME.")
 

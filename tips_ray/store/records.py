@@ -46,7 +46,7 @@ def write_record(folder: Storage, record: Record) -> None:
 
 def read_records(folder: Storage) -> list[Record]:
     """The records of all trials, in order; raises ValueError for one that is damaged."""
-    names = [name for name in folder.names(TRIALS) if re.fullmatch(r"trial-\d{5,}\.json", name)]
+    names = [name for name in folder.names(TRIALS) if re.fullmatch(r"trial-\d{5,9}\.json", name)]
 
     def read(name: str) -> Record:
         cure = "restore the file, or give another --campaign name"
