@@ -28,6 +28,7 @@ from tips_ray.provenance import provenance
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.store.curves import MANIFEST, DamagedCurveError, holds, read_manifest, write_manifest
 from tips_ray.store.measurements import forget, read_measurements
+from tips_ray.store.records import SEARCH, read_search
 from tips_ray.store.storage import Storage
 
 
@@ -187,7 +188,7 @@ def recorded(folder: Storage, file: str, placement: Placement) -> Iterator[None]
         yield
     finally:
         if holds(folder, file):
-            manifest = read_manifest(folder, file)
+            manifest = read_search(folder) if file == SEARCH else read_manifest(folder)
             entry = {
                 **origin,
                 "started": started.isoformat(timespec="seconds"),
