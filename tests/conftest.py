@@ -38,7 +38,7 @@ SLOW = (
     *("campaign/survival/", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py", "test_additions.py"),
     *("test_benchmarks.py", "studies/test_search.py", "studies/test_tips.py", "test_wheel.py"),
 )
-"""Tests that `make test` leaves out, and continuous integration runs."""
+"""Tests that `make test` leaves out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
