@@ -200,4 +200,4 @@ def test_a_cluster_that_is_too_small_is_refused(tmp_path: Path) -> None:
 
 def test_a_storage_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert "Cannot write to the storage" in refusal(capsys, "stability", *TINY, "--storage", str(tmp_path / "file"))
+    assert "lies below a file" in refusal(capsys, "stability", *TINY, "--storage", str(tmp_path / "file"))

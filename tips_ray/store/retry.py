@@ -122,6 +122,8 @@ def explained(location: str, error: Exception, seconds: float) -> str | None:
     shown = without_secrets(location)
     if isinstance(error, OSError) and error.errno in FULL:
         return f"No space is left in {shown!r}; free some, and run the same command again."
+    if isinstance(error, NotADirectoryError):
+        return f"{shown!r} lies below a file; give the path of a folder as --storage."
     if is_transient(error):
         first = "" if has_answered(location) else "check its address and the network, and "
         return f"{shown!r} failed for {seconds:.0f} s ({reason(error)}); {first}run the same command again when it answers."
