@@ -41,6 +41,7 @@ SLOW = (
 """Tests that `make test` leaves out."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks `slow` tests, and says which tests one process of pytest-xdist runs in turn."""
     for item in items:
