@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 TORCH_INDEX ?=
 HAS_GPU := $(shell command -v nvidia-smi)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: study test test-ci test-nightly check bench format constraints clean
 
