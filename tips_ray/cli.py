@@ -137,7 +137,7 @@ def report(
         print(f"Report: {page}")
         return
     if is_search(folders[0]):
-        print_search(publish_search(folders[0])[1], Console())
+        print_search(publish_search(folders[0]), Console())
     else:
         print_headline(publish(folders[0]), Console())
     print(f"Report: {folders[0] / 'report.html'}")

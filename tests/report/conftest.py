@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from tips_ray.config import Weights
+from tips_ray.search.trials import Confirmation, Confirmed, Gain, SearchSummary
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.statistics import rank_correlation
-from tips_ray.stability.summary import summarise
+from tips_ray.stability.statistics import Interval, rank_correlation
+from tips_ray.stability.summary import Summary, summarise
 from tips_ray.stability.teachers import TeacherCard
 from tips_ray.store.measurements import NOTHING, Measured
 
@@ -76,7 +77,7 @@ def make_curves(
 
 def make_summary(
     curves: pd.DataFrame, measured: Measured = NOTHING, cards: dict[str, TeacherCard] | None = None, **record
-) -> dict:
+) -> Summary:
     """The summary of `make_curves`, with data and provenance as a study writes them; `record`
     replaces parts of the campaign's record."""
     execution = {
@@ -92,13 +93,19 @@ def make_summary(
         "arms": {arm: {"objective": "supervised" if arm == "supervised" else "adversarial"} for arm in arms},
         "executions": [execution],
     }
-    return summarise(LoadedCampaign({**manifest, **record}, curves, measured, cards or {})).to_json()
+    return summarise(LoadedCampaign({**manifest, **record}, curves, measured, cards or {}))
 
 
 @pytest.fixture(scope="session")
 def curves() -> pd.DataFrame:
     """Three arms, three seeds, forty epochs."""
     return make_curves()
+
+
+@pytest.fixture(scope="session")
+def summary(curves) -> Summary:
+    """Of `curves`."""
+    return make_summary(curves)
 
 
 @pytest.fixture(scope="session", name="make_curves")
@@ -263,32 +270,28 @@ def make_search_summary(
     synthetic: bool = True,
     confirmed: tuple[float, float, float] | None = None,
     **changes,
-) -> dict:
+) -> SearchSummary:
     """The summary of `make_search`; `confirmed`: mean, low and high of the gain that the first
     choice has on fresh seeds."""
     fields = [path for path in SPACE if path in trials]
     columns = OBJECTIVES[objective]
     complete = trials[trials["state"] == "complete"].sort_values(columns, kind="stable")
-    order = complete["trial"].tolist()
-    summary = {
-        "kind": "search",
-        "schema_version": 1,
-        "campaign": "made-up-search",
-        "objective": objective,
-        "objective_columns": columns,
-        "oracle": objective != "label_free",
-        "metric": "p_mpjpe_signed_mm",
-        "window": [num_epochs // 2 + 1, num_epochs],
-        "num_seeds": int(trials["seeds"].max()) if len(trials) else 2,
-        "num_epochs": num_epochs,
-        "pruner": "asha" if (trials["state"] == "pruned").any() else "none",
-        "space": {path: SPACE[path] for path in fields},
-        "baseline": {path: PAPER_VALUES[path] for path in fields},
-        "counts": {str(state): int(count) for state, count in trials["state"].value_counts().items()},
-        "ranked": order,
-        "label_free_and_error": vars(rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float))),
-        "flat": 95.2,
-        "data": {
+    summary = SearchSummary(
+        campaign="made-up-search",
+        objective=objective,
+        objective_columns=columns,
+        oracle=objective != "label_free",
+        window=(num_epochs // 2 + 1, num_epochs),
+        num_seeds=int(trials["seeds"].max()) if len(trials) else 2,
+        num_epochs=num_epochs,
+        pruner="asha" if (trials["state"] == "pruned").any() else "none",
+        space={path: SPACE[path] for path in fields},
+        baseline={path: PAPER_VALUES[path] for path in fields},
+        counts={str(state): int(count) for state, count in trials["state"].value_counts().items()},
+        ranked=complete["trial"].tolist(),
+        label_free_and_error=rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float)),
+        flat=95.2,
+        data={
             "spec": "synthetic" if synthetic else "poses.npz",
             "fingerprint": "0123456789abcdef",
             "synthetic": synthetic,
@@ -298,53 +301,52 @@ def make_search_summary(
             "test_subjects": ["S7", "S8"],
             "left_out_subjects": ["S9", "S11"],
         },
-        "provenance": {
+        trials=trials,
+        confirmation=make_confirmation(complete, confirmed) if confirmed else None,
+        provenance={
             "command": "python studies/weight_search.py --name made-up-search --num-trials 60",
             "config": {"weights": asdict(Weights())},
             "versions": {"python": "3.11", "optuna": "5.0"},
             "commit": "abc1234",
             "wall_seconds": 5120.3,
         },
-        "confirmation": None,
-    }
-    if confirmed:
-        summary["confirmation"] = make_confirmation(complete, confirmed)
-    return {**summary, **changes}
+    )
+    return replace(summary, **changes)
 
 
-def make_confirmation(complete: pd.DataFrame, confirmed: tuple[float, float, float], num_seeds: int = 5) -> dict:
+def make_confirmation(complete: pd.DataFrame, confirmed: tuple[float, float, float], num_seeds: int = 5) -> Confirmation:
     """The first three of the trials, trained again on fresh seeds."""
     baseline = float(complete.loc[complete["baseline"], "error_mm"].iloc[0])
 
-    def about(mean: float, low: float, high: float, n: int = num_seeds) -> dict:
-        return {"mean": mean, "std": (high - low) / 3, "low": low, "high": high, "n": n}
+    def about(mean: float, low: float, high: float, n: int = num_seeds) -> Interval:
+        return Interval(mean, (high - low) / 3, low, high, n)
 
     gains = []
     for place, (name, error) in enumerate(complete.loc[~complete["baseline"], ["trial", "error_mm"]].head(3).to_numpy()):
         gain = baseline - float(error)
         shift = -0.3 * place
         gains.append(
-            {
-                "trial": name,
-                "search_gain_mm": about(gain, gain - 1.1, gain + 1.4, 2),
-                "confirmed_gain_mm": about(*(end + shift for end in confirmed)),
-                "error_mm": about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
-                "instability_mm": 1.4 + 0.1 * place,
-                "num_diverged": 0,
-                "primary": place == 0,
-            }
+            Gain(
+                trial=name,
+                search_gain_mm=about(gain, gain - 1.1, gain + 1.4, 2),
+                confirmed_gain_mm=about(*(end + shift for end in confirmed)),
+                error_mm=about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
+                instability_mm=1.4 + 0.1 * place,
+                num_diverged=0,
+                primary=place == 0,
+            )
         )
-    return {
-        "complete": True,
-        "start_led": False,
-        "num_seeds": num_seeds,
-        "seeds": list(range(1000, 1000 + num_seeds)),
-        "subjects": ["S9", "S11"],
-        "num_epochs": 60,
-        "gains": gains,
-        "baseline": {"error_mm": about(baseline + 0.3, baseline - 0.7, baseline + 1.2), "instability_mm": 1.9, "num_diverged": 0},
-        "report": "confirmation/report.html",
-    }
+    return Confirmation(
+        complete=True,
+        num_seeds=num_seeds,
+        seeds=list(range(1000, 1000 + num_seeds)),
+        subjects=["S9", "S11"],
+        num_epochs=60,
+        num_trials_searched=60,
+        start_led=False,
+        gains=gains,
+        baseline=Confirmed(about(baseline + 0.3, baseline - 0.7, baseline + 1.2), 1.9, 0),
+    )
 
 
 @pytest.fixture(scope="session", name="make_search")

@@ -9,6 +9,7 @@ from helpers import ROOT, run_python, store_campaign
 from stored_search import search_in
 from tips_ray.config import Config
 from tips_ray.report.gallery import compact, describe
+from tips_ray.report.publish import publish, publish_search
 from tips_ray.store.curves import MANIFEST
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
@@ -42,7 +43,7 @@ def test_a_result_is_kept_with_its_numbers_and_pictures(tmp_path, make_curves, c
     kept = {path.name: path for path in (tmp_path / "kept").iterdir()}
     page, summary = kept["README.md"].read_text(), json.loads(kept["summary.json"].read_text())
     assert summary == json.loads(folder.read("summary.json"))
-    assert page == describe("kept", summary, "A note.")
+    assert page == describe("kept", publish(folder) if kind == "study" else publish_search(folder), "A note.")
     pictures = {name for name in kept if name.endswith(".png")}
     assert pictures >= ({"errors.png"} if kind == "study" else {"history-error_mm.png", "surface.png"})
     assert all(f"({picture})" in page and kept[picture].stat().st_size > 5000 for picture in pictures)

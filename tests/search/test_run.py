@@ -242,31 +242,33 @@ def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: S
     assert ending is not None
     assert (ending.failures, ending.unfinished) == ({}, [])
     tables = read_tables(search.folder)
-    found = summarise_search(tables, search.folder)["confirmation"]
-    assert found["seeds"] == [FRESH_SEED, FRESH_SEED + 1]
-    assert not set(found["seeds"]) & set(tables.curves["seed"])
+    confirmation = summarise_search(tables, search.folder).confirmation
+    assert confirmation
+    assert confirmation.seeds == [FRESH_SEED, FRESH_SEED + 1]
+    assert not set(confirmation.seeds) & set(tables.curves["seed"])
     own = read_manifest(search.folder / CONFIRMATION)["data"]
     scored, seen = set(own["test_subjects"]), read_tables(search.folder).manifest["data"]
-    assert scored == set(found["subjects"]) == set(UNSEEN.test_subjects)
+    assert scored == set(confirmation.subjects) == set(UNSEEN.test_subjects)
     assert not scored & {*seen["train_subjects"], *seen["test_subjects"]}
     assert own["train_subjects"] == seen["train_subjects"]
     order = [trial for trial in ranked(tables.trials, "error") if trial != trial_name(0)]
-    assert [gain["trial"] for gain in found["gains"]] == order[:2]
-    assert found["gains"][0]["primary"]
+    assert [gain.trial for gain in confirmation.gains] == order[:2]
+    assert confirmation.gains[0].primary
     curves = read_curves(search.folder / CONFIRMATION, CONFIRMATION)
     window = curves[curves["epoch"] > 2].groupby(["arm", "seed"])["p_mpjpe_signed_mm"].mean().unstack()
-    for gain in found["gains"]:
-        paired = window.loc[BASELINE] - window.loc[gain["trial"]]
-        assert gain["confirmed_gain_mm"]["mean"] == pytest.approx(paired.mean())
-        assert gain["confirmed_gain_mm"]["std"] == pytest.approx(paired.std())
+    for gain in confirmation.gains:
+        paired = window.loc[BASELINE] - window.loc[gain.trial]
+        assert gain.confirmed_gain_mm.mean == pytest.approx(paired.mean())
+        assert gain.confirmed_gain_mm.std == pytest.approx(paired.std())
 
     # A search that goes on is confirmed again: what was trained stays, what is new is added.
     conducted(search, 6)
     confirm(search, UNSEEN, 3, 2, session)
-    again = summarise_search(read_tables(search.folder), search.folder)["confirmation"]
-    assert again["num_trials_searched"] == 6
+    again = summarise_search(read_tables(search.folder), search.folder).confirmation
+    assert again
+    assert again.num_trials_searched == 6
     best = [trial for trial in ranked(read_tables(search.folder).trials, "error") if trial != trial_name(0)][:3]
-    assert set(best) | set(order[:2]) == {gain["trial"] for gain in again["gains"]}
+    assert set(best) | set(order[:2]) == {gain.trial for gain in again.gains}
     now = read_curves(search.folder / CONFIRMATION, CONFIRMATION)
     same = now[now["arm"].isin(curves["arm"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, curves, check_exact=True)

@@ -39,7 +39,7 @@ def test_a_trial_without_curves_is_unfinished_and_one_without_trials_is_empty(tm
         folder.delete(f"trials/{trial_name(number)}.json")
     tables = read_tables(folder)
     assert len(tables.trials) == len(tables.surface) == 0
-    assert summarise_search(tables, folder)["ranked"] == []
+    assert summarise_search(tables, folder).ranked == []
 
 
 @pytest.mark.parametrize(("objective", "best"), [("error", 1), ("instability", 0), ("label_free", 2)])
@@ -63,24 +63,25 @@ def test_trials_are_ranked_by_their_objective(objective: str, best: int) -> None
 
 def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> None:
     folder = confirmed(tmp_path, {BASELINE: 60.0, trial_name(1): 58.0})
-    found = summarise_search(read_tables(folder), folder)["confirmation"]
-    (gain,) = found["gains"]
-    assert (found["seeds"], found["subjects"], found["num_epochs"]) == ([1000, 1001, 1002], ["S3"], NUM_EPOCHS)
-    assert (gain["trial"], gain["primary"]) == (trial_name(1), True)
-    assert gain["search_gain_mm"]["mean"] == pytest.approx(5.0)
-    confirmed_gain = gain["confirmed_gain_mm"]
-    assert confirmed_gain["mean"] == pytest.approx(2.0)
-    assert confirmed_gain["low"] == pytest.approx(confirmed_gain["high"]) == pytest.approx(2.0)  # though seeds differ by 10 mm
-    assert confirmed_gain["n"] == 3
+    confirmation = summarise_search(read_tables(folder), folder).confirmation
+    assert confirmation
+    (gain,) = confirmation.gains
+    assert (confirmation.seeds, confirmation.subjects, confirmation.num_epochs) == ([1000, 1001, 1002], ["S3"], NUM_EPOCHS)
+    assert (gain.trial, gain.primary) == (trial_name(1), True)
+    assert gain.search_gain_mm.mean == pytest.approx(5.0)
+    confirmed_gain = gain.confirmed_gain_mm
+    assert confirmed_gain.mean == pytest.approx(2.0)
+    assert confirmed_gain.low == pytest.approx(confirmed_gain.high) == pytest.approx(2.0)  # though seeds differ by 10 mm
+    assert confirmed_gain.n == 3
     # Instability: 10 mm between seeds, and 0.25 mm over the window's epochs.
     window = np.var([6 / 4, 6 / 5, 6 / 6], ddof=1)
-    assert gain["instability_mm"] == pytest.approx(np.sqrt(100 + window))
-    assert found["baseline"]["instability_mm"] == pytest.approx(np.sqrt(100 + window))
+    assert gain.instability_mm == pytest.approx(np.sqrt(100 + window))
+    assert confirmation.baseline.instability_mm == pytest.approx(np.sqrt(100 + window))
 
 
 def test_before_anything_is_confirmed_there_is_no_answer(tmp_path: Path) -> None:
     folder = search_in(tmp_path)
-    assert summarise_search(read_tables(folder), folder)["confirmation"] is None
+    assert summarise_search(read_tables(folder), folder).confirmation is None
 
 
 def test_nothing_is_compared_before_all_runs_of_a_confirmation_have_ended(tmp_path: Path) -> None:
@@ -91,25 +92,28 @@ def test_nothing_is_compared_before_all_runs_of_a_confirmation_have_ended(tmp_pa
             store_run(own, trial_name(4), 1001, unfinished)
         else:
             own.delete(f"{RUNS}/{run_name(trial_name(4), 1001)}/{CURVE}")
-        found = summarise_search(read_tables(folder), folder)["confirmation"]
-        assert (found["complete"], found["gains"], found["baseline"]) == (False, [], None)
+        confirmation = summarise_search(read_tables(folder), folder).confirmation
+        assert confirmation
+        assert (confirmation.complete, confirmation.gains, confirmation.baseline) == (False, [], None)
     store_run(own, trial_name(4), 1001, best)
     store_run(own, trial_name(3), 1000, best[:2])  # of an earlier confirmation, which was shorter
     store_run(own, BASELINE, 1007, best)  # a seed more than was asked for
-    found = summarise_search(read_tables(folder), folder)["confirmation"]
-    assert found["complete"]
-    assert [gain["trial"] for gain in found["gains"]] == [trial_name(1), trial_name(4)]
-    assert found["baseline"]["error_mm"]["n"] == 3
-    assert found["gains"][1]["search_gain_mm"]["n"] == 0  # that trial failed in the search: it has no comparable error there
+    confirmation = summarise_search(read_tables(folder), folder).confirmation
+    assert confirmation
+    assert confirmation.complete
+    assert [gain.trial for gain in confirmation.gains] == [trial_name(1), trial_name(4)]
+    assert confirmation.baseline.error_mm.n == 3
+    assert confirmation.gains[1].search_gain_mm.n == 0  # that trial failed in the search: it has no comparable error there
 
 
 def test_fresh_seeds_that_diverge_are_counted(tmp_path: Path) -> None:
     folder = confirmed(tmp_path, {BASELINE: 60.0, trial_name(1): 58.0})
     store_run(folder / CONFIRMATION, trial_name(1), 1002, [58.0, 57.0], diverges=True)
-    found = summarise_search(read_tables(folder), folder)["confirmation"]
-    assert found["complete"]
-    assert (found["gains"][0]["num_diverged"], found["baseline"]["num_diverged"]) == (1, 0)
-    assert found["gains"][0]["confirmed_gain_mm"]["n"] == 2
+    confirmation = summarise_search(read_tables(folder), folder).confirmation
+    assert confirmation
+    assert confirmation.complete
+    assert (confirmation.gains[0].num_diverged, confirmation.baseline.num_diverged) == (1, 0)
+    assert confirmation.gains[0].confirmed_gain_mm.n == 2
 
 
 def test_runs_without_consistency_terms_are_read_and_damaged_ones_left_out(tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_searches_that_can_be_compared_are_merged(tmp_path: Path) -> None:
     first, second = (read_tables(search_in(tmp_path / name, name=name)) for name in ("a", "b"))
     merged = merge([first, second])
     assert len(merged.trials) == len(first.trials) + len(second.trials)
-    assert summarise_search(merged)["confirmation"] is None
+    assert summarise_search(merged).confirmation is None
     assert merged.manifest["name"] == "a + b"
     assert merged.trials["trial"].is_unique
     assert ranked(merged.trials, "error")[:2] == ["a/trial-00001", "b/trial-00001"]

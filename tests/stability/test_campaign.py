@@ -88,6 +88,6 @@ def test_a_rule_that_averages_weights_by_an_agreement_signal_is_measured_and_rep
     assert rule.name in summarise(load_campaign(folder)).unmeasured_rules["parts"]
     folder.write_table(WINDOWS, pd.DataFrame(rows))
     assert summarise(load_campaign(folder)).unmeasured_rules == {}
-    entry = next(entry for entry in publish(folder)["stop_rules"] if entry["arm"] == "parts" and entry["rule"] == rule.name)
-    assert entry["n"] == 3
-    assert entry["error_mm"]["mean"] == 51.0
+    score = next(score for score in publish(folder).stop_rules if score.arm == "parts" and score.rule == rule.name)
+    assert score.n == 3
+    assert score.error_mm.mean == 51.0

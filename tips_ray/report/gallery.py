@@ -17,13 +17,17 @@ import tyro
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.errors import UserError, user_errors
 from tips_ray.report.base import environment
-from tips_ray.report.publish import as_text, is_search, publish, publish_search
+from tips_ray.report.publish import is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
-from tips_ray.report.search.page import search_finding
+from tips_ray.report.search.headline import finding as search_finding
+from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import stop_tables
-from tips_ray.report.study.headline import finding
+from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.page import COMPARISONS
-from tips_ray.report.text import ends, mm
+from tips_ray.report.text import as_text, ends, mm
+from tips_ray.search.trials import SearchSummary
+from tips_ray.stability.statistics import Interval
+from tips_ray.stability.summary import Summary
 from tips_ray.store.storage import Storage
 
 CAPTIONS = {
@@ -34,7 +38,6 @@ CAPTIONS = {
 MANY_ARMS = 4
 """With so many, the page lists paired differences of the last half alone; heat maps of more are not
 drawn."""
-NUM_SHOWN = 5
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -53,21 +56,21 @@ def keep(
     if chromium is None:
         raise UserError("No chromium is on the path to draw the pictures with; install it (Debian: apt-get install chromium).")
     folder = Storage(str(campaign))
-    summary = publish_search(folder)[1] if is_search(folder) else publish(folder)
+    summary = publish_search(folder) if is_search(folder) else publish(folder)
     out.mkdir(parents=True, exist_ok=True)
     draw(campaign / "report.html", plots_of(summary), out, chromium)
-    (out / "summary.json").write_text(compact(summary), encoding="utf-8")
+    (out / "summary.json").write_text(compact(summary.to_json()), encoding="utf-8")
     (out / "README.md").write_text(describe(out.name, summary, note, credit), encoding="utf-8")
     print(out)
 
 
-def plots_of(summary: Mapping[str, Any]) -> list[str]:
+def plots_of(summary: Summary | SearchSummary) -> list[str]:
     """Names of the report's figures that the gallery shows."""
-    if summary.get("kind") == "search":
-        confirmed = summary["confirmation"] and summary["confirmation"]["gains"]
-        return [*(["gains"] if confirmed else []), f"history-{summary['objective_columns'][0]}", "surface"]
-    heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(summary["codependence"])))]
-    return ["errors", *(["rules"] if summary["stop_rules"] else []), *heats]
+    if isinstance(summary, SearchSummary):
+        confirmed = summary.confirmation and summary.confirmation.gains
+        return [*(["gains"] if confirmed else []), f"history-{summary.objective_columns[0]}", "surface"]
+    heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(summary.codependence)))]
+    return ["errors", *(["rules"] if summary.stop_rules else []), *heats]
 
 
 def draw(report: Path, plots: Sequence[str], out: Path, chromium: str) -> None:
@@ -93,50 +96,45 @@ def compact(summary: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def describe(name: str, summary: Mapping[str, Any], note: str = "", credit: str = "") -> str:
+def describe(name: str, summary: Summary | SearchSummary, note: str = "", credit: str = "") -> str:
     """The page of a result in Markdown: what was found, in tables, on which poses, by which command
     and on which machine."""
     template = environment(autoescape=False)
-    template.filters |= {"with_ends": with_ends, "shown": lambda value: as_text(value, ".3g")}
-    searched = summary.get("kind") == "search"
+    template.filters |= {"with_ends": with_ends, "as_text": as_text}
     return template.get_template("gallery.md.j2").render(
         name=name,
         summary=summary,
-        data=summary["data"],
-        made=summary["provenance"],
+        data=summary.data,
+        made=summary.provenance,
         note=note,
         credit=credit,
-        is_search=searched,
-        **(of_search(summary) if searched else of_study(summary)),
+        is_search=isinstance(summary, SearchSummary),
+        **(of_search(summary) if isinstance(summary, SearchSummary) else of_study(summary)),
     )
 
 
-def of_search(summary: Mapping[str, Any]) -> dict[str, Any]:
+def of_search(summary: SearchSummary) -> dict[str, Any]:
     """What the page of a search shows."""
-    trials = {trial["trial"]: trial for trial in summary["trials"]}
-    shown = dict.fromkeys([*summary["ranked"][:NUM_SHOWN], *(name for name, trial in trials.items() if trial["number"] == 0)])
     return {
         "finding": search_finding(summary),
         "plots": plots_of(summary),
         "captions": CAPTIONS,
-        "best": [trials[name] for name in shown],
+        "best": best_and_starts(summary),
         "agreement": agreement(summary),
     }
 
 
-def of_study(summary: Mapping[str, Any]) -> dict[str, Any]:
+def of_study(summary: Summary) -> dict[str, Any]:
     """What the page of a study shows."""
-    few = len(summary["arms"]) < MANY_ARMS
-    pairs = [pair for pair in summary["paired"] if pair["metric"] == HEADLINE_METRIC]
+    few = len(summary.arms) < MANY_ARMS
     rules = stop_tables.rules_to_show(summary)
-    supervised = {name: entry for name, entry in summary["references"].items() if name == "supervised"}
     return {
         "finding": finding(summary),
         "metric": HEADLINE_METRIC,
-        "arms": {**summary["arms"], **supervised},
-        "paired": [pair for pair in pairs if few or pair["statistic"] == "last_half"],
+        "arms": {**summary.arms, **summary.supervised},
+        "paired": [pair for pair in pairs(summary) if few or pair.statistic == "last_half"],
         "rules": rules,
-        "rule_names": stop_tables.in_order(entry for entries in rules.values() for entry in entries),
+        "rule_names": stop_tables.in_order(score for scores in rules.values() for score in scores),
         "rule_findings": stop_tables.rule_findings(summary),
         "signals": stop_tables.signal_rows(summary),
         "budgets": stop_tables.budget_rows(summary) if rules else [],
@@ -147,13 +145,13 @@ def of_study(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_ends(entry: Any, sign: bool = False, n: bool = True, std: bool = False) -> str:
+def with_ends(interval: Interval, sign: bool = False, n: bool = True, std: bool = False) -> str:
     """A mean with its interval, as text."""
-    text = mm(entry["mean"], sign) + (f" ± {mm(entry['std'])}" if std and entry["std"] is not None else "")
-    if entry["low"] is None:
+    text = mm(interval.mean, sign) + (f" ± {mm(interval.std)}" if std and interval.std is not None else "")
+    if interval.low is None:
         return text
-    count = f", n = {entry['n']}" if n else ""
-    return f"{text} ({ends(entry, sign)}{count})"
+    count = f", n = {interval.n}" if n else ""
+    return f"{text} ({ends(interval, sign)}{count})"
 
 
 def main() -> int:

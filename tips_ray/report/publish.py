@@ -2,27 +2,28 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.report.search.page import render_search, search_finding
-from tips_ray.report.search.tables import short_names
+from tips_ray.report.search.headline import finding as search_finding
+from tips_ray.report.search.page import render_search
+from tips_ray.report.search.tables import best_and_starts, short_names
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.page import STATISTIC_LABELS, render
-from tips_ray.search.trials import CONFIRMATION, SearchTables, merge, read_tables, summarise_search
+from tips_ray.report.text import as_text
+from tips_ray.search.trials import CONFIRMATION, SearchSummary, merge, read_tables, summarise_search
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.statistics import STATISTICS
-from tips_ray.stability.summary import summarise
+from tips_ray.stability.summary import Summary, summarise
 from tips_ray.store.curves import holds
 from tips_ray.store.records import SEARCH
 from tips_ray.store.storage import Storage
 
 
-def publish(folder: Storage) -> dict[str, Any]:
+def publish(folder: Storage) -> Summary:
     """Write `summary.json`, `curves.parquet` and `report.html` of the campaign in a folder; returns
     the summary.
 
@@ -30,30 +31,30 @@ def publish(folder: Storage) -> dict[str, Any]:
     train. Raises ValueError if there is no campaign in the folder.
     """
     campaign = load_campaign(folder)
-    summary = summarise(campaign).to_json()
+    summary = summarise(campaign)
     folder.write_table("curves.parquet", campaign.curves)
-    folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
+    folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
     folder.write("report.html", render(campaign.curves, summary).encode())
     return summary
 
 
-def publish_search(folder: Storage) -> tuple[SearchTables, dict[str, Any]]:
+def publish_search(folder: Storage) -> SearchSummary:
     """Write `summary.json`, `trials.parquet`, `surface.parquet` and `report.html` of the search in
-    a folder, and the report of its confirmation; returns its tables and its summary. Raises
-    ValueError if there is no search in the folder.
+    a folder, and the report of its confirmation; returns its summary. Raises ValueError if there is
+    no search in the folder.
     """
     tables = read_tables(folder)
     summary = summarise_search(tables, folder)
     folder.write_table("trials.parquet", tables.trials)
     folder.write_table("surface.parquet", tables.surface)
-    folder.write("summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
-    folder.write("report.html", render_search(tables.trials, tables.surface, summary).encode())
-    if summary["confirmation"]:
+    folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
+    folder.write("report.html", render_search(summary, tables.surface).encode())
+    if summary.confirmation:
         publish(folder / CONFIRMATION)
-    return tables, summary
+    return summary
 
 
-def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[str, Any]:
+def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> SearchSummary:
     """Write one report of several searches to `out/name`, without their confirmations; returns its
     summary.
 
@@ -62,7 +63,7 @@ def publish_merged(folders: Sequence[Storage], out: Storage, name: str) -> dict[
     """
     merged = merge([read_tables(folder) for folder in folders])
     summary = summarise_search(merged)
-    out.write(name, render_search(merged.trials, merged.surface, summary).encode())
+    out.write(name, render_search(summary, merged.surface).encode())
     return summary
 
 
@@ -71,24 +72,22 @@ def is_search(folder: Storage) -> bool:
     return holds(folder, SEARCH)
 
 
-def print_search(summary: dict[str, Any], console: Console, num_shown: int = 5) -> None:
+def print_search(summary: SearchSummary, console: Console, num_shown: int = 5) -> None:
     """Print the best trials of a search, its first, and the finding."""
     labels = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
-    labels = {key: label for key, label in labels.items() if key != "label_free" or summary["objective"] == "label_free"}
-    by = f"{' and '.join(labels[key] for key in summary['objective_columns'])}{' (oracle)' if summary['oracle'] else ''}"
-    console.print(f"\nBest trials by {by}; {summary['metric']} over the last half of the epochs, mean over seeds", soft_wrap=True)
-    trials = {trial["trial"]: trial for trial in summary["trials"]}
-    starts = [name for name, trial in trials.items() if trial["number"] == 0]
-    chosen = [trials[name] for name in dict.fromkeys([*summary["ranked"][:num_shown], *starts])]
+    labels = {key: label for key, label in labels.items() if key != "label_free" or summary.objective == "label_free"}
+    by = f"{' and '.join(labels[key] for key in summary.objective_columns)}{' (oracle)' if summary.oracle else ''}"
+    console.print(f"\nBest trials by {by}; {summary.metric} over the last half of the epochs, mean over seeds", soft_wrap=True)
+    best = best_and_starts(summary, num_shown)
     table = Table("trial", box=None, padding=(0, 2, 0, 0))  # a column a trial: searched fields may be many, and have long names
-    for trial in chosen:
+    for trial in best:
         label = f"{trial['trial'].rpartition('trial-')[0]}{trial['number']}"  # of merged searches, with the search
-        table.add_column(on_terminal(label + (" (start)" if trial["number"] == 0 else "")), justify="right", overflow="fold")
+        table.add_column(on_terminal(label + (" (start)" if trial["baseline"] else "")), justify="right", overflow="fold")
     for key, label in labels.items():
-        table.add_row(label, *(as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for trial in chosen))
-    for path, label in short_names(list(summary["space"])).items():
-        table.add_row(on_terminal(label), *(on_terminal(as_text(trial[path], ".3g")) for trial in chosen))
-    if chosen:
+        table.add_row(label, *(as_text(trial[key], ".1f" if key.endswith("_mm") else ".3g") for trial in best))
+    for path, label in short_names(list(summary.space)).items():
+        table.add_row(on_terminal(label), *(on_terminal(as_text(trial[path])) for trial in best))
+    if best:
         console.print(table)
     console.print(on_terminal(search_finding(summary)), highlight=False, soft_wrap=True)
 
@@ -98,12 +97,7 @@ def on_terminal(name: str) -> str:
     return escape("".join(character if character.isprintable() else "\ufffd" for character in name))
 
 
-def as_text(value: Any, form: str) -> str:
-    """A value as a table shows it; a dash for none."""
-    return "–" if value is None else format(value, form) if isinstance(value, float) else str(value)
-
-
-def print_headline(summary: dict[str, Any], console: Console) -> None:
+def print_headline(summary: Summary, console: Console) -> None:
     """Print the headline table and the finding."""
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)

@@ -57,7 +57,6 @@ def faded(colour: str, opacity: float) -> str:
 def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
     """Give a figure the layout that all share, and name synthetic data on it."""
     figure.update_layout(
-        template=theme(),
         height=height,
         margin={"l": 60, "r": 16, "t": 44, "b": 52},
         hovermode="x unified",

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tips_ray.stability.regret import MedianRegret
+from tips_ray.stability.statistics import Difference, Interval, PairedDifference
+
 PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
 
 COVERAGE = {2: 50, 3: 75, 4: 78, 5: 85, 7: 88, 10: 89}
@@ -23,28 +26,35 @@ def mm(value: float | None, sign: bool = False) -> str:
     return "–" if value is None else f"{value:{'+' if sign else ''}.1f}".replace("-", "−")
 
 
-def span(entry: Mapping[str, Any]) -> str:
-    """The interval of an entry, or why it has none."""
-    if entry["n"] == 0:
+def as_text(value: Any, form: str = ".3g") -> str:
+    """A value as a table shows it; a dash for none."""
+    if value is None or value != value:  # NaN
+        return "–"
+    return format(value, form) if isinstance(value, float) else str(value)
+
+
+def span(interval: Interval) -> str:
+    """The ends of an interval, or why it has none."""
+    if interval.n == 0:
         return "no finished run"
-    return "n = 1 seed, no interval" if entry["low"] is None else f"{mm(entry['low'])} to {mm(entry['high'])}"
+    return "n = 1 seed, no interval" if interval.low is None else f"{mm(interval.low)} to {mm(interval.high)}"
 
 
-def verdict(entry: Mapping[str, Any]) -> str:
+def verdict(pair: PairedDifference) -> str:
     """What a paired difference says: which arm errs less, that they cannot be told apart, or that
     nothing can be said."""
-    if entry["n"] == 0:
+    if pair.n == 0:
         return "no shared seed"
-    if entry["low"] is None:
+    if pair.low is None or pair.high is None:
         return "n = 1 seed, no interval"
-    if entry["low"] <= 0 <= entry["high"]:
+    if pair.low <= 0 <= pair.high:
         return "cannot tell apart"
-    return f"{entry['a'] if entry['high'] < 0 else entry['b']} errs less"
+    return f"{pair.a if pair.high < 0 else pair.b} errs less"
 
 
-def ends(entry: Mapping[str, Any], sign: bool = False) -> str:
-    """The interval of an entry in words."""
-    return "no interval" if entry["low"] is None else f"{mm(entry['low'], sign)} to {mm(entry['high'], sign)}"
+def ends(interval: Interval | Difference | MedianRegret, sign: bool = False) -> str:
+    """The ends of an interval in words."""
+    return "no interval" if interval.low is None else f"{mm(interval.low, sign)} to {mm(interval.high, sign)}"
 
 
 SYNTHETIC = "The poses are synthetic: no human was measured. Orders and effects may differ on real poses."
@@ -52,14 +62,14 @@ SYNTHETIC = "The poses are synthetic: no human was measured. Orders and effects 
 
 def data_cautions(data: Mapping[str, Any]) -> list[str]:
     """What a reader must know about the poses."""
-    found = []
+    sentences = []
     if data.get("synthetic"):
-        found.append(SYNTHETIC)
+        sentences.append(SYNTHETIC)
     if data.get("weakly_supervised"):
-        found.append(
+        sentences.append(
             "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
         )
-    return found
+    return sentences
 
 
 def few_seeds(few: int) -> str:
@@ -85,9 +95,8 @@ def duration(seconds: float) -> str:
 
 
 def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Known keys in reading order, then the others as they come."""
-    known = [key for key in PROVENANCE_ORDER if key in provenance]
-    return {key: provenance[key] for key in [*known, *(key for key in provenance if key not in known)]}
+    """The keys of PROVENANCE_ORDER in that order, then the others as they come."""
+    return {key: provenance[key] for key in dict.fromkeys([*PROVENANCE_ORDER, *provenance]) if key in provenance}
 
 
 def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:

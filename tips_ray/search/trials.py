@@ -24,7 +24,16 @@ from tips_ray.search.objectives import (
     score_trials,
     seed_means,
 )
-from tips_ray.stability.statistics import Interval, arms_of, errors_of, interval, last_half, rank_correlation, runs_of
+from tips_ray.stability.statistics import (
+    Correlation,
+    Interval,
+    arms_of,
+    errors_of,
+    interval,
+    last_half,
+    rank_correlation,
+    runs_of,
+)
 from tips_ray.stability.summary import origin, strict
 from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, fault_of, holds, read_curves, read_manifest, run_name
 from tips_ray.store.records import Record, read_records, read_search, trial_name
@@ -105,13 +114,13 @@ def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: 
     for record in records:
         name = trial_name(record.number)
         score = scores.get(name)
-        told = {"epochs": 0, "seeds": 0} if score is None else {"epochs": int(score["epochs"]), "seeds": int(score["seeds"])}
-        values = dict.fromkeys(SCORES, float("nan")) if score is None else {key: float(score[key]) for key in SCORES}
+        reached = {key: 0 if score is None else int(score[key]) for key in ("epochs", "seeds")}
+        values = {key: float("nan") if score is None else float(score[key]) for key in SCORES}
         state = state_of(record, score, num_seeds, num_epochs)
         keys = {"search": manifest["name"], "number": record.number, "trial": name, "state": state}
-        rows.append({**keys, **told, **values, "hours": hours.get(name, 0.0), "baseline": record.number == 0, **record.params})
+        rows.append({**keys, **reached, **values, "hours": hours.get(name, 0.0), "baseline": record.number == 0, **record.params})
     fixed = ["search", "number", "trial", "state", "epochs", "seeds", *SCORES, "hours", "baseline"]
-    return pd.DataFrame(rows, columns=[*fixed, *manifest["space"]])
+    return pd.DataFrame(rows, columns=[*fixed, *manifest["space"]]).astype({"baseline": bool})
 
 
 def state_of(record: Record, score: Score | None, num_seeds: int, num_epochs: int) -> str:
@@ -136,34 +145,6 @@ def ranked(trials: pd.DataFrame, objective: str) -> list[str]:
     if len(columns) > 1:
         complete = complete[pareto_front(complete[columns].to_numpy(float))]
     return [str(name) for name in complete.sort_values(columns, kind="stable")["trial"]]
-
-
-def summarise_search(tables: SearchTables, folder: Storage | None = None) -> dict[str, Any]:
-    """The search in strict JSON (documented in `reports/README.md`), with the confirmation in its
-    folder, if one is given."""
-    manifest, trials = tables.manifest, tables.trials
-    objective, num_epochs = manifest["objective"], manifest["num_epochs"]
-    order, complete = ranked(trials, objective), trials[trials["state"] == "complete"]
-    return strict(
-        {
-            "kind": "search",
-            "schema_version": SCHEMA_VERSION,
-            "campaign": manifest["name"],
-            "objective": objective,
-            "objective_columns": list(OBJECTIVES[objective]),
-            "oracle": objective in ORACLES,
-            "metric": HEADLINE_METRIC,
-            "window": [num_epochs // 2 + 1, num_epochs],
-            **{key: manifest[key] for key in ("num_seeds", "num_epochs", "pruner", "space", "baseline", "data")},
-            "flat": manifest["references"].get("flat", {}).get(HEADLINE_METRIC),
-            "counts": trials["state"].value_counts().to_dict(),
-            "ranked": order,
-            "label_free_and_error": rank_correlation(complete["label_free"], complete["error_mm"]),
-            "trials": trials.drop(columns="baseline").to_dict("records"),
-            "confirmation": confirmation(folder, tables, order) if folder else None,
-            "provenance": origin(manifest["executions"], manifest["config"]),
-        }
-    )
 
 
 @dataclass(frozen=True)
@@ -202,6 +183,70 @@ class Confirmation:
     gains: list[Gain] = field(default_factory=list)
     baseline: Confirmed | None = None
     report: str = f"{CONFIRMATION}/report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSummary:
+    """What reports say of a search, and what its `summary.json` holds (documented in
+    `reports/README.md`)."""
+
+    kind: str = "search"
+    schema_version: int = SCHEMA_VERSION
+    campaign: str
+    """Its name."""
+    objective: str
+    objective_columns: list[str]
+    """Scores that are minimised."""
+    oracle: bool
+    """Whether the objective needs 3D labels."""
+    metric: str = HEADLINE_METRIC
+    window: tuple[int, int]
+    """First and last epoch of the stop window."""
+    num_seeds: int
+    num_epochs: int
+    pruner: str
+    space: dict[str, dict[str, Any]]
+    """What was searched, by path: `kind`, and `choices` or `low` and `high`."""
+    baseline: dict[str, Any]
+    """The searched fields of the config from which the search started."""
+    data: Mapping[str, Any]
+    flat: float | None
+    """Error of the flat prediction."""
+    counts: dict[str, int]
+    """Trials by state."""
+    ranked: list[str]
+    """Names of the complete trials, best first; of a Pareto search the front alone."""
+    label_free_and_error: Correlation
+    trials: pd.DataFrame
+    """One row a trial, as `trial_table` makes them."""
+    confirmation: Confirmation | None
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values of strict JSON."""
+        return strict({**vars(self), "trials": self.trials.drop(columns="baseline").to_dict("records")})
+
+
+def summarise_search(tables: SearchTables, folder: Storage | None = None) -> SearchSummary:
+    """Sum up a search, with the confirmation in its folder, if one is given."""
+    manifest, trials = tables.manifest, tables.trials
+    objective, num_epochs = manifest["objective"], manifest["num_epochs"]
+    order, complete = ranked(trials, objective), trials[trials["state"] == "complete"]
+    return SearchSummary(
+        campaign=manifest["name"],
+        objective=objective,
+        objective_columns=list(OBJECTIVES[objective]),
+        oracle=objective in ORACLES,
+        window=(num_epochs // 2 + 1, num_epochs),
+        **{key: manifest[key] for key in ("num_seeds", "num_epochs", "pruner", "space", "baseline", "data")},
+        flat=manifest["references"].get("flat", {}).get(HEADLINE_METRIC),
+        counts={str(state): count for state, count in trials["state"].value_counts().items()},
+        ranked=order,
+        label_free_and_error=rank_correlation(complete["label_free"], complete["error_mm"]),
+        trials=trials,
+        confirmation=confirmation(folder, tables, order) if folder else None,
+        provenance=origin(manifest["executions"], manifest["config"]),
+    )
 
 
 def confirmation(folder: Storage, tables: SearchTables, order: Sequence[str]) -> Confirmation | None:

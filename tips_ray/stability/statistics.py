@@ -164,13 +164,19 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
     which have no last epoch to compare (`divergences` lists them). Where an epoch stands twice, as
     after a restart, the later row holds.
     """
+    return errors_by_metric(curves, arm, [metric])[metric]
+
+
+def errors_by_metric(curves: pd.DataFrame, arm: str, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """`errors_of` of several metrics, in a fraction of the time."""
     runs = runs_of(curves, arm)
     whole = runs[runs["status"] != "diverged"]
     if whole.empty:
-        return pd.DataFrame(index=pd.RangeIndex(0, name="epoch"))
-    rows = curves.reindex(columns=["seed", "epoch", metric])[curves["arm"] == arm]  # few columns first: curves are wide
+        return {metric: pd.DataFrame(index=pd.RangeIndex(0, name="epoch")) for metric in metrics}
+    rows = curves.reindex(columns=["seed", "epoch", *metrics])[curves["arm"] == arm]  # few columns first: curves are wide
     rows = rows[rows["seed"].isin(whole.index) & (rows["epoch"] <= whole["epochs"].min())]
-    return rows.drop_duplicates(["seed", "epoch"], keep="last").pivot(index="epoch", columns="seed", values=metric).astype(float)
+    tables = rows.drop_duplicates(["seed", "epoch"], keep="last").pivot(index="epoch", columns="seed")
+    return {metric: tables[metric].astype(float) for metric in metrics}
 
 
 def divergences(curves: pd.DataFrame) -> list[Divergence]:

@@ -33,7 +33,7 @@ from tips_ray.stability.statistics import (
     arms_of,
     at_epochs,
     divergences,
-    errors_of,
+    errors_by_metric,
     interval,
     over_seeds,
     paired,
@@ -88,7 +88,7 @@ class ArmSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What reports say of a campaign; the fields are the keys of `summary.json`."""
+    """What reports say of a campaign, and what `summary.json` holds."""
 
     schema_version: int = SCHEMA_VERSION
     campaign: str | None
@@ -100,8 +100,10 @@ class Summary:
     students: list[str]
     """Those of `arms` that are distilled."""
     paired: list[PairedDifference]
-    references: dict[str, ArmSummary | Mapping[str, float]]
-    """Arms that train with labels, and errors by metric that need no training, such as `flat`."""
+    references: Mapping[str, Mapping[str, float]]
+    """Errors by metric that need no training, such as `flat`."""
+    supervised: dict[str, ArmSummary]
+    """Arms that train with labels; `summary.json` has them under `references`."""
     stop_rules: list[RuleScore]
     unmeasured_rules: dict[str, list[str]]
     rule_choice: dict[str, RuleChoice]
@@ -115,14 +117,16 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values of strict JSON."""
-        return strict(self)
+        content = strict(self)
+        content["references"] |= content.pop("supervised")
+        return content
 
 
 def summarise(campaign: LoadedCampaign) -> Summary:
     """Sum up a campaign.
 
-    Supervised arms stand under `references` and are never paired; students are compared under
-    `distillation`. Arms that the campaign names and that have no curve yet are there as well.
+    Supervised arms are never paired; students are compared under `distillation`. Arms that the
+    campaign names and that have no curve yet are there as well.
     """
     curves, configs, measured = campaign.curves, campaign.manifest["arms"], campaign.measured
     supervised = [arm for arm, config in configs.items() if config["objective"] == "supervised"]
@@ -133,14 +137,14 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     stopped = stops(curves, trained)
     scored_stops = score_stops(curves, stopped, measured.windows)
     seeds = sorted(int(seed) for seed in curves["seed"].unique()) if len(curves) else []
-    labelled = {arm: summarise_arm(curves, arm) for arm in arms_of(curves) if arm in supervised}
     return Summary(
         campaign=None if curves.empty else curves["campaign"].iloc[0],
         data=campaign.manifest["data"],
         arms={arm: summarise_arm(curves, arm) for arm in arms},
         students=students,
         paired=[entry for a, b in combinations(others, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
-        references={**campaign.manifest["references"], **labelled},
+        references=campaign.manifest["references"],
+        supervised={arm: summarise_arm(curves, arm) for arm in arms_of(curves) if arm in supervised},
         stop_rules=rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])]),
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
@@ -156,7 +160,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
 
 def summarise_arm(curves: pd.DataFrame, arm: str) -> ArmSummary:
     """The summary of one arm."""
-    errors = {metric: errors_of(curves, arm, metric) for metric in METRICS}
+    errors = errors_by_metric(curves, arm, METRICS)
     over = {metric: over_seeds(errors[metric]) for metric in METRICS}
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
     budgets = sorted({max(1, round(share * num_epochs)) for share in BUDGETS}) if num_epochs else []

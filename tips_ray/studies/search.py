@@ -114,7 +114,7 @@ def search_and_report(arguments: list[str]) -> int:
             if confirmed:
                 failures, unfinished = failures | confirmed.failures, [*unfinished, *confirmed.unfinished]
                 stopped = not confirmed.failures.keys() >= set(confirmed.unfinished)
-        print_search(publish_search(search.folder)[1], console)
+        print_search(publish_search(search.folder), console)
     for arm, error in failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)
     if unfinished or stopped or ending.ran_out:

@@ -42,7 +42,7 @@ def published(folder: Storage, objective: str, ends: list[str], num_epochs: int,
             errors = [60.0 - number + seed + 6.0 / epoch for epoch in range(1, epochs + 1)]
             store_run(folder, trial_name(number), seed, errors, end == "diverged", **terms)
     console = Console(file=io.StringIO(), width=80)
-    print_search(publish_search(folder)[1], console)
+    print_search(publish_search(folder), console)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

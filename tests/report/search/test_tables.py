@@ -100,7 +100,7 @@ def test_importances_need_trials_and_scores_that_vary():
 
 def test_importances_take_fields_of_every_kind_and_trials_outside_the_space(make_search, make_search_summary):
     trials, _ = make_search(40, fields=("weights.legs", "network.generator_norm", "network.width", "optimiser.beta1"))
-    space = make_search_summary(trials)["space"]
+    space = make_search_summary(trials).space
     trials.loc[5, "network.generator_norm"] = "affine"
     complete = (trials["state"] == "complete").sum()
     found = importance_table(trials, space, ["error_mm"])

@@ -2,9 +2,12 @@
 
 import json
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from tips_ray.columns import METRICS, in_group
@@ -71,13 +74,13 @@ def test_losses_have_each_term_for_the_arms_that_have_it(curves):
     assert not found["mean"].isna().any()
 
 
-def test_action_table_puts_the_hardest_first_and_averages_the_last_half(curves):
-    found = tables.action_table(curves)
-    assert found["action"].unique().tolist()[0] == "waving"
-    cell = found[(found["action"] == "walking") & (found["arm"] == "parts")].iloc[0]
+def test_actions_come_the_hardest_first_with_averages_of_the_last_half(curves):
+    by_action = tables.action_intervals(curves)
+    assert list(by_action) == ["waving", "sitting down on a low chair, then standing up again", "walking"]
+    cell = by_action["walking"]["parts"]
     rows = curves[(curves["arm"] == "parts") & (curves["epoch"] > 20)]
-    assert cell["mean"] == pytest.approx(rows["p_mpjpe_signed_mm/walking"].mean())
-    assert cell["n"] == 3
+    assert cell.mean == pytest.approx(rows["p_mpjpe_signed_mm/walking"].mean())
+    assert cell.n == 3
 
 
 def test_cost_table(curves):
@@ -88,7 +91,7 @@ def test_cost_table(curves):
 
 def test_no_curves_no_rows():
     empty = pd.DataFrame()
-    built = (tables.seed_band, tables.seed_lines, tables.regret_table, tables.action_table, tables.cost_table)
+    built = (tables.seed_band, tables.seed_lines, tables.regret_table, tables.action_intervals, tables.cost_table)
     assert [len(build(empty)) for build in built] == [0] * len(built)
 
 
@@ -99,19 +102,19 @@ def test_bands_of_a_long_study_are_quick(make_curves):
     assert time.process_time() - start < 1.0
 
 
-def drawn(curves: pd.DataFrame, summary: dict, synthetic: bool = True):
+def drawn(curves: pd.DataFrame, references: Mapping[str, float] = MappingProxyType({}), synthetic: bool = True) -> go.Figure:
     """The figure of error curves."""
     return figures.draw_error_curves(
         {metric: tables.seed_band(curves, metric) for metric in METRICS},
         {metric: tables.seed_lines(curves, metric) for metric in METRICS},
-        {metric: tables.reference_lines(summary, metric) for metric in METRICS},
-        arm_colours(list(summary["arms"])),
+        dict.fromkeys(METRICS, references),
+        arm_colours(["solo", "parts"]),
         synthetic,
     )
 
 
-def test_the_dropdown_gives_every_trace_its_values_of_every_metric(curves, make_summary):
-    figure = drawn(curves, make_summary(curves))
+def test_the_dropdown_gives_every_trace_its_values_of_every_metric(curves):
+    figure = drawn(curves, {"flat": 95.0})
     buttons = figure.layout.updatemenus[0].buttons
     assert len(buttons) == len(METRICS)
     for button in buttons:
@@ -122,26 +125,24 @@ def test_the_dropdown_gives_every_trace_its_values_of_every_metric(curves, make_
     assert n_mpjpe[-1] == pytest.approx(figure.data[mean].y[-1] * 1.4, abs=0.05)
 
 
-def test_names_say_how_many_seeds_and_references_are_lines(curves, make_curves, make_summary):
-    names = [trace.name for trace in drawn(curves, make_summary(curves)).data if trace.name]
+def test_names_say_how_many_seeds_and_references_are_lines(curves, summary, make_curves):
+    names = [trace.name for trace in drawn(curves, tables.reference_lines(summary)).data if trace.name]
     assert names == ["solo (n = 3)", "parts (n = 3)", "flat prediction (z = 0)", "supervised, last half (saw labels)"]
-    one = make_curves(num_seeds=1)
-    figure = drawn(one, make_summary(one))
+    figure = drawn(make_curves(arms=("solo",), num_seeds=1))
     assert "solo (n = 1 seed, no interval)" in [trace.name for trace in figure.data]
     assert not any(trace.fill for trace in figure.data)
 
 
-def test_single_runs_are_drawn_for_few_seeds_only(make_curves, make_summary):
+def test_single_runs_are_drawn_for_few_seeds_only(make_curves):
     def num_runs(num_seeds: int) -> int:
-        curves = make_curves(arms=("solo",), num_seeds=num_seeds)
-        return sum(trace.line.width == 1 for trace in drawn(curves, make_summary(curves)).data)
+        return sum(trace.line.width == 1 for trace in drawn(make_curves(arms=("solo",), num_seeds=num_seeds)).data)
 
     assert [num_runs(count) for count in (1, 2, 4, 5)] == [0, 1, 1, 0]
 
 
-def test_a_diverged_run_ends_in_a_cross(make_curves, make_summary):
-    curves = make_curves(num_seeds=6, diverged={("solo", 2): 9})
-    cross = next(trace for trace in drawn(curves, make_summary(curves)).data if trace.mode == "markers")
+def test_a_diverged_run_ends_in_a_cross(make_curves):
+    curves = make_curves(arms=("solo",), num_seeds=6, diverged={("solo", 2): 9})
+    cross = next(trace for trace in drawn(curves).data if trace.mode == "markers")
     assert cross.x == (8,)  # the last epoch with an error
     assert cross.text == ("solo, seed 2: diverged in epoch 9",)
     assert np.isfinite(cross.y[0])
@@ -149,10 +150,11 @@ def test_a_diverged_run_ends_in_a_cross(make_curves, make_summary):
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_every_figure_of_synthetic_data_says_so(curves, make_summary, synthetic):
+def test_every_figure_of_synthetic_data_says_so(make_curves, synthetic):
+    curves = make_curves(arms=("solo",), num_epochs=4)
     terms = tables.term_table(curves, in_group("loss"))
     made = [
-        drawn(curves, make_summary(curves), synthetic),
+        drawn(curves, synthetic=synthetic),
         figures.draw_regret({METRIC: tables.regret_table(curves)}, figures.FIXED_COLOURS, synthetic),
         figures.draw_term(terms, "loss_adversarial", figures.FIXED_COLOURS, synthetic),
     ]
@@ -161,7 +163,7 @@ def test_every_figure_of_synthetic_data_says_so(curves, make_summary, synthetic)
     ] * 3
 
 
-def test_arms_keep_their_colours(curves, make_summary):
+def test_arms_keep_their_colours():
     colours = arm_colours(["five", "solo", "left_right", "parts"])
     assert len({colours[arm] for arm in ("five", "solo", "left_right", "parts", "supervised")}) == 5
     assert colours["solo"] == arm_colours(["parts", "solo"])["solo"]

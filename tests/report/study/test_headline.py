@@ -1,23 +1,42 @@
 """The finding claims what the paired interval bears, and the cautions say what it leaves out."""
 
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
 import pytest
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.config import Teacher
 from tips_ray.report.study.headline import cautions, finding, headline_rows
 from tips_ray.report.text import mm, verdict
-from tips_ray.stability.statistics import interval
+from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.distillation import StudentComparison
+from tips_ray.stability.statistics import Divergence, Interval, PairedDifference, interval
+from tips_ray.stability.summary import ArmSummary, Summary, summarise
+from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
 
 
-def summary(difference: float, low: float | None, high: float | None, n: int, **changes) -> dict:
+def arm(error: float, n: int, **changes: Any) -> ArmSummary:
+    """An arm of n seeds with this error over the last half."""
+    over = {HEADLINE_METRIC: Interval(error, 1.0, None, None, n)}
+    given = dict.fromkeys(("best", "last_half", "last", "regret", "epochs_within_2mm"), over)
+    best_epoch = Interval(20.0, None, None, None, n)
+    given |= {"num_seeds": n, "num_epochs": 40, "at_epochs": {}, "best_epoch": best_epoch, "runs": [], "diverged": []}
+    return ArmSummary(**given | changes)
+
+
+def summary(difference: float, low: float | None, high: float | None, n: int, **changes: Any) -> Summary:
     """Two arms, solo at 70 mm, parts `difference` below, and their paired difference."""
-    cell = {"mean": 70.0, "std": 1.0, "low": None, "high": None, "n": n}
-    entry = {"num_seeds": n, "num_epochs": 40, "diverged": [], "best_epoch": {"mean": 20.0}}
-    solo, parts = (entry | {"last_half": {HEADLINE_METRIC: cell | {"mean": mean}}} for mean in (70.0, 70.0 - difference))
-    pair = {"a": "solo", "b": "parts", "metric": HEADLINE_METRIC, "statistic": "last_half", "epochs": 40}
-    pair |= {"difference": difference, "low": low, "high": high, "n": n}
-    given = {"arms": {"solo": solo, "parts": parts}, "paired": [pair], "references": {}, "data": {"synthetic": False}}
-    given |= {"teachers": {}, "students": [], "distillation": [], "unmeasured_rules": {}}
-    return given | changes
+    pair = PairedDifference(difference if n else None, low, high, n, "solo", "parts", HEADLINE_METRIC, "last_half", 40)
+    empty = summarise(LoadedCampaign({"data": {}, "references": {}, "arms": {}, "executions": []}, pd.DataFrame()))
+    arms = {"solo": arm(70.0, n), "parts": arm(70.0 - difference, n)}
+    return replace(empty, **{"arms": arms, "paired": [pair], **changes})
+
+
+def card(num_epochs: int, oracle: bool, runs: Any) -> TeacherCard:
+    """Teachers of the arm parts."""
+    return TeacherCard("tips", Teacher("parts", runs=runs), oracle, num_epochs, (), NOT_MEASURED)
 
 
 def test_an_interval_away_from_zero_names_the_better_arm():
@@ -44,17 +63,15 @@ def test_one_seed_and_none_bear_no_claim():
     assert "share no finished seed" in finding(summary(7.4, None, None, 0))
     assert "nothing to compare" in finding(summary(0, None, None, 0, arms={}, paired=[]))
     one = summary(7.4, 6.9, 7.9, 3)
-    assert "no other arm" in finding(one | {"arms": {"solo": one["arms"]["solo"]}, "paired": []})
+    assert "no other arm" in finding(replace(one, arms={"solo": one.arms["solo"]}, paired=[]))
 
 
 def test_cautions_say_what_is_odd_about_teachers():
-    card = {"oracle": True, "teacher": {"arm": "parts", "runs": "all"}, "num_epochs": 30}
-    said = " ".join(cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card})))
+    said = " ".join(cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card(30, True, "all")})))
     assert "tips learns from an oracle" in said
     assert "tips learns from parts as it was after 30 epochs; it has 40 by now." in said
     assert "All students of tips share one teacher" in said
-    fine = {"oracle": False, "teacher": {"arm": "parts", "runs": "own"}, "num_epochs": 40}
-    assert cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": fine})) == []
+    assert cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card(40, False, "own")})) == []
 
 
 @pytest.mark.parametrize(
@@ -66,17 +83,19 @@ def test_cautions_say_what_is_odd_about_teachers():
     ],
 )
 def test_students_are_no_rivals_but_are_held_against_their_teachers(low, high, n, said):
-    entry = {"kind": "teacher", "a": "tips", "b": "teachers of tips", "difference": -0.1, "low": low, "high": high, "n": n}
-    given = summary(7.4, 6.9, 7.9, 6, students=["tips"], distillation=[entry])
-    given["arms"]["tips"] = {"last_half": {HEADLINE_METRIC: {"mean": 1.0}}}
+    comparison = StudentComparison(-0.1, low, high, n, "teacher", "tips", "teachers of tips", (40, None))
+    given = summary(7.4, 6.9, 7.9, 6, students=["tips"], distillation=[comparison])
+    given.arms["tips"] = arm(1.0, n)
     assert finding(given).startswith("Over the last half of training, parts errs by 7.4 mm less than solo")
     assert finding(given).partition("At its last epoch, ")[2].startswith(said)
 
 
 def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
     given = summary(7.4, 6.9, 7.9, 10, data={"synthetic": True}, references={"flat": {HEADLINE_METRIC: 65.0}})
-    given |= {"unmeasured_rules": {"solo": ["average of the last 10 %"], "parts": ["average of the last 10 %", "another"]}}
-    given["arms"]["solo"] |= {"diverged": [{}, {}], "num_seeds": 12, "num_epochs": 30}
+    given.unmeasured_rules.update(solo=["average of the last 10 %"], parts=["average of the last 10 %", "another"])
+    given.arms["solo"] = arm(
+        70.0, 10, num_seeds=12, num_epochs=30, diverged=[Divergence("solo", "run", seed, 1) for seed in (1, 2)]
+    )
     said = " ".join(cautions(given))
     assert "no human was measured" in said
     assert "2 of 12 runs of solo diverged" in said
@@ -90,15 +109,15 @@ def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
 @pytest.mark.parametrize(
     ("low", "high", "n", "said"),
     [
-        (-2, -1, 3, "solo errs less"),
-        (1, 2, 3, "parts errs less"),
-        (-1, 1, 3, "cannot tell apart"),
+        (-2.0, -1.0, 3, "solo errs less"),
+        (1.0, 2.0, 3, "parts errs less"),
+        (-1.0, 1.0, 3, "cannot tell apart"),
         (None, None, 1, "n = 1 seed, no interval"),
         (None, None, 0, "no shared seed"),
     ],
 )
 def test_verdict(low, high, n, said):
-    assert verdict({"a": "solo", "b": "parts", "low": low, "high": high, "n": n}) == said
+    assert verdict(PairedDifference(0.0, low, high, n, "solo", "parts", HEADLINE_METRIC, "last", 40)) == said
 
 
 def test_millimetres_as_text():

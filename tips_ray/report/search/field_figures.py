@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from tips_ray.report.search.figures import BASELINE, BEST, QUIET, TRIAL, finished, marks, points
 from tips_ray.report.search.tables import is_log, positions, short_names, shortened
 from tips_ray.report.style import faded, finish, rounded
+from tips_ray.report.text import as_text
 
 SCORE_COLOURS = {"error_mm": TRIAL, "instability_mm": "#E69F00", "label_free": "#CC79A7"}
 MAX_LINES = 300
@@ -47,7 +48,7 @@ def draw_field(complete: pd.DataFrame, path: str, entry: Mapping[str, Any], colu
         layout |= {"range": [entry["low"] - pad, entry["high"] + pad]}
     x, y = np.array(rounded(places), object), np.array(rounded(complete[column]), object)
     labels = np.array(
-        [f"{label}, {shown(value)}" for label, value in zip(complete["trial"], complete[path], strict=True)], object
+        [f"{label}, {as_text(value)}" for label, value in zip(complete["trial"], complete[path], strict=True)], object
     )
     rest, first, best = groups(complete)
     figure.add_trace(points(x[rest], y[rest], labels[rest], "trials"))
@@ -75,13 +76,6 @@ def log_ticks(low: float, high: float) -> dict[str, Any]:
     if len(values) < 2:
         return {}
     return {"tickmode": "array", "tickvals": values, "ticktext": [f"{value:.4g}" for value in values]}
-
-
-def shown(value: Any) -> str:
-    """The value of a searched field as text."""
-    if isinstance(value, (float, np.floating)):
-        return "–" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
 
 
 def draw_parallel(complete: pd.DataFrame, space: Mapping[str, Any], start: str, synthetic: bool) -> go.Figure:
@@ -116,19 +110,19 @@ def draw_parallel(complete: pd.DataFrame, space: Mapping[str, Any], start: str, 
 def ends(entry: Mapping[str, Any]) -> tuple[str, str]:
     """The ends of a searched range, or the first and the last choice."""
     low, high = (entry["choices"][0], entry["choices"][-1]) if entry["kind"] == "choice" else (entry["low"], entry["high"])
-    return shortened(shown(low), 14), shortened(shown(high), 14)
+    return shortened(as_text(low), 14), shortened(as_text(high), 14)
 
 
 def _lines(
     places: pd.DataFrame, trials: pd.DataFrame, names: Mapping[str, str], name: str, colour: str, width: float
 ) -> go.Scatter:
-    x, y, said = [], [], []
+    x, y, labels = [], [], []
     for label, row in zip(trials["trial"], places.to_numpy(float).tolist(), strict=True):
         x += [*(names[str(path)] for path in places), None]
         y += [*(None if math.isnan(place) else round(place, 3) for place in row), None]
-        said += [label] * (len(row) + 1)
+        labels += [label] * (len(row) + 1)
     line = {"color": colour, "width": width}
-    return go.Scatter(x=x, y=y, text=said, mode="lines", line=line, name=name, hovertemplate="%{text}<extra></extra>")
+    return go.Scatter(x=x, y=y, text=labels, mode="lines", line=line, name=name, hovertemplate="%{text}<extra></extra>")
 
 
 def draw_importances(table: pd.DataFrame, labels: Mapping[str, str], synthetic: bool) -> go.Figure:
@@ -142,24 +136,24 @@ def draw_importances(table: pd.DataFrame, labels: Mapping[str, str], synthetic: 
     columns = list(table["column"].unique())
     figure = go.Figure()
     for place, column in enumerate(columns):
-        own = table[table["column"] == column].set_index("field").reindex(fields)
+        shares = table[table["column"] == column].set_index("field").reindex(fields)
         y = [round(row + 0.8 * (0.5 - (place + 0.5) / len(columns)), 4) for row in range(len(fields))]
-        said = [
+        texts = [
             f"{labels[column]}, {field}: {share:.2f}, by chance up to {chance:.2f}"
-            for field, share, chance in zip(fields, own["importance"], own["chance"], strict=True)
+            for field, share, chance in zip(fields, shares["importance"], shares["chance"], strict=True)
         ]
         figure.add_trace(
             go.Bar(
                 y=y,
-                x=rounded(own["importance"]),
+                x=rounded(shares["importance"]),
                 orientation="h",
                 name=labels[column],
                 width=0.7 / len(columns),
                 marker={
                     "color": SCORE_COLOURS[column],
-                    "opacity": np.where(own["importance"] > own["chance"], 1.0, 0.35).tolist(),
+                    "opacity": np.where(shares["importance"] > shares["chance"], 1.0, 0.35).tolist(),
                 },
-                text=said,
+                text=texts,
                 textposition="none",
                 hovertemplate="%{text}<extra></extra>",
             )
@@ -167,14 +161,14 @@ def draw_importances(table: pd.DataFrame, labels: Mapping[str, str], synthetic: 
         figure.add_trace(
             go.Scatter(
                 y=y,
-                x=rounded(own["chance"].clip(upper=1.0)),
+                x=rounded(shares["chance"].clip(upper=1.0)),
                 mode="markers",
                 marker={"symbol": "line-ns", "size": 11, "line": {"width": 2.5, "color": QUIET}},
                 name="most by chance",
                 legendgroup="chance",
                 legendrank=2000,
                 showlegend=place == 0,
-                text=said,
+                text=texts,
                 hovertemplate="%{text}<extra></extra>",
             )
         )

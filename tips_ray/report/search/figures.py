@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from tips_ray.report.search.tables import HeatMap, shortened, thinned
 from tips_ray.report.style import faded, finish, rounded
+from tips_ray.search.trials import Gain
 
 TRIAL, BASELINE, BEST, QUIET = "#2B8CC4", "#D55E00", "#009E73", "#7F7F7F"
 """A lighter blue than the arms', as many points are drawn one above the other, on both
@@ -48,7 +49,7 @@ def draw_history(history: pd.DataFrame, others: pd.DataFrame, title: str, start:
     for state in present:
         rows = thinned(others[others["state"] == state], MAX_POINTS)
         marker = {"symbol": STATE_MARKS[state], "size": 7, "color": QUIET, "line": {"width": 1.2, "color": QUIET}}
-        said = [f"{label}: {state} after {epochs} epochs" for label, epochs in zip(rows["trial"], rows["epochs"], strict=True)]
+        labels = [f"{label}: {state} after {epochs} epochs" for label, epochs in zip(rows["trial"], rows["epochs"], strict=True)]
         figure.add_trace(
             go.Scatter(
                 x=rows["number"].tolist(),
@@ -56,7 +57,7 @@ def draw_history(history: pd.DataFrame, others: pd.DataFrame, title: str, start:
                 yaxis="y2",
                 mode="markers",
                 marker=marker,
-                text=said,
+                text=labels,
                 hovertemplate="%{text}<extra></extra>",
                 showlegend=False,
             )
@@ -108,9 +109,9 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
     """Error by rank (the best on top) and stop epoch, with the lowest of each row marked."""
     middle = [(first + last) / 2 for first, last in cells.epochs]
     rank = [(first + last) / 2 for first, last in cells.ranks]
-    said = [label or f"ranks {first} to {last}" for label, (first, last) in zip(cells.labels, cells.ranks, strict=True)]
-    known = cells.errors[np.isfinite(cells.errors)]
-    low, high = float(known.min()), float(np.quantile(known, 0.9))  # the first epochs, far above, would take all colours
+    labels = [label or f"ranks {first} to {last}" for label, (first, last) in zip(cells.labels, cells.ranks, strict=True)]
+    errors = cells.errors[np.isfinite(cells.errors)]
+    low, high = float(errors.min()), float(np.quantile(errors, 0.9))  # the first epochs, far above, would take all colours
     figure = go.Figure()
     figure.add_trace(
         go.Heatmap(
@@ -122,7 +123,7 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
             colorscale="Viridis",
             reversescale=True,
             colorbar={"title": {"text": "error, mm", "font": {"size": 13}}, "thickness": 12, "outlinewidth": 0},
-            text=[[name] * len(middle) for name in said],
+            text=[[name] * len(middle) for name in labels],
             hovertemplate="%{text}, epoch %{x}: %{z:.1f} mm<extra></extra>",
         )
     )
@@ -147,37 +148,36 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
     return figure.update_xaxes(title_text="stop epoch", showgrid=False, dtick=epoch_ticks)
 
 
-def draw_gains(gains: Sequence[Mapping[str, Any]], synthetic: bool) -> go.Figure:
+def draw_gains(gains: Sequence[Gain], synthetic: bool) -> go.Figure:
     """Gain over the start by trial, in the search and confirmed, with 95% intervals; the search's
     first choice on top."""
-    order = sorted(gains, key=lambda entry: not entry["primary"])[::-1]
-    names = [entry["trial"] + (" (first choice)" if entry["primary"] else "") for entry in order]
+    order = sorted(gains, key=lambda gain: not gain.primary)[::-1]
+    names = [gain.trial + (" (first choice)" if gain.primary else "") for gain in order]
     figure = go.Figure()
-    for key, name, colour, symbol, shift in (
-        ("confirmed_gain_mm", "fresh seeds and subjects", TRIAL, "circle", -0.14),
-        ("search_gain_mm", "in the search", QUIET, "circle-open", 0.14),
+    for intervals, name, colour, symbol, shift in (
+        ([gain.confirmed_gain_mm for gain in order], "fresh seeds and subjects", TRIAL, "circle", -0.14),
+        ([gain.search_gain_mm for gain in order], "in the search", QUIET, "circle-open", 0.14),
     ):
-        known = [(place, entry[key]) for place, entry in enumerate(order) if entry[key]["mean"] is not None]
-        mean = [entry["mean"] for _, entry in known]
-        far = [(entry["low"], entry["high"]) if entry["low"] is not None else (entry["mean"],) * 2 for _, entry in known]
+        table = pd.DataFrame([vars(interval) for interval in intervals], dtype=float).dropna(subset="mean")
         bars = {
             "type": "data",
             "symmetric": False,
-            "array": [round(high - value, 4) for value, (_, high) in zip(mean, far, strict=True)],
-            "arrayminus": [round(value - low, 4) for value, (low, _) in zip(mean, far, strict=True)],
+            "array": (table["high"] - table["mean"]).fillna(0.0).round(4).tolist(),
+            "arrayminus": (table["mean"] - table["low"]).fillna(0.0).round(4).tolist(),
             "thickness": 2,
             "width": 5,
         }
-        said = [f"{names[place]}, {name}: {entry['mean']:+.2f} mm, n = {entry['n']}" for place, entry in known]
+        rows = zip(table.index.tolist(), table["mean"], table["n"], strict=True)
+        labels = [f"{names[place]}, {name}: {mean:+.2f} mm, n = {n:.0f}" for place, mean, n in rows]
         figure.add_trace(
             go.Scatter(
-                x=rounded(pd.Series(mean, dtype=float)),
-                y=[place + shift for place, _ in known],
+                x=rounded(table["mean"]),
+                y=(table.index + shift).tolist(),
                 error_x=bars,
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}},
                 name=name,
-                text=said,
+                text=labels,
                 hovertemplate="%{text}<extra></extra>",
             )
         )

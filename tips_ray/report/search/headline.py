@@ -1,22 +1,21 @@
 """A search in words: what was found, what to be careful about, and how its columns are named."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 
 from tips_ray.config import Weights
 from tips_ray.report.search.tables import complete_trials, edges, luck_of_the_best, short_names
 from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm
+from tips_ray.search.trials import Confirmation, Gain, SearchSummary
 
 SCORE_LABELS = {"error_mm": "error", "instability_mm": "instability", "label_free": "label-free score"}
 SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": ""}
 
 
-def score_label(column: str, summary: Mapping[str, Any], unit: bool = True) -> str:
+def score_label(column: str, summary: SearchSummary, unit: bool = True) -> str:
     """A score's name, with its unit, and called an oracle if it was searched for with labels."""
-    oracle = " (oracle)" if summary["oracle"] and column in summary["objective_columns"] else ""
+    oracle = " (oracle)" if summary.oracle and column in summary.objective_columns else ""
     units = f", {SCORE_UNITS[column]}" if unit and SCORE_UNITS[column] else ""
     return f"{SCORE_LABELS[column]}{units}{oracle}"
 
@@ -29,54 +28,47 @@ def score(value: float | None, column: str) -> str:
     return mm(value) if SCORE_UNITS[column] else f"{value:.3g}"
 
 
-def start_name(summary: Mapping[str, Any]) -> str:
+def start_name(summary: SearchSummary) -> str:
     """What the first trial is called: the paper's weights, if it has them and some are searched,
     else the starting config."""
-    searched = {
-        path.removeprefix("weights."): value for path, value in summary["baseline"].items() if path.startswith("weights.")
-    }
-    weights = summary["provenance"]["config"]["weights"] | searched
+    searched = {path.removeprefix("weights."): value for path, value in summary.baseline.items() if path.startswith("weights.")}
+    weights = summary.provenance["config"]["weights"] | searched
     return "the paper's weights" if searched and weights == asdict(Weights()) else "the starting config"
 
 
-def finding(trials: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+def finding(summary: SearchSummary) -> str:
     """A few sentences: the search's first choice against what it started from, and how much of the
     gain was confirmed."""
-    complete = complete_trials(trials, summary["objective_columns"])
+    complete = complete_trials(summary.trials, summary.objective_columns)
     if complete.empty:
-        counts = ", ".join(f"{count:,} {state}" for state, count in summary["counts"].items())
+        counts = ", ".join(f"{count:,} {state}" for state, count in summary.counts.items())
         return f"No trial is complete yet{f' ({counts})' if counts else ''}, so there is nothing to rank."
-    primary = first_choice(summary)
-    if primary and summary["confirmation"]["start_led"]:
-        name, start = score_label(summary["objective_columns"][0], summary, unit=False), start_name(summary)
-        others = f"none had a lower {name} than {start}, and {primary['trial']} was the best of the others"
-        return f"Of {searched(complete, summary)}, {others}. {confirmed(primary, summary)}"
-    if primary:
-        return f"Of {searched(complete, summary)}, the search chose {primary['trial']}. {confirmed(primary, summary)}"
-    said = lead(complete, summary)
-    if summary["confirmation"]:
-        said += " Its confirmation has not ended, so nothing is confirmed yet."
+    confirmation = summary.confirmation
+    primary = next((gain for gain in confirmation.gains if gain.primary), None) if confirmation else None
+    if confirmation and primary:
+        choice = f"the search chose {primary.trial}"
+        if confirmation.start_led:
+            name, start = score_label(summary.objective_columns[0], summary, unit=False), start_name(summary)
+            choice = f"none had a lower {name} than {start}, and {primary.trial} was the best of the others"
+        return f"Of {searched(complete, summary)}, {choice}. {confirmed(primary, confirmation, summary)}"
+    text = lead(complete, summary)
+    if confirmation:
+        text += " Its confirmation has not ended, so nothing is confirmed yet."
     elif len(complete) > 1 and not complete.iloc[0]["baseline"]:
-        said += f" Not confirmed yet: the best of {len(complete)} noisy trials looks better than it is."
-    return said
+        text += f" Not confirmed yet: the best of {len(complete)} noisy trials looks better than it is."
+    return text
 
 
-def first_choice(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The entry of the trial that the confirmation tests; None where there is no confirmation."""
-    confirmation = summary["confirmation"]
-    return next((entry for entry in confirmation["gains"] if entry["primary"]), None) if confirmation else None
-
-
-def searched(complete: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+def searched(complete: pd.DataFrame, summary: SearchSummary) -> str:
     """How many trials are complete, and what they vary."""
-    fields = listed(list(short_names(list(summary["space"])).values()))
+    fields = listed(list(short_names(list(summary.space)).values()))
     return f"{len(complete):,} complete trial{'' if len(complete) == 1 else 's'} over {fields}"
 
 
-def lead(complete: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+def lead(complete: pd.DataFrame, summary: SearchSummary) -> str:
     """What the search alone says."""
     best, start, number = complete.iloc[0], start_name(summary), len(complete)
-    column = summary["objective_columns"][0]
+    column = summary.objective_columns[0]
     name = score_label(column, summary, unit=False)
     if number == 1:
         only = start if best["baseline"] else best["trial"]
@@ -84,16 +76,16 @@ def lead(complete: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     of = f"Of {searched(complete, summary)},"
     if best["baseline"]:
         return f"{of} none has a lower {name} than {start} ({measured(best, column)})."
-    front = " of the Pareto front" if len(summary["objective_columns"]) > 1 else ""
-    said = f"{of} {best['trial']} has the lowest {name}{front}, {measured(best, column)}"
-    own = complete[complete["baseline"] & (complete["search"] == best["search"])]
-    if own.empty:
-        return f"{said}; the trial with {start} is not complete, so there is no gain to state."
-    said += f" against {measured(own.iloc[0], column)} with {start}"
-    difference = own["error_mm"].iloc[0] - best["error_mm"]
+    front = " of the Pareto front" if len(summary.objective_columns) > 1 else ""
+    text = f"{of} {best['trial']} has the lowest {name}{front}, {measured(best, column)}"
+    starts = complete[complete["baseline"] & (complete["search"] == best["search"])]
+    if starts.empty:
+        return f"{text}; the trial with {start} is not complete, so there is no gain to state."
+    text += f" against {measured(starts.iloc[0], column)} with {start}"
+    difference = starts["error_mm"].iloc[0] - best["error_mm"]
     if column != "error_mm" and pd.notna(difference):
-        said += f"; its error is {mm(abs(difference))} mm {'lower' if difference > 0 else 'higher'}"
-    return f"{said}."
+        text += f"; its error is {mm(abs(difference))} mm {'lower' if difference > 0 else 'higher'}"
+    return f"{text}."
 
 
 def measured(trial: pd.Series, column: str) -> str:
@@ -101,55 +93,57 @@ def measured(trial: pd.Series, column: str) -> str:
     return f"{score(trial[column], column)} {SCORE_UNITS[column]}".strip()
 
 
-def confirmed(primary: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+def confirmed(primary: Gain, confirmation: Confirmation, summary: SearchSummary) -> str:
     """How the search's first choice does on fresh seeds and subjects, and what is left of its
     gain."""
-    start, trial, baseline = start_name(summary), primary["trial"], summary["confirmation"]["baseline"]
-    gain, before = primary["confirmed_gain_mm"], primary["search_gain_mm"]["mean"]
+    start, trial, baseline = start_name(summary), primary.trial, confirmation.baseline
+    gain, before = primary.confirmed_gain_mm, primary.search_gain_mm.mean
     fresh = "on fresh seeds and subjects that it never saw"
-    if gain["n"] == 0:
+    if gain.mean is None or baseline is None:
         return f"No fresh seed was finished by both {trial} and {start}: there is no gain to state."
     had = "" if before is None else f"; the search had it at {mm(before, sign=True)} mm"
-    if gain["low"] is None:
+    if gain.low is None or gain.high is None:
         return (
-            f"On the one fresh seed that both finished, {trial} gains {mm(gain['mean'], sign=True)} mm over {start}{had}:"
+            f"On the one fresh seed that both finished, {trial} gains {mm(gain.mean, sign=True)} mm over {start}{had}:"
             " n = 1 seed, no interval, so this may be luck."
         )
-    few = "" if gain["n"] >= FEW_SEEDS else ", too few to be sure"
-    said = f"95% interval {mm(gain['low'], sign=True)} to {mm(gain['high'], sign=True)} mm, n = {gain['n']} seeds{few}"
-    more = "less" if gain["mean"] > 0 else "more"
-    errs = f"{fresh}, {trial} errs by {mm(abs(gain['mean']))} mm {more} than {start}"
-    if "error_mm" not in summary["objective_columns"] and summary["oracle"]:  # it was searched for something else
-        text = f"{errs[0].upper()}{errs[1:]} ({said})."
-    elif gain["low"] > 0 and primary["num_diverged"] > baseline["num_diverged"]:
-        text = f"Not confirmed: {errs} where both finished ({said}), but more of its seeds diverged."
-    elif gain["low"] > 0:
-        part = f", {gain['mean'] / before:.0%} of its gain in the search" if before and before > gain["mean"] else had
-        text = f"Confirmed: {errs} ({said}){part}."
-    elif gain["high"] < 0:
-        text = f"Refuted: {errs} (gain {said}){had}."
+    few = "" if gain.n >= FEW_SEEDS else ", too few to be sure"
+    interval = f"95% interval {mm(gain.low, sign=True)} to {mm(gain.high, sign=True)} mm, n = {gain.n} seeds{few}"
+    more = "less" if gain.mean > 0 else "more"
+    errs = f"{fresh}, {trial} errs by {mm(abs(gain.mean))} mm {more} than {start}"
+    if "error_mm" not in summary.objective_columns and summary.oracle:  # it was searched for something else
+        text = f"{errs[0].upper()}{errs[1:]} ({interval})."
+    elif gain.low > 0 and primary.num_diverged > baseline.num_diverged:
+        text = f"Not confirmed: {errs} where both finished ({interval}), but more of its seeds diverged."
+    elif gain.low > 0:
+        part = f", {gain.mean / before:.0%} of its gain in the search" if before and before > gain.mean else had
+        text = f"Confirmed: {errs} ({interval}){part}."
+    elif gain.high < 0:
+        text = f"Refuted: {errs} (gain {interval}){had}."
     else:
         shown = "No weighting was shown to beat the paper's" if "weights" in start else f"Nothing was shown to beat {start}"
-        text = f"{shown}: {fresh}, {trial} gains {mm(gain['mean'], sign=True)} mm ({said}){had}."
-    own, other = primary["instability_mm"], baseline["instability_mm"]
-    if "instability_mm" in summary["objective_columns"] and own is not None and other is not None:
-        text += f" Its instability there is {own:.2f} mm, against {other:.2f} mm (no interval)."
+        text = f"{shown}: {fresh}, {trial} gains {mm(gain.mean, sign=True)} mm ({interval}){had}."
+    instability, of_start = primary.instability_mm, baseline.instability_mm
+    if "instability_mm" in summary.objective_columns and instability is not None and of_start is not None:
+        text += f" Its instability there is {instability:.2f} mm, against {of_start:.2f} mm (no interval)."
     return text
 
 
-def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before believing the finding; one sentence or two each."""
-    found = data_cautions(summary["data"])
-    complete = complete_trials(trials, summary["objective_columns"])
-    counts, data, confirmation = summary["counts"], summary["data"], summary["confirmation"]
-    if len(complete) and summary["flat"] is not None and complete["error_mm"].iloc[0] >= summary["flat"]:
-        found.append(f"The best trial errs no less than the flat prediction ({mm(summary['flat'])} mm), which needs no training.")
-    if summary["oracle"]:
-        found.append(
+def cautions(summary: SearchSummary) -> list[str]:
+    """What limits the finding; one sentence or two each."""
+    sentences = data_cautions(summary.data)
+    complete = complete_trials(summary.trials, summary.objective_columns)
+    counts, data = summary.counts, summary.data
+    if len(complete) and summary.flat is not None and complete["error_mm"].iloc[0] >= summary.flat:
+        sentences.append(
+            f"The best trial errs no less than the flat prediction ({mm(summary.flat)} mm), which needs no training."
+        )
+    if summary.oracle:
+        sentences.append(
             "The objective needs 3D labels: this search is an oracle. It says which weights are good, not how to find them where"
             " there are no labels."
         )
-    if len(complete) > 1 and "error_mm" in summary["objective_columns"]:
+    if len(complete) > 1 and "error_mm" in summary.objective_columns:
         luck = luck_of_the_best(complete)
         by = (
             ""
@@ -159,77 +153,78 @@ def cautions(trials: pd.DataFrame, summary: Mapping[str, Any]) -> list[str]:
                 " spread between a trial's seeds."
             )
         )
-        found.append(f"The best was picked among {len(complete):,} trials by a noisy score, which is therefore too good.{by}")
-    if complete.shape[0] and summary["num_seeds"] == 1:
-        found.append("Each trial has one seed: luck of the seed and merit of the weights cannot be told apart within a trial.")
+        sentences.append(f"The best was picked among {len(complete):,} trials by a noisy score, which is therefore too good.{by}")
+    if len(complete) and summary.num_seeds == 1:
+        sentences.append(
+            "Each trial has one seed: luck of the seed and merit of the weights cannot be told apart within a trial."
+        )
     if data.get("test_subjects"):
         kept = f" Subjects {listed(data['left_out_subjects'])} were kept from it." if data.get("left_out_subjects") else ""
-        found.append(
+        sentences.append(
             f"Errors of the search are on the validation subjects {listed(data['test_subjects'])}: no run trained on them, but"
             f" the weights were chosen on them.{kept}"
         )
-    if confirmation:
-        found += confirmation_cautions(confirmation, complete)
+    if summary.confirmation:
+        sentences += confirmation_cautions(summary.confirmation, complete)
     if counts.get("pruned"):
-        found.append(
+        sentences.append(
             f"Stopped early by a pruner: {many(counts['pruned'])}. A score of fewer epochs is not"
             " comparable, so they are in no ranking, front or importance."
         )
     lost = [f"{many(counts[state])} {state}" for state in ("diverged", "failed", "unfinished") if counts.get(state)]
     if lost:
-        found.append(f"{', '.join(lost)}: listed below, and in no ranking, front or importance.")
+        sentences.append(f"{', '.join(lost)}: listed below, and in no ranking, front or importance.")
     if len(complete):
         best = complete.iloc[0]
-        if not best["baseline"] and (near := edges(best, summary["space"])):
-            found.append(
+        if not best["baseline"] and (near := edges(best, summary.space)):
+            sentences.append(
                 f"The best trial lies at the edge of the searched range of {listed(near)}: better values may lie beyond it."
             )
-    return found
+    return sentences
 
 
-def agreement(summary: Mapping[str, Any]) -> str:
+def agreement(summary: SearchSummary) -> str:
     """Whether the label-free score orders the trials as the error does; nothing where there are too
     few."""
-    found = summary["label_free_and_error"]
-    if found["rank_correlation"] is None or found["low"] is None:
+    correlation = summary.label_free_and_error
+    if correlation.rank_correlation is None or correlation.low is None or correlation.high is None:
         return ""
-    value, low, high = (f"{found[key]:+.2f}".replace("-", "−") for key in ("rank_correlation", "low", "high"))
-    if found["low"] > 0:
+    if correlation.low > 0:
         meaning = "trials with a lower score tend to err less"
-    elif found["high"] < 0:
+    elif correlation.high < 0:
         meaning = "trials with a lower score tend to err more: it would choose the wrong ones"
     else:
         meaning = "it cannot be told whether choosing by it, without labels, would help or harm"
+    numbers = f"{correlation.rank_correlation:+.2f} (Spearman; 95% interval {correlation.low:+.2f} to {correlation.high:+.2f})"
     return (
-        f"Over {found['n']:,} complete trials the label-free score and the error have a rank correlation of {value} (Spearman;"
-        f" 95% interval {low} to {high}): {meaning}."
+        f"Over {correlation.n:,} complete trials the label-free score and the error have a rank correlation of"
+        f" {numbers.replace('-', '−')}: {meaning}."
     )
 
 
-def confirmation_cautions(confirmation: Mapping[str, Any], complete: pd.DataFrame) -> list[str]:
+def confirmation_cautions(confirmation: Confirmation, complete: pd.DataFrame) -> list[str]:
     """What to know about the confirmation."""
-    found = []
-    if not confirmation["complete"]:
-        return found
-    n = min((entry["confirmed_gain_mm"]["n"] for entry in confirmation["gains"]), default=0)
+    if confirmation.baseline is None:
+        return []
+    sentences = []
+    n = min((gain.confirmed_gain_mm.n for gain in confirmation.gains), default=0)
     if 1 < n < ENOUGH_SEEDS:
-        found.append(few_seeds(n))
-    lost = {"the start": confirmation["baseline"]["num_diverged"]}
-    lost |= {entry["trial"]: entry["num_diverged"] for entry in confirmation["gains"]}
+        sentences.append(few_seeds(n))
+    lost = {"the start": confirmation.baseline.num_diverged} | {gain.trial: gain.num_diverged for gain in confirmation.gains}
     if any(lost.values()):
         counted = listed([f"{count} of {name}" for name, count in lost.items() if count])
-        found.append(f"Fresh seeds that diverged, and are in no gain or error: {counted} (of {confirmation['num_seeds']} each).")
-    tested = [entry["trial"] for entry in confirmation["gains"] if entry["primary"]]
-    now = complete.loc[~complete["baseline"].astype(bool), "trial"].tolist()[:1]
+        sentences.append(f"Fresh seeds that diverged, and are in no gain or error: {counted} (of {confirmation.num_seeds} each).")
+    tested = [gain.trial for gain in confirmation.gains if gain.primary]
+    now = complete.loc[~complete["baseline"], "trial"].tolist()[:1]
     if tested and now and now != tested:
-        found.append(f"The search went on after its confirmation: {tested[0]} was its first choice then, {now[0]} is now.")
-    others = sum(not entry["primary"] for entry in confirmation["gains"])
+        sentences.append(f"The search went on after its confirmation: {tested[0]} was its first choice then, {now[0]} is now.")
+    others = sum(not gain.primary for gain in confirmation.gains)
     if others:
-        found.append(
+        sentences.append(
             f"The search's first choice is the one that the confirmation tests; the {others} other"
             f" trial{'' if others == 1 else 's'} in it are further looks, and the best of them would again be picked by luck."
         )
-    return found
+    return sentences
 
 
 def many(count: int) -> str:

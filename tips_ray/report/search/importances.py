@@ -71,12 +71,12 @@ def _importances(table: pd.DataFrame, space: Mapping[str, Any], values: np.ndarr
                 study, evaluator=evaluator, params=list(space), target=lambda trial: float(scores[trial.number]), normalize=False
             )
 
-    found = evaluate(values)
+    importances = evaluate(values)
     rng = np.random.default_rng(0)
     shuffled = [evaluate(rng.permutation(values)) for _ in range(SHUFFLES)]
-    total = sum(found.values()) or 1.0
+    total = sum(importances.values()) or 1.0
     return (
-        {path: found[path] / total for path in space},
+        {path: importances[path] / total for path in space},
         {path: max(entry[path] for entry in shuffled) / total for path in space},
     )
 

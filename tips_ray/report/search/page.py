@@ -1,6 +1,5 @@
 """The report of a search: one HTML file that opens offline."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,8 @@ from tips_ray.report.search import field_figures, figures, tables
 from tips_ray.report.search import headline as words
 from tips_ray.report.search.importances import MIN_IMPORTANCE_TRIALS, importance_table
 from tips_ray.report.style import rounded
-from tips_ray.report.text import described, duration, epochs_text, mm, ordered
+from tips_ray.report.text import as_text, described, duration, epochs_text, mm, ordered
+from tips_ray.search.trials import SearchSummary
 
 TOP_ROWS = 25
 """Trials in the table, besides those that started a search."""
@@ -21,38 +21,36 @@ MOST_LISTED = 60
 STATES = ("complete", "pruned", "diverged", "failed", "unfinished")
 
 
-def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[str, Any]) -> str:
+def render_search(summary: SearchSummary, surface: pd.DataFrame) -> str:
     """The report of one search, or of several with the same space and objective, as the text of an
     HTML page.
 
-    `trials` has one row a trial, `surface` the error, mean over seeds, by search, number and epoch;
-    `summary` is the search's.
+    `surface` has the error, mean over seeds, by search, number and epoch.
     """
-    trials = trials.astype({"baseline": bool})  # of no rows, columns have no types
-    columns = list(summary["objective_columns"])
+    trials, columns = summary.trials, summary.objective_columns
     complete = tables.complete_trials(trials, columns)
-    importances = importance_table(trials, summary["space"])
+    importances = importance_table(trials, summary.space)
     cells = tables.heat_map(complete, surface)
-    drawn, choices = draw_all(trials, complete, surface, importances, cells, summary)
-    fields = tables.fields_of(trials, summary["space"])
+    drawn, choices = draw_all(summary, complete, surface, importances, cells)
+    fields = tables.fields_of(trials, summary.space)
     return filled(
         "search/page.html.j2",
         drawn,
         choices,
         title="Weight search",
-        campaign=summary["campaign"],
+        campaign=summary.campaign,
         summary=summary,
-        synthetic=bool(summary["data"].get("synthetic")),
-        finding=words.finding(trials, summary),
-        cautions=words.cautions(trials, summary),
+        synthetic=bool(summary.data.get("synthetic")),
+        finding=words.finding(summary),
+        cautions=words.cautions(summary),
         labels={column: words.score_label(column, summary) for column in tables.SCORE_COLUMNS},
         names={column: words.score_label(column, summary, unit=False) for column in tables.SCORE_COLUMNS},
-        metric=label_of(summary["metric"]),
+        metric=label_of(summary.metric),
         start=words.start_name(summary),
         objective=[words.score_label(column, summary) for column in columns],
         states=state_rows(trials),
         time=duration(3600 * trials["hours"].sum()),
-        window=epochs_text(*summary["window"]),
+        window=epochs_text(*summary.window),
         searches=int(trials["search"].nunique()),
         fields=tables.short_names(fields),
         colours={"trial": figures.TRIAL, "start": figures.BASELINE, "best": figures.BEST},
@@ -67,48 +65,37 @@ def render_search(trials: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[
         lines=min(len(complete), field_figures.MAX_LINES),
         cells=cells,
         least=MIN_IMPORTANCE_TRIALS,
-        confirmation=summary["confirmation"],
+        confirmation=summary.confirmation,
         lost=lost_rows(trials),
         most_listed=MOST_LISTED,
         long_table=LONG_TABLE,
         space=space_rows(summary),
-        data=described({key.replace("test_", "validation_"): value for key, value in summary["data"].items()}),
-        provenance=described(ordered(summary["provenance"])),
+        data=described({key.replace("test_", "validation_"): value for key, value in summary.data.items()}),
+        provenance=described(ordered(summary.provenance)),
     )
 
 
-def search_finding(summary: Mapping[str, Any]) -> str:
-    """What the report says first, from a summary that lists its trials under `trials`, the first of
-    which has the number 0."""
-    known = pd.DataFrame(summary["trials"])
-    trials = known.reindex(columns=list(dict.fromkeys(["search", "number", "trial", "state", *tables.SCORE_COLUMNS, *known])))
-    trials = trials.astype(dict.fromkeys(tables.SCORE_COLUMNS, float))
-    return words.finding(trials.assign(baseline=trials["number"] == 0), summary)
-
-
 def draw_all(
-    trials: pd.DataFrame,
+    summary: SearchSummary,
     complete: pd.DataFrame,
     surface: pd.DataFrame,
     importances: pd.DataFrame,
     cells: tables.HeatMap | None,
-    summary: Mapping[str, Any],
 ) -> tuple[dict[str, go.Figure], list[dict[str, Any]]]:
     """The figures by name, and what their shared dropdown offers; a figure for which there is
     nothing to draw is left out."""
-    synthetic, space = bool(summary["data"].get("synthetic")), summary["space"]
+    synthetic, space, trials = bool(summary.data.get("synthetic")), summary.space, summary.trials
     labels = {column: words.score_label(column, summary) for column in tables.SCORE_COLUMNS}
     names = {column: words.score_label(column, summary, unit=False) for column in tables.SCORE_COLUMNS}
     fields, start = tables.fields_of(trials, space), words.start_name(summary)
     drawn: dict[str, go.Figure] = {}
     choices: list[dict[str, Any]] = []
-    confirmation = summary["confirmation"]
-    if confirmation and confirmation["gains"]:
-        drawn["gains"] = figures.draw_gains(confirmation["gains"], synthetic)
+    if summary.confirmation and summary.confirmation.gains:
+        drawn["gains"] = figures.draw_gains(summary.confirmation.gains, synthetic)
     if complete.empty:
         return drawn, choices
     others = trials[trials["state"] != "complete"]
-    for column in summary["objective_columns"]:
+    for column in summary.objective_columns:
         history = tables.best_so_far(trials, column)
         drawn[f"history-{column}"] = figures.draw_history(history, others, labels[column], start, synthetic)
     few = tables.thinned(complete, figures.MAX_POINTS)
@@ -134,11 +121,11 @@ def thin_front(points: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([points[points["on_front"]], tables.thinned(rest, figures.MAX_POINTS)], ignore_index=True)
 
 
-def stop_choice(few: pd.DataFrame, surface: pd.DataFrame, num_panels: int, summary: Mapping[str, Any]) -> dict[str, Any]:
+def stop_choice(few: pd.DataFrame, surface: pd.DataFrame, num_panels: int, summary: SearchSummary) -> dict[str, Any]:
     """The dropdown of the panels: the error over the stop window, or at one stop epoch."""
-    first, last = summary["window"]
+    first, last = summary.window
     views = {f"mean of the stop window, {epochs_text(first, last)}": few["error_mm"]}
-    for name, epoch in tables.budgets(summary["num_epochs"]).items():
+    for name, epoch in tables.budgets(summary.num_epochs).items():
         views[f"epoch {epoch} ({name})"] = tables.errors_at(few, surface, epoch)
     drawn = field_figures.groups(few)
     return {
@@ -149,7 +136,7 @@ def stop_choice(few: pd.DataFrame, surface: pd.DataFrame, num_panels: int, summa
     }
 
 
-def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def trial_rows(complete: pd.DataFrame, fields: list[str], summary: SearchSummary) -> list[dict[str, Any]]:
     """The best trials and those that started a search, as text, with their ranks."""
     table = complete.assign(rank=range(1, len(complete) + 1))
     table = table[(table["rank"] <= TOP_ROWS) | table["baseline"]]
@@ -162,7 +149,7 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, 
                 "rank": f"{row['rank']:,}",
                 "label": row["trial"],
                 "baseline": bool(row["baseline"]),
-                "front": len(summary["objective_columns"]) > 1 and not row["behind"],
+                "front": len(summary.objective_columns) > 1 and not row["behind"],
                 "error": words.score(row["error_mm"], "error_mm"),
                 "spread": "" if pd.isna(row["error_std_mm"]) else f" ± {mm(row['error_std_mm'])}",
                 "gain": "–" if row["baseline"] or pd.isna(gain) else mm(round(gain, 1) + 0.0, sign=True),
@@ -171,17 +158,17 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: Mapping[str, 
                 "best_epoch": "–" if pd.isna(row["best_epoch"]) else f"{row['best_epoch']:.0f}",
                 "best_error": words.score(row["best_error_mm"], "error_mm"),
                 "time": duration(3600 * row["hours"]),
-                "values": [field_figures.shown(row[path]) for path in fields],
+                "values": [as_text(row[path]) for path in fields],
             }
         )
     return rows
 
 
-def stop_rows(complete: pd.DataFrame, surface: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[str, str]]:
+def stop_rows(complete: pd.DataFrame, surface: pd.DataFrame, summary: SearchSummary) -> list[dict[str, str]]:
     """What would have been chosen at other stop epochs, as text."""
     if complete.empty:
         return []
-    table = tables.stop_table(complete, surface, summary["num_epochs"], summary["objective_columns"][0])
+    table = tables.stop_table(complete, surface, summary.num_epochs, summary.objective_columns[0])
     return [
         {
             "name": row["name"],
@@ -204,23 +191,23 @@ def state_rows(trials: pd.DataFrame) -> list[tuple[str, int]]:
 def lost_rows(trials: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The trials that were not completed, by state: how many, and the first of them with the epochs
     they reached."""
-    found = {}
+    by_state = {}
     for state in STATES[1:]:
-        own = trials[trials["state"] == state]
-        if len(own):
-            shown = own.head(MOST_LISTED)
-            found[state] = {"count": len(own), "trials": list(zip(shown["trial"], shown["epochs"].astype(int), strict=True))}
-    return found
+        rows = trials[trials["state"] == state]
+        if len(rows):
+            shown = rows.head(MOST_LISTED)
+            by_state[state] = {"count": len(rows), "trials": list(zip(shown["trial"], shown["epochs"].astype(int), strict=True))}
+    return by_state
 
 
-def space_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+def space_rows(summary: SearchSummary) -> list[dict[str, str]]:
     """What was searched, as text: path, values, scale, and the value that the search started
     from."""
     rows = []
-    for path, entry in summary["space"].items():
+    for path, entry in summary.space.items():
         choice = entry["kind"] == "choice"
         values = ", ".join(map(str, entry["choices"])) if choice else f"{entry['low']:g} to {entry['high']:g}"
         scale = "choice" if choice else "logarithmic" if tables.is_log(entry) else "linear"
         scale += ", whole numbers" if entry["kind"] == "integer" else ""
-        rows.append({"path": path, "values": values, "scale": scale, "start": field_figures.shown(summary["baseline"].get(path))})
+        rows.append({"path": path, "values": values, "scale": scale, "start": as_text(summary.baseline.get(path))})
     return rows

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.search.objectives import pareto_front
+from tips_ray.search.trials import SearchSummary
 
 KEYS = ["search", "number"]
 SCORE_COLUMNS = ["error_mm", "instability_mm", "label_free"]
@@ -51,11 +52,18 @@ def complete_trials(trials: pd.DataFrame, columns: Sequence[str]) -> pd.DataFram
     For several columns those on the Pareto front come first, each group by the first column.
     """
     finite = np.isfinite(trials[list(columns)].to_numpy(float)).all(axis=1)
-    found = trials[finite & (trials["state"] == "complete").to_numpy(bool)]
-    behind = pd.Series(0, index=found.index)
-    if len(columns) > 1 and len(found):
-        behind = pd.Series((~pareto_front(found[list(columns)].to_numpy(float))).astype(int), index=found.index)
-    return found.assign(behind=behind).sort_values(["behind", *columns, *KEYS], kind="stable").reset_index(drop=True)
+    complete = trials[finite & (trials["state"] == "complete").to_numpy(bool)]
+    behind = np.zeros(len(complete), int)
+    if len(columns) > 1:
+        behind = (~pareto_front(complete[list(columns)].to_numpy(float))).astype(int)
+    return complete.assign(behind=behind).sort_values(["behind", *columns, *KEYS], kind="stable").reset_index(drop=True)
+
+
+def best_and_starts(summary: SearchSummary, num_best: int = 5) -> list[dict[Any, Any]]:
+    """The rows of the trials with the highest ranks, and of those that started a search."""
+    trials = summary.trials.set_index("trial", drop=False)
+    names = [*summary.ranked[:num_best], *trials.index[trials["baseline"]]]
+    return trials.loc[list(dict.fromkeys(names))].to_dict("records")
 
 
 def best_so_far(trials: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -69,8 +77,8 @@ def best_so_far(trials: pd.DataFrame, column: str) -> pd.DataFrame:
 def front(trials: pd.DataFrame) -> pd.DataFrame:
     """The complete trials that have an error and an instability, with `on_front`: no other is
     better in both."""
-    found = complete_trials(trials, ["error_mm", "instability_mm"])
-    return found.assign(on_front=found["behind"] == 0)
+    complete = complete_trials(trials, ["error_mm", "instability_mm"])
+    return complete.assign(on_front=complete["behind"] == 0)
 
 
 def luck_of_the_best(complete: pd.DataFrame) -> float | None:
@@ -89,10 +97,8 @@ def luck_of_the_best(complete: pd.DataFrame) -> float | None:
 def budgets(num_epochs: int) -> dict[str, int]:
     """Stop epochs to look at, by name: a quarter, half, three quarters, and all of them; equal ones
     once."""
-    found: dict[int, str] = {}
-    for name, share in BUDGETS.items():
-        found[max(1, round(share * num_epochs))] = name  # of a few epochs, the last name holds
-    return {name: epoch for epoch, name in found.items()}
+    names = {max(1, round(share * num_epochs)): name for name, share in BUDGETS.items()}  # of equal ones the last name holds
+    return {name: epoch for epoch, name in names.items()}
 
 
 def errors_at(complete: pd.DataFrame, surface: pd.DataFrame, epoch: int) -> pd.Series:
@@ -181,9 +187,6 @@ def positions(values: pd.Series, entry: Mapping[str, Any]) -> pd.Series:
 def edges(trial: pd.Series, space: Mapping[str, Any], margin: float = 0.05) -> list[str]:
     """Fields whose value in `trial` lies within 5% of an end of the searched range: the best may
     lie beyond it."""
-    found = []
-    for path in [path for path, entry in space.items() if entry["kind"] != "choice" and path in trial.index]:
-        place = positions(pd.Series([trial[path]]), space[path]).iloc[0]
-        if not margin < place < 1 - margin and pd.notna(place):
-            found.append(path)
-    return found
+    searched = [path for path, entry in space.items() if entry["kind"] != "choice" and path in trial.index]
+    places = {path: positions(pd.Series([trial[path]]), space[path]).iloc[0] for path in searched}
+    return [path for path, place in places.items() if place <= margin or place >= 1 - margin]

@@ -1,7 +1,6 @@
 """Tables in, Plotly figures out. `tables` builds what is drawn here."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,36 +8,37 @@ import plotly.graph_objects as go
 from tips_ray.columns import BY_NAME, METRICS, label_of
 from tips_ray.report.study import stop_figures, stop_tables, tables
 from tips_ray.report.style import FIXED_COLOURS, faded, finish, rounded
+from tips_ray.stability.summary import Summary
 
 FEW_SEEDS = 5
 """With fewer seeds than this, each run is drawn beneath the band."""
 
 
 def draw_all(
-    curves: pd.DataFrame, summary: Mapping[str, Any], panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
+    curves: pd.DataFrame, summary: Summary, panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
 ) -> dict[str, go.Figure]:
     """The figures by name, panels by that of their term; one for which there is nothing to draw is
     left out."""
     if curves.empty:
         return {}
-    synthetic = bool(summary["data"].get("synthetic"))
+    synthetic = bool(summary.data.get("synthetic"))
     metrics = [metric for metric in METRICS if metric in curves]  # none where all runs diverged in their first epoch
     lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
-    regrets = {metric: tables.regret_table(curves, metric, without=list(summary["references"])) for metric in metrics}
+    regrets = {metric: tables.regret_table(curves, metric, without=list(summary.supervised)) for metric in metrics}
     drawn = {}
     if metrics:
         drawn["errors"] = draw_error_curves(bands, runs, lines, colours, synthetic)
     if metrics and len(regrets[metrics[0]]):
         drawn["regret"] = draw_regret(regrets, colours, synthetic)
-    if summary["stop_rules"]:
-        shown = [entry for entries in stop_tables.rules_to_show(summary).values() for entry in entries]
-        drawn["rules"] = stop_figures.draw_rules(shown, colours, synthetic)
-    heats = summary["codependence"]
-    top = max((max(map(max, entry["sensitivity"])) for entry in heats.values()), default=1.0)
-    for place, (arm, entry) in enumerate(heats.items(), start=1):
-        drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, entry, top, synthetic)
+    if summary.stop_rules:
+        scores = [score for scores in stop_tables.rules_to_show(summary).values() for score in scores]
+        drawn["rules"] = stop_figures.draw_rules(scores, colours, synthetic)
+    sensitivities = {arm: codependence.sensitivity for arm, codependence in summary.codependence.items()}
+    top = max((max(map(max, sensitivity)) for sensitivity in sensitivities.values()), default=1.0)
+    for place, (arm, sensitivity) in enumerate(sensitivities.items(), start=1):
+        drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, sensitivity, top, synthetic)
     return drawn | {
         term: draw_term(table, term, colours, synthetic) for table in panels.values() for term in table["term"].unique()
     }

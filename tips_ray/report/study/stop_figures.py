@@ -8,59 +8,56 @@ import plotly.graph_objects as go
 from tips_ray.poses.skeleton import LEGS, LIFTED
 from tips_ray.report.study.stop_tables import in_order
 from tips_ray.report.style import finish, rounded
+from tips_ray.stability.regret import RuleScore
 
 ROW_HEIGHT = 21
 PART_BORDER = len(LEGS) - 0.5
 """Between the legs and the torso in the order of `LIFTED`."""
 
 
-def draw_rules(rules: Sequence[Mapping[str, Any]], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+def draw_rules(scores: Sequence[RuleScore], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
     """Median regret of each stop rule with its 95% interval, by arm; the best rule over all arms at
-    the top.
-
-    `rules` is `stop_rules` of the summary.
-    """
-    order = in_order(rules)
+    the top."""
+    order = in_order(scores)
     figure = go.Figure()
-    for arm in dict.fromkeys(entry["arm"] for entry in rules):
-        of_arm = [entry for entry in rules if entry["arm"] == arm]
-        regrets = [entry["regret_mm"] for entry in of_arm]
+    for arm in dict.fromkeys(score.arm for score in scores):
+        of_arm = [score for score in scores if score.arm == arm]
+        regrets = [score.regret_mm for score in of_arm]
         figure.add_scatter(
-            x=rounded([regret["median"] for regret in regrets]),
-            y=[entry["rule"] for entry in of_arm],
+            x=rounded([regret.median for regret in regrets]),
+            y=[score.rule for score in of_arm],
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": rounded([_over(regret["high"], regret["median"]) for regret in regrets]),
-                "arrayminus": rounded([_over(regret["median"], regret["low"]) for regret in regrets]),
+                "array": rounded([_over(regret.high, regret.median) for regret in regrets]),
+                "arrayminus": rounded([_over(regret.median, regret.low) for regret in regrets]),
                 "thickness": 1.2,
                 "width": 0,
             },
             mode="markers",
-            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if entry["chosen"] else "circle" for entry in of_arm]},
+            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if score.chosen else "circle" for score in of_arm]},
             name=arm,
             hovertemplate=f"{arm}: %{{x:.3g}} mm<extra></extra>",
         )
     finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
     figure.update_layout(hovermode="y unified", legend_traceorder="normal")
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
-    medians = [entry["regret_mm"]["median"] for entry in rules]
-    present = sorted(value for value in medians if value is not None)
+    present = sorted(score.regret_mm.median for score in scores if score.regret_mm.median is not None)
     reach = max(2.0, 1.3 * present[int(0.9 * (len(present) - 1))]) if present else 2.0  # the worst rules would hide the good ones
     return figure.update_xaxes(
         title_text="median regret (mm); drag to see more", range=[min(-0.5, present[0] - 0.5) if present else -0.5, reach]
     )
 
 
-def draw_codependence(arm: str, entry: Mapping[str, Any], top: float, synthetic: bool) -> go.Figure:
+def draw_codependence(arm: str, sensitivity: Sequence[Sequence[float]], top: float, synthetic: bool) -> go.Figure:
     """How far each depth (row) moves with each keypoint (column), as a heat map; `top` ends the
     colour scale of all arms.
 
-    `entry` is one of `codependence` of the summary. Lines part legs and torso.
+    `sensitivity` is that of `Codependence`. Lines part legs and torso.
     """
     names = [joint.replace("_", " ") for joint in LIFTED]
     heat = go.Heatmap(
-        z=[rounded(row) for row in entry["sensitivity"]],
+        z=[rounded(row) for row in sensitivity],
         x=names,
         y=names,
         zmin=0,

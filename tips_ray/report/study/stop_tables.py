@@ -2,12 +2,19 @@
 sentences from a summary."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
 from tips_ray.columns import label_of
 from tips_ray.report.text import ends, mm, span
+from tips_ray.stability.distillation import Kind, StudentComparison
+from tips_ray.stability.regret import RuleScore
+from tips_ray.stability.statistics import Correlation, Interval
+from tips_ray.stability.steadiness import DivergenceRate
+from tips_ray.stability.summary import Summary
+from tips_ray.stability.teachers import TeacherWindow
 
 STEADINESS = {
     "gap_to_best_mm": "gap to the best so far, mm",
@@ -22,194 +29,175 @@ SHARES = ("within_1mm", "within_2mm", "within_5mm")
 STATISTICS = {"last_half": "error over the last half", "last": "error at the end", "spread": "spread over the last half's epochs"}
 
 
-def rules_by_arm(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def rules_by_arm(summary: Summary) -> dict[str, list[RuleScore]]:
     """The stop rules of each arm, by median regret."""
-    by_arm: dict[str, list[dict[str, Any]]] = {}
-    for entry in summary["stop_rules"]:
-        by_arm.setdefault(entry["arm"], []).append(entry)
+    by_arm: dict[str, list[RuleScore]] = {}
+    for score in summary.stop_rules:
+        by_arm.setdefault(score.arm, []).append(score)
     return by_arm
 
 
-def rules_to_show(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def rules_to_show(summary: Summary) -> dict[str, list[RuleScore]]:
     """`rules_by_arm` without students, which are taken at their last epoch; of all arms if there
     are no others."""
     by_arm = rules_by_arm(summary)
-    return {arm: entries for arm, entries in by_arm.items() if arm not in summary["students"]} or by_arm
+    return {arm: scores for arm, scores in by_arm.items() if arm not in summary.students} or by_arm
 
 
-def in_order(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+def in_order(scores: Iterable[RuleScore]) -> list[str]:
     """Names of stop rules by the mean over arms of their median regrets; those that have none in
     any arm last."""
     medians: dict[str, list[float]] = {}
-    for entry in entries:
-        median = entry["regret_mm"]["median"]
-        medians.setdefault(entry["rule"], []).extend([] if median is None else [median])
+    for score in scores:
+        median = score.regret_mm.median
+        medians.setdefault(score.rule, []).extend([] if median is None else [median])
     return sorted(medians, key=lambda rule: fmean(medians[rule]) if medians[rule] else math.inf)
 
 
-def rule_findings(summary: Mapping[str, Any]) -> list[str]:
+def rule_findings(summary: Summary) -> list[str]:
     """For each arm, in a sentence or two: the rule that training subjects would choose, and what it
     costs on others."""
     sentences = []
-    for arm, entries in rules_to_show(summary).items():
-        chosen = next((entry for entry in entries if entry["chosen"]), None)
-        last = next((entry for entry in entries if entry["rule"] == "last epoch"), None)
+    for arm, scores in rules_to_show(summary).items():
+        chosen = next((score for score in scores if score.chosen), None)
+        last = next((score for score in scores if score.rule == "last epoch"), None)
         if chosen is None or last is None:
             continue
-        regret, at_last = chosen["regret_mm"], last["regret_mm"]
-        beside = "" if chosen is last else f"; the last epoch costs {mm(at_last['median'])} mm ({ends(at_last)})"
+        regret, at_last = chosen.regret_mm, last.regret_mm
+        beside = "" if chosen is last else f"; the last epoch costs {mm(at_last.median)} mm ({ends(at_last)})"
         sentence = (
-            f"{arm}: by the error on training subjects, which needs their 3D labels, one would choose “{chosen['rule']}”."
+            f"{arm}: by the error on training subjects, which needs their 3D labels, one would choose “{chosen.rule}”."
             " On the test subjects it costs"
-            f" {mm(regret['median'])} mm in the median ({ends(regret)}, at worst {mm(regret['worst'])}, n = {chosen['n']})"
+            f" {mm(regret.median)} mm in the median ({ends(regret)}, at worst {mm(regret.worst)}, n = {chosen.n})"
             f"{beside}."
         )
-        elsewhere = summary["rule_choice"].get(arm)
-        if elsewhere:
-            cost, rules = elsewhere["regret_mm"], " or ".join(f"“{rule}”" for rule in elsewhere["rules"])
+        if arm in summary.rule_choice:
+            choice = summary.rule_choice[arm]
+            cost, rules = choice.regret_mm, " or ".join(f"“{rule}”" for rule in choice.rules)
             sentence += (
-                f" Chosen for each run by the other runs’ training subjects alone ({rules}), it is {mm(cost['median'])} mm"
-                f" ({ends(cost)}, at worst {mm(cost['worst'])})."
+                f" Chosen for each run by the other runs’ training subjects alone ({rules}), it is {mm(cost.median)} mm"
+                f" ({ends(cost)}, at worst {mm(cost.worst)})."
             )
         sentences.append(sentence)
     return sentences
 
 
-def steadiness_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def steadiness_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row an arm: cells {text, span} in the order of STEADINESS, and divergence and variance in
     words."""
     rows = []
-    for arm, entry in summary["steadiness"]["arms"].items():
+    for arm, steadiness in summary.steadiness.arms.items():
+        intervals: dict[str, Interval] = {name: getattr(steadiness, name) for name in STEADINESS}
         cells = [
-            _share(entry[key])
-            if key in SHARES
-            else {"text": mm(entry[key]["mean"]), "span": span(entry[key]) if entry[key]["n"] else "too few epochs"}
-            for key in STEADINESS
+            _share(interval.mean, interval)
+            if name in SHARES
+            else {"text": mm(interval.mean), "span": span(interval) if interval.n else "too few epochs"}
+            for name, interval in intervals.items()
         ]
-        rate, variance = entry["divergence_rate"], entry["variance"]
-        diverged = "–" if rate["rate"] is None else f"{rate['rate']:.0%}"
-        between = "–" if variance["between_share"] is None else f"{variance['between_share']:.0%}"
-        rows.append(
-            {
-                "arm": arm,
-                "cells": cells,
-                "diverged": {"text": diverged, "span": "" if rate["low"] is None else f"{rate['low']:.0%} to {rate['high']:.0%}"},
-                "between": {"text": between, "span": f"n = {variance['n']} seeds"},
-            }
-        )
+        rate, variance = steadiness.divergence_rate, steadiness.variance
+        between = {"text": _percent(variance.between_share), "span": f"n = {variance.n} seeds"}
+        rows.append({"arm": arm, "cells": cells, "diverged": _share(rate.rate, rate), "between": between})
     return rows
 
 
-def ranking_sentence(summary: Mapping[str, Any]) -> str:
+def ranking_sentence(summary: Summary) -> str:
     """Whether the order of the arms depends on the stop epoch."""
-    ranking = summary["steadiness"]["ranking"]
-    if not ranking or ranking["mean_tau"] is None:
+    ranking = summary.steadiness.ranking
+    if not ranking or ranking.mean_tau is None:
         return ""
     return (
-        f"Over the last half of the epochs, the arms are ranked as at the last epoch in {ranking['same_share']:.0%} of the stop"
-        f" epochs (mean Kendall’s τ {ranking['mean_tau']:.2f}); from epoch {ranking['settled_epoch']} on the order stays."
+        f"Over the last half of the epochs, the arms are ranked as at the last epoch in {ranking.same_share:.0%} of the stop"
+        f" epochs (mean Kendall’s τ {ranking.mean_tau:.2f}); from epoch {ranking.settled_epoch} on the order stays."
     )
 
 
-def signal_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def signal_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row a signal: its label, cells {text, span} by arm (within a run), and those between
     runs, and seeds."""
-    rows = []
-    for entry in summary["signals"]:
-        within = {arm: _correlation(over["mean"], over) for arm, over in entry["within"].items()}
-        between = [_correlation(over["rank_correlation"], over) for over in (entry["between"], entry["between_seeds"])]
-        rows.append({"label": label_of(entry["signal"]), "within": within, "between": between})
-    return rows
-
-
-def budget_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a pair of arms and statistic: {pair, statistic, cells by budget}."""
-    if not summary["budgets"]:
-        return []
-    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for entry in summary["budgets"]["paired"]:
-        rows.setdefault((entry["a"], entry["b"], entry["statistic"]), []).append(entry)
     return [
         {
-            "pair": f"{a} − {b}",
-            "statistic": STATISTICS[statistic],
-            "cells": [
-                {"text": mm(cell["difference"], sign=True), "span": ends(cell, sign=True), "n": cell["n"]} for cell in cells
-            ],
+            "label": label_of(signal.signal),
+            "within": {arm: _correlation(interval.mean, interval) for arm, interval in signal.within.items()},
+            "between": [_correlation(over.rank_correlation, over) for over in (signal.between, signal.between_seeds)],
         }
-        for (a, b, statistic), cells in rows.items()
+        for signal in summary.signals
     ]
 
 
-def comparison_rows(summary: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+def budget_rows(summary: Summary) -> list[dict[str, Any]]:
+    """One row a pair of arms and statistic: {pair, statistic, cells by budget}."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for gap in summary.budgets.paired if summary.budgets else ():
+        cell = {"text": mm(gap.difference, sign=True), "span": ends(gap, sign=True), "n": gap.n}
+        rows.setdefault((f"{gap.a} − {gap.b}", STATISTICS[gap.statistic]), []).append(cell)
+    return [{"pair": pair, "statistic": statistic, "cells": cells} for (pair, statistic), cells in rows.items()]
+
+
+def comparison_rows(summary: Summary, kind: Kind) -> list[dict[str, Any]]:
     """Comparisons of students of one kind, with a verdict."""
     return [
-        {
-            **entry,
-            "text": mm(entry["difference"], sign=True),
-            "span": ends(entry, sign=True),
-            "verdict": _verdict(entry, kind),
-        }
-        for entry in summary["distillation"]
-        if entry["kind"] == kind
+        asdict(gap) | {"text": mm(gap.difference, sign=True), "span": ends(gap, sign=True), "verdict": _verdict(gap)}
+        for gap in summary.distillation
+        if gap.kind == kind
     ]
 
 
-def card_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def card_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row a distilled arm: its teachers, the rule, the epochs, and the regret to expect."""
     rows = []
-    for student, card in summary["teachers"].items():
-        teacher, regret, lessons = card["teacher"], card["expected_regret_mm"], card["lessons"]
+    for student, card in summary.teachers.items():
+        teacher, regret, lessons = card.teacher, card.expected_regret_mm, card.lessons
         epochs = list(dict.fromkeys(_epochs(lesson) for lesson in lessons))
-        churn = [lesson["churn_mm"] for lesson in lessons if lesson["churn_mm"] is not None]
-        hashes = [hash for lesson in lessons for hash in list(lesson["checkpoints"].values())[-1:]]
+        churn = [lesson.churn_mm for lesson in lessons if lesson.churn_mm is not None]
+        hashes = [hash for lesson in lessons for hash in list(lesson.checkpoints.values())[-1:]]
         rows.append(
             {
                 "student": student,
                 "whom": {
-                    "own": f"{teacher['arm']}, seed by seed",
-                    "picked": lessons[0]["run"],
-                    "all": f"mean of {len(lessons)} {teacher['arm']}",
-                }[teacher["runs"]],
-                "rule": teacher["rule"],
-                "reason": card.get("reason", ""),
-                "oracle": card["oracle"],
+                    "own": f"{teacher.arm}, seed by seed",
+                    "picked": lessons[0].run,
+                    "all": f"mean of {len(lessons)} {teacher.arm}",
+                }[teacher.runs],
+                "rule": teacher.rule,
+                "reason": card.reason,
                 "epochs": ", ".join(epochs[:3]) + (" …" if len(epochs) > 3 else ""),
-                "regret": {"text": mm(regret["median"]), "span": f"{ends(regret)}, n = {regret['n']}"},
-                "churn": mm(sum(churn) / len(churn)) if churn else "–",
+                "regret": {"text": mm(regret.median), "span": f"{ends(regret)}, n = {regret.n}"},
+                "churn": mm(fmean(churn)) if churn else "–",
                 "hashes": ", ".join(hash[:8] for hash in hashes[:3]) + (" …" if len(hashes) > 3 else ""),
             }
         )
     return rows
 
 
-def codependence_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def codependence_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row an arm: the share of a depth's sensitivity that lies outside its own part."""
-    rows = []
-    for arm, entry in summary["codependence"].items():
-        rows.append({"arm": arm, "epoch": entry["epoch"], **_share(entry["outside_share"])})
-    return rows
+    return [
+        {"arm": arm, "epoch": codependence.epoch, **_share(codependence.outside_share.mean, codependence.outside_share)}
+        for arm, codependence in summary.codependence.items()
+    ]
 
 
-def _epochs(lesson: Mapping[str, Any]) -> str:
-    return str(lesson["last"]) if lesson["first"] == lesson["last"] else f"{lesson['first']}–{lesson['last']}"
+def _epochs(lesson: TeacherWindow) -> str:
+    return str(lesson.last) if lesson.first == lesson.last else f"{lesson.first}–{lesson.last}"
 
 
-def _share(entry: Mapping[str, Any]) -> dict[str, str]:
-    text = "–" if entry["mean"] is None else f"{entry['mean']:.0%}"
-    return {"text": text, "span": "" if entry["low"] is None else f"{entry['low']:.0%} to {entry['high']:.0%}"}
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
-def _correlation(value: float | None, entry: Mapping[str, Any]) -> dict[str, Any]:
-    text = "–" if value is None else f"{value:+.2f}".replace("-", "−")
-    low, high = entry["low"], entry["high"]
-    return {"text": text, "span": "" if low is None else f"{low:+.2f} to {high:+.2f}".replace("-", "−")}
+def _share(value: float | None, ends: Interval | DivergenceRate) -> dict[str, str]:
+    return {"text": _percent(value), "span": "" if ends.low is None else f"{_percent(ends.low)} to {_percent(ends.high)}"}
 
 
-def _verdict(entry: Mapping[str, Any], kind: str) -> str:
-    if entry["low"] is None:
+def _correlation(value: float | None, ends: Interval | Correlation) -> dict[str, str]:
+    text = "–" if value is None else f"{value:+.2f}"
+    span = "" if ends.low is None else f"{ends.low:+.2f} to {ends.high:+.2f}"
+    return {"text": text.replace("-", "−"), "span": span.replace("-", "−")}
+
+
+def _verdict(gap: StudentComparison) -> str:
+    if gap.low is None or gap.high is None:
         return "no interval"
-    if entry["low"] <= 0 <= entry["high"]:
+    if gap.low <= 0 <= gap.high:
         return "cannot tell apart"
-    lower: Sequence[str] = (entry["a"], entry["b"]) if entry["high"] < 0 else (entry["b"], entry["a"])
-    return f"{lower[0]} {'gains more' if kind == 'gain' else 'errs less'}"
+    return f"{gap.a if gap.high < 0 else gap.b} {'gains more' if gap.kind == 'gain' else 'errs less'}"

@@ -1,14 +1,16 @@
 """Tables behind the report's figures: curves in, tidy means with bands over seeds out. No drawing
 here."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.stability.statistics import arms_of, errors_of, interval, last_half, regret, runs_of
+from tips_ray.stability.statistics import Interval, arms_of, errors_by_metric, errors_of, interval, last_half, regret, runs_of
+from tips_ray.stability.summary import Summary
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -70,30 +72,29 @@ def regret_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC, without: S
 def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Columns arm, epoch, mean, low, high, n, term: any per-epoch columns of the curves; those that
     an arm lacks are left out."""
-    tables = [
-        _by_arm({arm: band(errors_of(curves, arm, column)) for arm in arms_of(curves)}).assign(term=column)
-        for column in columns
-        if column in curves
-    ]
+    present = [column for column in columns if column in curves]
+    errors = {arm: errors_by_metric(curves, arm, present) for arm in arms_of(curves)}
+    tables = [_by_arm({arm: band(errors[arm][column]) for arm in errors}).assign(term=column) for column in present]
     if not tables:
         return pd.DataFrame(columns=["arm", "epoch", *BAND, "term"])
     return pd.concat(tables, ignore_index=True).dropna(subset="mean").reset_index(drop=True)
 
 
-def action_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
-    """Columns action, arm, mean, low, high, n: the last-half error of each action over seeds, the
-    hardest action first."""
+def action_intervals(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> dict[str, dict[str, Interval]]:
+    """The last-half error over seeds by action and arm, the hardest action first."""
     prefix = f"{metric}/"
-    rows = [
-        {"action": str(column).removeprefix(prefix), "arm": arm}
-        | vars(interval(last_half(errors_of(curves, arm, str(column))).mean().to_list()))
-        for column in curves
-        if str(column).startswith(prefix)
-        for arm in arms_of(curves)
-    ]
-    table = pd.DataFrame(rows, columns=["action", "arm", *BAND])
-    hardest = table.groupby("action")["mean"].mean().sort_values(ascending=False).index
-    return table.sort_values("action", key=lambda action: action.map(hardest.get_loc), kind="stable").reset_index(drop=True)
+    columns = [column for column in map(str, curves) if column.startswith(prefix)]
+    errors = {arm: errors_by_metric(curves, arm, columns) for arm in arms_of(curves)}
+    by_action = {
+        column.removeprefix(prefix): {arm: interval(last_half(errors[arm][column]).mean()) for arm in errors}
+        for column in columns
+    }
+
+    def mean(action: str) -> float:
+        means = [interval.mean for interval in by_action[action].values() if interval.mean is not None]
+        return fmean(means) if means else -math.inf
+
+    return {action: by_action[action] for action in sorted(by_action, key=mean, reverse=True)}
 
 
 def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
@@ -110,12 +111,9 @@ def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm", "runs", "epochs", "poses_per_second", "minutes_a_run"])
 
 
-def reference_lines(summary: Mapping[str, Any], metric: str = HEADLINE_METRIC) -> dict[str, float]:
+def reference_lines(summary: Summary, metric: str = HEADLINE_METRIC) -> dict[str, float]:
     """Horizontal lines by name: references as given, and the last-half mean of arms that saw
     labels."""
-    lines = {}
-    for name, entry in summary["references"].items():
-        value = entry["last_half"][metric]["mean"] if "last_half" in entry else entry.get(metric)
-        if value is not None:
-            lines[name] = float(value)
-    return lines
+    lines = {name: errors.get(metric) for name, errors in summary.references.items()}
+    lines |= {name: arm.last_half[metric].mean for name, arm in summary.supervised.items()}
+    return {name: float(value) for name, value in lines.items() if value is not None}
