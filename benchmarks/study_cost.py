@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from measure import publish
-from tips_ray.store.curves import read_curves, read_manifest
+from tips_ray.store.curves import read_curves
+from tips_ray.store.records import read_manifest
 from tips_ray.store.storage import Storage
 
 SECONDS_BETWEEN_SAMPLES = 0.5

@@ -13,7 +13,8 @@ from playwright.sync_api import Page
 
 from tips_ray.cli import main
 from tips_ray.config import Config
-from tips_ray.store.curves import CURVE, RUNS, write_manifest
+from tips_ray.store.curves import CURVE, RUNS
+from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,8 +9,9 @@ import pandas as pd
 
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.search.trials import CONFIRMATION
-from tips_ray.store.curves import CURVE, MANIFEST, RUNS, run_name
-from tips_ray.store.records import SEARCH, Record, trial_name, write_record
+from tips_ray.store.checked import VERSION
+from tips_ray.store.curves import CURVE, RUNS, run_name
+from tips_ray.store.records import MANIFEST, SEARCH, Record, trial_name, write_record
 from tips_ray.store.storage import Storage
 
 NUM_EPOCHS = 6
@@ -18,6 +19,7 @@ NUM_EPOCHS = 6
 
 def search_manifest(name: str = "s", **changes: Any) -> dict[str, Any]:
     return {
+        "version": VERSION,
         "name": name,
         "data": {"fingerprint": "abc", "train_subjects": ["S1"], "test_subjects": ["S2"]},
         "references": {"flat": {HEADLINE_METRIC: 96.0}},

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.train import Run
 from tips_ray.stability.stopping import Window
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
-from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves, write_manifest
+from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves
 from tips_ray.store.lifted import lifted_name
+from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
 CONFIG = Config(
@@ -314,7 +316,7 @@ def test_weights_that_teach_are_kept_when_their_run_goes_on(tmp_path: Path, data
     window = {"seed": 0, "first": 3, "last": 3, "half_life": None, "depth_sign": 1.0, "churn_mm": None}
     checkpoints = {str(run.keys["run"]): {"3": "ab"}, "another-seed0": {"4": "cd"}}
     lessons = [{"run": name, "checkpoints": hashes, **window} for name, hashes in checkpoints.items()]
-    card = TeacherCard("tips", Teacher("solo"), False, 3, (), NOT_MEASURED).to_json() | {"lessons": lessons}
+    card = asdict(TeacherCard("tips", Teacher("solo"), False, 3, (), NOT_MEASURED)) | {"lessons": lessons}
     Storage(str(tmp_path)).write("teachers/tips.json", json.dumps(card).encode())
     again = stored_run(tmp_path, dataset, every=10)
     for _ in range(2):

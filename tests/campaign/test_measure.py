@@ -15,8 +15,8 @@ from tips_ray.data.views import prepare
 from tips_ray.lifting.train import Run
 from tips_ray.presets import arm_config
 from tips_ray.stability.campaign import load_campaign
-from tips_ray.store.curves import write_manifest
 from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
+from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
 CONFIG = Config(

@@ -5,8 +5,8 @@ import pytest
 
 from tips_ray.campaign.plan import Campaign, agree, differences, unfinished
 from tips_ray.config import Config, Evaluation, KeepWeights, Optimiser, override
-from tips_ray.store.curves import CURVE, MANIFEST, RUNS, read_curves, read_manifest, write_manifest
-from tips_ray.store.records import SEARCH
+from tips_ray.store.curves import CURVE, RUNS, read_curves
+from tips_ray.store.records import MANIFEST, SEARCH, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
 
 DATA = {"fingerprint": "abc"}

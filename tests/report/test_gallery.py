@@ -10,8 +10,7 @@ from stored_search import search_in
 from tips_ray.config import Config
 from tips_ray.report.gallery import compact, describe
 from tips_ray.report.publish import publish, publish_search
-from tips_ray.store.curves import MANIFEST
-from tips_ray.store.records import SEARCH
+from tips_ray.store.records import MANIFEST, SEARCH
 from tips_ray.store.storage import Storage
 
 DATA = {

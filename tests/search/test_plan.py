@@ -11,8 +11,7 @@ from tips_ray.config import Config, Data, WeightRanges, Weights
 from tips_ray.search.plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.search.run import total
 from tips_ray.search.space import log_uniform, weight_space
-from tips_ray.store.curves import write_manifest
-from tips_ray.store.records import SEARCH, Record, read_search, write_record, write_search
+from tips_ray.store.records import SEARCH, Record, read_manifest, write_manifest, write_record
 from tips_ray.store.storage import Storage
 
 DATA: dict[str, Any] = {"fingerprint": "abc"}
@@ -24,18 +23,18 @@ def search_of(folder: Path, **settings: Any) -> Search:
 
 
 def claim(search: Search, data: dict[str, Any] = DATA) -> None:
-    write_search(search.folder, agree_search(search, data, {}))
+    write_manifest(search.folder, agree_search(search, data, {}), SEARCH)
 
 
 def test_a_search_may_be_continued_and_extended(tmp_path: Path) -> None:
     claim(search_of(tmp_path))
-    first = read_search(Storage(str(tmp_path / "s")))
+    first = read_manifest(Storage(str(tmp_path / "s")), SEARCH)
     first["executions"].append({"seconds": 1.0})
-    write_search(Storage(str(tmp_path / "s")), first)
+    write_manifest(Storage(str(tmp_path / "s")), first, SEARCH)
     claim(search_of(tmp_path, num_seeds=5, num_epochs=9, objective="label_free", pruner="median", seed=7))
-    now = read_search(Storage(str(tmp_path / "s")))
+    now = read_manifest(Storage(str(tmp_path / "s")), SEARCH)
     assert (now["num_seeds"], now["num_epochs"], now["objective"], now["pruner"]) == (5, 9, "label_free", "median")
-    assert (now["id"], now["executions"]) == (first["id"], [{"seconds": 1.0}])
+    assert (now["id"], [each["seconds"] for each in now["executions"]]) == (first["id"], [1.0])
 
 
 def test_two_searches_have_different_ids(tmp_path: Path) -> None:
@@ -46,11 +45,11 @@ def test_two_searches_have_different_ids(tmp_path: Path) -> None:
 def test_a_search_of_before_a_field_was_added_may_be_continued(tmp_path: Path) -> None:
     claim(search_of(tmp_path))
     folder = Storage(str(tmp_path / "s"))
-    manifest = read_search(folder)
+    manifest = read_manifest(folder, SEARCH)
     del manifest["config"]["numerics"], manifest["config"]["data"]["left_out_subjects"]
-    write_search(folder, manifest)
+    write_manifest(folder, manifest, SEARCH)
     claim(search_of(tmp_path))
-    assert read_search(folder)["config"]["numerics"]["bf16"] is False
+    assert read_manifest(folder, SEARCH)["config"]["numerics"]["bf16"] is False
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_other_data_and_another_version_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="data fingerprint was 'abc' and is 'xyz'"):
         claim(search_of(tmp_path), {"fingerprint": "xyz"})
     folder = Storage(str(tmp_path / "s"))
-    write_search(folder, read_search(folder) | {"version": 1})
+    write_manifest(folder, read_manifest(folder, SEARCH) | {"version": 1}, SEARCH)
     with pytest.raises(ValueError, match=r"stored runs otherwise \(version 1, now \d+\), and cannot be continued"):
         claim(search_of(tmp_path))
 
@@ -145,7 +144,7 @@ def test_20_more_trials_are_20_more_than_there_are_or_the_rest_of_them(tmp_path:
     search = search_of(tmp_path)
     folder = search.folder
     assert total("30", folder) == total("+30", folder) == 30
-    write_search(folder, {**agree_search(search, DATA, {}), "asked": {"as": "+20", "num_trials": 50}})
+    write_manifest(folder, {**agree_search(search, DATA, {}), "asked": {"as": "+20", "num_trials": 50}}, SEARCH)
     for number in range(37):
         write_record(folder, Record(number))
     assert total("+20", folder) == 50  # it was interrupted

@@ -39,8 +39,8 @@ from tips_ray.search.queue import PENALTY, TrialQueue
 from tips_ray.search.run import SearchEnding, confirm, run_search, split_for_search
 from tips_ray.search.space import parse_field, weight_space
 from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables, summarise_search
-from tips_ray.store.curves import read_curves, read_manifest
-from tips_ray.store.records import read_records, trial_name
+from tips_ray.store.curves import read_curves
+from tips_ray.store.records import read_manifest, read_records, trial_name
 from tips_ray.store.storage import Storage
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of which there are many

@@ -11,7 +11,7 @@ from tips_ray.columns import CONSISTENCY
 from tips_ray.search.objectives import SCORED, TIMED
 from tips_ray.search.trials import BASELINE, CONFIRMATION, merge, ranked, read_scored, read_tables, summarise_search
 from tips_ray.store.curves import CURVE, RUNS, run_name
-from tips_ray.store.records import Record, read_records, read_search, trial_name, write_record
+from tips_ray.store.records import SEARCH, Record, read_manifest, read_records, trial_name, write_record
 from tips_ray.store.storage import Storage
 
 
@@ -172,4 +172,4 @@ def test_records_are_read_in_order_and_a_folder_without_a_search_is_an_error(tmp
         write_record(folder, Record(number, {"weights.legs": 0.1}, pruned_at=number + 1))
     assert [record.number for record in read_records(folder)] == [0, 2, 11]
     with pytest.raises(ValueError, match=r"There is no search in .* \(no search\.json\)"):
-        read_search(folder)
+        read_manifest(folder, SEARCH)

@@ -23,10 +23,11 @@ from tips_ray.stability.agreement import (
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.rules import Lowest
 from tips_ray.stability.summary import summarise
-from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard, TeacherWindow
-from tips_ray.store.curves import CURVE, RUNS, arm_of, write_manifest
+from tips_ray.stability.teachers import CARDS, NOT_MEASURED, TeacherCard, TeacherWindow
+from tips_ray.store.curves import CURVE, RUNS, arm_of
 from tips_ray.store.lifted import lifted_bytes, lifted_name, read_lifted
-from tips_ray.store.measurements import CARDS, WINDOWS
+from tips_ray.store.measurements import WINDOWS
+from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
 RUN_LENGTHS = {"parts-seed0": 9, "parts-seed1": 9, "parts-seed2": 9, "tips-seed1": 4}
@@ -52,7 +53,7 @@ def folder(tmp_path: Path) -> Storage:
             (folder / RUNS / run).write(f"weights/epoch-{epoch:05d}.pt", b"")
     lesson = TeacherWindow("parts-seed1", 1, 9, 9, None, 1.0, None)
     card = TeacherCard("tips", CONFIGS["tips"].teacher, False, 9, (lesson,), NOT_MEASURED)
-    folder.write(f"{CARDS}/tips.json", json.dumps(card.to_json()).encode())
+    folder.write(f"{CARDS}/tips.json", json.dumps(asdict(card)).encode())
     folder.write(f"{CARDS}/notes.txt", b"not a card")
     return folder
 

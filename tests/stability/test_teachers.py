@@ -3,7 +3,7 @@ students' differences."""
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,18 @@ from tips_ray.stability.distillation import compare_students
 from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import errors_of, run_statistics
 from tips_ray.stability.stopping import Oracle, Window
-from tips_ray.stability.teachers import PICKED_BY, ExpectedRegret, TeacherCard, TeacherWindow, TeachingRuns, choose_teachers
+from tips_ray.stability.teachers import (
+    CARDS,
+    PICKED_BY,
+    ExpectedRegret,
+    TeacherCard,
+    TeacherWindow,
+    TeachingRuns,
+    choose_teachers,
+    read_cards,
+)
 from tips_ray.store.measurements import TAUGHT, WINDOWS, no_rows
+from tips_ray.store.storage import Storage
 
 ERROR = "p_mpjpe_signed_mm"
 
@@ -202,11 +212,13 @@ def test_a_run_that_diverged_does_not_keep_the_others_from_teaching():
     assert picked(curves, [0, 1, 2], runs="picked").lessons[0].seed in (0, 2)
 
 
-def test_a_card_survives_its_file():
+def test_a_card_survives_its_file(tmp_path):
+    folder = Storage(str(tmp_path))
     for rule in ("last epoch", "moving average, half-life 5 %", Oracle().name):
         card = picked(curves_of({"parts": [9, 9]}), [0, 1], rule=rule)
         card = replace(card, lessons=tuple(replace(lesson, checkpoints={"9": "ab"}) for lesson in card.lessons))
-        assert TeacherCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
+        folder.write(f"{CARDS}/tips.json", json.dumps(asdict(card), allow_nan=False).encode())
+        assert read_cards(folder) == {"tips": card}
 
 
 def test_budgets_are_the_curves_cut_a_factor_of_three_apart():

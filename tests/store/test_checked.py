@@ -8,9 +8,9 @@ import pytest
 
 from tips_ray.config import Config
 from tips_ray.errors import UserError
-from tips_ray.store.curves import MANIFEST, PREVIOUS, find_manifest, read_manifest, write_manifest
-from tips_ray.store.measurements import CARDS, WINDOWS, read_cards, read_measured
-from tips_ray.store.records import TRIALS, read_records
+from tips_ray.stability.teachers import CARDS, read_cards
+from tips_ray.store.measurements import WINDOWS, read_measured
+from tips_ray.store.records import MANIFEST, PREVIOUS, TRIALS, find_manifest, read_manifest, read_records, write_manifest
 from tips_ray.store.storage import Storage
 
 DAMAGED = [

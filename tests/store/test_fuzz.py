@@ -37,9 +37,9 @@ from tips_ray.search.queue import TrialQueue
 from tips_ray.search.space import log_uniform
 from tips_ray.search.trials import BASELINE, CONFIRMATION, read_tables, summarise_search
 from tips_ray.stability.campaign import load_campaign
-from tips_ray.store.curves import CURVE, FIRST_COLUMNS, PREVIOUS, RUNS, arm_of, write_manifest
+from tips_ray.store.curves import CURVE, FIRST_COLUMNS, RUNS, arm_of
 from tips_ray.store.measurements import forget
-from tips_ray.store.records import Record, trial_name, write_record, write_search
+from tips_ray.store.records import PREVIOUS, SEARCH, Record, trial_name, write_manifest, write_record
 from tips_ray.store.storage import Storage
 
 CONFIG = Config(
@@ -97,7 +97,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = search_in(storage)
     confirmed = {"arms": [BASELINE, trial_name(1)], "seeds": [1000, 1001], "num_epochs": NUM_EPOCHS, "num_trials": 3}
     manifest = {**agree_search(search, DATA, REFERENCES), "executions": [EXECUTION]}
-    write_search(search.folder, {**manifest, "confirmed_at": {**confirmed, "start_led": False}})
+    write_manifest(search.folder, {**manifest, "confirmed_at": {**confirmed, "start_led": False}}, SEARCH)
     columns = dict.fromkeys([*CONSISTENCY, "train_seconds", "evaluate_seconds", "p_mpjpe_mm"], 0.5)
     for number in range(3):
         write_record(search.folder, Record(number, {"weights.legs": 0.05 * (number + 1)}, 1 if number == 2 else None))
@@ -297,7 +297,7 @@ def use_search(storage: Path, draw: bool) -> None:
     search = search_in(storage)
 
     def resume() -> None:
-        write_search(search.folder, agree_search(search, DATA, REFERENCES))
+        write_manifest(search.folder, agree_search(search, DATA, REFERENCES), SEARCH)
         TrialQueue(search, Budget(6)).has_more()
 
     def report() -> None:

@@ -20,9 +20,9 @@ import torch
 from tips_ray.config import KeepWeights
 from tips_ray.lifting.evaluate import lifted_depths
 from tips_ray.lifting.train import DamagedStateError, Run, train_epochs
+from tips_ray.stability.teachers import read_cards
 from tips_ray.store.curves import CURVE, RUNS, fault_of, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
-from tips_ray.store.measurements import read_cards
 from tips_ray.store.names import epoch_file
 from tips_ray.store.storage import Storage
 
@@ -151,8 +151,8 @@ class StoredRun:
 def taught_epochs(folder: Storage, run: str) -> set[int]:
     """Epochs of a run whose weights teach a student of its campaign, by the teacher cards: they are
     kept."""
-    lessons = [lesson for card in read_cards(folder).values() for lesson in card["lessons"] if lesson["run"] == run]
-    return {int(epoch) for lesson in lessons for epoch in lesson["checkpoints"]}
+    lessons = [lesson for card in read_cards(folder).values() for lesson in card.lessons if lesson.run == run]
+    return {int(epoch) for lesson in lessons for epoch in lesson.checkpoints}
 
 
 def weights_name(epoch: int) -> str:

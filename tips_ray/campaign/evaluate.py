@@ -20,8 +20,9 @@ from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import kept_window
-from tips_ray.store.curves import MANIFEST, RUNS, read_manifest
+from tips_ray.store.curves import RUNS
 from tips_ray.store.names import epochs_of
+from tips_ray.store.records import MANIFEST, read_manifest
 from tips_ray.store.storage import Storage
 
 NAMES = tuple(rule.name for rule in standard_rules(1))

@@ -9,9 +9,9 @@ import pandas as pd
 from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
 from tips_ray.store.checked import VERSION
-from tips_ray.store.curves import RUNS, arm_of, find_manifest, holds
+from tips_ray.store.curves import RUNS, arm_of
 from tips_ray.store.names import check_name
-from tips_ray.store.records import SEARCH
+from tips_ray.store.records import SEARCH, find_manifest, holds
 from tips_ray.store.storage import Storage
 
 

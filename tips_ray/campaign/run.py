@@ -26,9 +26,9 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
-from tips_ray.store.curves import MANIFEST, DamagedCurveError, holds, read_manifest, write_manifest
+from tips_ray.store.curves import DamagedCurveError
 from tips_ray.store.measurements import forget, read_measurements
-from tips_ray.store.records import SEARCH, read_search
+from tips_ray.store.records import MANIFEST, holds, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
 
 
@@ -188,7 +188,7 @@ def recorded(folder: Storage, file: str, placement: Placement) -> Iterator[None]
         yield
     finally:
         if holds(folder, file):
-            manifest = read_search(folder) if file == SEARCH else read_manifest(folder)
+            manifest = read_manifest(folder, file)
             entry = {
                 **origin,
                 "started": started.isoformat(timespec="seconds"),

@@ -3,7 +3,7 @@ loaded where students train."""
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from tips_ray.campaign.checkpoints import weights_name
 from tips_ray.campaign.evaluate import config_of, kept_epochs, load_window
@@ -14,9 +14,9 @@ from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
-from tips_ray.stability.teachers import TeacherCard, TeacherWindow, TeachingRuns, choose_teachers
-from tips_ray.store.curves import RUNS, DamagedCurveError, read_manifest
-from tips_ray.store.measurements import CARDS, read_cards
+from tips_ray.stability.teachers import CARDS, TeacherCard, TeacherWindow, TeachingRuns, choose_teachers, read_cards
+from tips_ray.store.curves import RUNS, DamagedCurveError
+from tips_ray.store.records import read_manifest
 from tips_ray.store.storage import Storage
 
 
@@ -40,7 +40,7 @@ def pick_teachers(campaign: Campaign, students: list[str], state: LoadedCampaign
             failures[student] = sentence(error)
             continue
         if card != before:
-            campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(card.to_json(), indent=1).encode())
+            campaign.folder.write(f"{CARDS}/{student}.json", json.dumps(asdict(card), indent=1).encode())
     return failures
 
 
@@ -77,9 +77,10 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
     Raises ValueError if there is no card, nobody for that seed, or a checkpoint that is missing or
     changed.
     """
-    card = read_card(folder, student)
-    if card is None:
+    cards = read_cards(folder)
+    if student not in cards:
         raise UserError(f"No teachers were picked for {student!r} in {str(folder)!r}; run the study's command again.")
+    card = cards[student]
     lessons = card.of_seed(seed)
     for lesson in lessons:
         check(folder, student, lesson)
@@ -87,12 +88,6 @@ def teachers_of(folder: Storage, student: str, seed: int, device: str) -> Teache
     lifters = [load_window(folder / RUNS / lesson.run, lesson.window, teaching).to(device) for lesson in lessons]
     identity = hashlib.sha256(json.dumps([sorted(lesson.checkpoints.values()) for lesson in lessons]).encode()).hexdigest()[:12]
     return Teachers(lifters, [lesson.depth_sign for lesson in lessons], identity)
-
-
-def read_card(folder: Storage, student: str) -> TeacherCard | None:
-    """The card of a distilled arm, if it has been picked a teacher."""
-    cards = read_cards(folder)
-    return TeacherCard.from_json(cards[student]) if student in cards else None
 
 
 def signed(folder: Storage, lesson: TeacherWindow) -> TeacherWindow:

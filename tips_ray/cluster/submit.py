@@ -19,8 +19,7 @@ from tips_ray.cluster.job import REPORT, code_hash
 from tips_ray.cluster.ssh import ConnectionLostError, Head, read_cluster
 from tips_ray.errors import UserError
 from tips_ray.secrets import without_secrets
-from tips_ray.store.curves import MANIFEST
-from tips_ray.store.records import SEARCH
+from tips_ray.store.records import MANIFEST, SEARCH
 
 REPORTS = Path("reports")
 STOPPED = 130

@@ -18,8 +18,7 @@ from tips_ray.search.trials import CONFIRMATION, SearchSummary, merge, read_tabl
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import Summary, summarise
-from tips_ray.store.curves import holds
-from tips_ray.store.records import SEARCH
+from tips_ray.store.records import SEARCH, holds
 from tips_ray.store.storage import Storage
 
 

@@ -13,9 +13,8 @@ from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
 from tips_ray.store.checked import VERSION
-from tips_ray.store.curves import MANIFEST, holds
 from tips_ray.store.names import check_name
-from tips_ray.store.records import SEARCH, read_search
+from tips_ray.store.records import MANIFEST, SEARCH, holds, read_manifest
 from tips_ray.store.storage import Storage
 
 PRUNERS = ("none", "asha", "median")
@@ -137,7 +136,7 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         raise UserError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")
     if not holds(search.folder, SEARCH):
         return manifest
-    before = read_search(search.folder)
+    before = read_manifest(search.folder, SEARCH)
     check_version("search", search.folder, before)
     changed = differences(what_must_agree(before), what_must_agree(manifest))
     if changed:

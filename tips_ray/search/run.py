@@ -23,8 +23,7 @@ from tips_ray.search.queue import EndedTrial, TrialQueue
 from tips_ray.search.space import changes, ends
 from tips_ray.search.suggest import PruningScheduler, QueueSearcher
 from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables
-from tips_ray.store.curves import holds
-from tips_ray.store.records import SEARCH, read_records, read_search, trial_name, trial_number, write_search
+from tips_ray.store.records import SEARCH, holds, read_manifest, read_records, trial_name, trial_number, write_manifest
 from tips_ray.store.storage import Storage
 
 
@@ -85,7 +84,7 @@ def total(asked: str, folder: Storage) -> int:
         raise UserError(f"--num-trials is {asked!r}; give a number such as 30, or +20 for twenty more than there are.") from None
     if not asked.startswith("+") or not holds(folder, SEARCH):
         return number
-    begun, before = len(read_records(folder)), read_search(folder).get("asked")
+    begun, before = len(read_records(folder)), read_manifest(folder, SEARCH).get("asked")
     return before["num_trials"] if before and before["as"] == asked and before["num_trials"] > begun else begun + number
 
 
@@ -119,13 +118,13 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
         queue = TrialQueue(search, budget, on_end)
         progress.begin(queue.num_trials - len(queue.open), len(queue.open), queue.best())
         if not queue.has_more():
-            write_search(search.folder, manifest)
+            write_manifest(search.folder, manifest, SEARCH)
             export.add(*queue.ended)
             return SearchEnding({}, [], False, False)
         clock, failures = time.monotonic(), {}
         with recorded(search.folder, SEARCH, placement), running_ray(console), progress:
             check_capacity(placement, search.num_seeds)
-            write_search(search.folder, manifest)
+            write_manifest(search.folder, manifest, SEARCH)
             export.add(*queue.ended)
             searcher = QueueSearcher(queue)
             seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
@@ -185,5 +184,5 @@ def confirm(search: Search, data: Data, top: int, num_seeds: int, session: Sessi
             "num_trials": len(params),
             "start_led": order[0] == trial_name(0),
         }
-        write_search(search.folder, {**tables.manifest, "confirmed_at": asked})
+        write_manifest(search.folder, {**tables.manifest, "confirmed_at": asked}, SEARCH)
     return run_study(campaign, session)

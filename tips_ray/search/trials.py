@@ -35,8 +35,8 @@ from tips_ray.stability.statistics import (
     runs_of,
 )
 from tips_ray.stability.summary import origin, strict
-from tips_ray.store.curves import CURVE, MANIFEST, PARALLEL_READS, RUNS, fault_of, holds, read_curves, read_manifest, run_name
-from tips_ray.store.records import Record, read_records, read_search, trial_name
+from tips_ray.store.curves import CURVE, PARALLEL_READS, RUNS, fault_of, read_curves, run_name
+from tips_ray.store.records import MANIFEST, SEARCH, Record, holds, read_manifest, read_records, trial_name
 from tips_ray.store.storage import LARGEST_TABLE, Storage
 
 SCHEMA_VERSION = 1
@@ -90,7 +90,7 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
 def read_tables(folder: Storage) -> SearchTables:
     """Read a search: its manifest, its trials' records, and their curves. Raises ValueError if
     there is none in the folder."""
-    manifest, records = read_search(folder), read_records(folder)
+    manifest, records = read_manifest(folder, SEARCH), read_records(folder)
     curves = read_scored(folder, (record.number for record in records), manifest["num_seeds"])
     curves = curves[curves["epoch"] <= manifest["num_epochs"]]
     trials = trial_table(manifest, records, curves)

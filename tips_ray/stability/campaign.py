@@ -18,10 +18,11 @@ from tips_ray.stability.agreement import (
 )
 from tips_ray.stability.regret import rank_rules, score_stops, stops
 from tips_ray.stability.statistics import arms_of
-from tips_ray.stability.teachers import TeacherCard
-from tips_ray.store.curves import read_curves, read_manifest
+from tips_ray.stability.teachers import TeacherCard, read_cards
+from tips_ray.store.curves import read_curves
 from tips_ray.store.lifted import read_lifted
-from tips_ray.store.measurements import NOTHING, Measured, read_cards, read_measurements
+from tips_ray.store.measurements import NOTHING, Measured, read_measurements
+from tips_ray.store.records import read_manifest
 from tips_ray.store.storage import Storage
 
 
@@ -46,7 +47,7 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None) -> Loade
     no campaign in the folder, and DamagedCurveError for a curve that is damaged.
     """
     manifest = read_manifest(folder)
-    cards = {arm: TeacherCard.from_json(card) for arm, card in read_cards(folder).items()}
+    cards = read_cards(folder)
     curves = with_agreement(read_curves(folder, manifest["name"], arms), cards, folder)
     return LoadedCampaign(manifest, curves, read_measurements(folder), cards)
 

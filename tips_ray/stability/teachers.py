@@ -6,11 +6,12 @@ expected regret on the card is measured with labels after the choice, and for in
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Teacher
@@ -19,6 +20,11 @@ from tips_ray.stability.regret import MedianRegret, best_epoch, median_interval,
 from tips_ray.stability.rules import rule_named, standard_rules
 from tips_ray.stability.statistics import runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
+from tips_ray.store.checked import Count, HalfLife, Positive, Real, RunName, closed, read_checked
+from tips_ray.store.storage import Storage
+
+CARDS = "teachers"
+"""Folder of a campaign's teacher cards, one a distilled arm."""
 
 PICKED_BY = "bone_variation"
 """With `--teacher.runs picked`, the run whose late epochs have the lowest value of this signal
@@ -27,21 +33,26 @@ of `reports/gallery/cmu-tips`), among the highest; the signal was chosen with la
 """
 
 
+@closed
 @dataclass(frozen=True)
 class TeacherWindow:
     """The epochs of one run whose weights teach."""
 
-    run: str
-    seed: int
-    first: int
-    last: int
-    half_life: float | None
-    depth_sign: float
+    run: RunName
+    seed: Count
+    first: Positive
+    last: Positive
+    half_life: HalfLife | None
+    depth_sign: Annotated[float, Field(ge=-1, le=1)]
     """The sign that anatomy voted for at the last epoch."""
-    churn_mm: float | None
+    churn_mm: Real | None
     """How far the run's predictions moved in the last epoch."""
-    checkpoints: dict[str, str] = field(default_factory=dict)
+    checkpoints: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], str] = field(default_factory=dict)
     """SHA-256 of each file of weights, by epoch."""
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise UserError(f"The window of epochs {self.first} to {self.last} of {self.run!r} ends before it begins.")
 
     @property
     def window(self) -> Window:
@@ -49,6 +60,7 @@ class TeacherWindow:
         return Window(self.first, self.last, self.half_life)
 
 
+@closed
 @dataclass(frozen=True)
 class ExpectedRegret(MedianRegret):
     """Regret of a rule over n runs."""
@@ -59,6 +71,7 @@ class ExpectedRegret(MedianRegret):
 NOT_MEASURED = ExpectedRegret(None, None, None, None, None, 0)
 
 
+@closed
 @dataclass(frozen=True)
 class TeacherCard:
     """The teachers of a distilled arm, and the reason for their choice."""
@@ -66,9 +79,9 @@ class TeacherCard:
     student: str
     teacher: Teacher
     oracle: bool
-    num_epochs: int
+    num_epochs: Positive
     """Epochs that all runs of the teaching arm had when the teachers were chosen."""
-    lessons: tuple[TeacherWindow, ...]
+    lessons: Annotated[tuple[TeacherWindow, ...], Field(min_length=1)]
     expected_regret_mm: ExpectedRegret
     """What the rule costs on the runs of the teaching arm; needs labels, and did not affect the
     choice."""
@@ -84,16 +97,12 @@ class TeacherCard:
             )
         return teachers
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TeacherCard":
-        """What `to_json` gave."""
-        lessons = tuple(TeacherWindow(**lesson) for lesson in content["lessons"])
-        teacher, regret = Teacher(**content["teacher"]), ExpectedRegret(**content["expected_regret_mm"])
-        return cls(**{**content, "teacher": teacher, "lessons": lessons, "expected_regret_mm": regret})
+def read_cards(folder: Storage) -> dict[str, TeacherCard]:
+    """The teacher cards of a campaign, by the arm that learns."""
+    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
+    cure = "restore the file; or delete it, and the arm's runs, to pick its teachers anew"
+    return {name.removesuffix(".json"): read_checked(folder, f"{CARDS}/{name}", TeacherCard, cure) for name in names}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The JSON files of a campaign, checked as they are read: each value has the type that the program
 relies on."""
 
-import json
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator, with_config
+from pydantic_core import from_json
 
 from tips_ray.config import Config, Evaluation, KeepWeights, override
 from tips_ray.errors import UserError
@@ -14,8 +15,6 @@ from tips_ray.terminal import printable
 
 LARGEST_RECORD = 2**26
 """Bytes."""
-DEEPEST = 100
-"""Levels of lists and objects inside each other."""
 VERSION = 4
 """Of what a campaign stores; 2: layers before batch norm have no bias; 3: states hold their rows,
 and there are two of them. 4: columns and streams have other names."""
@@ -24,20 +23,20 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 Positive = Annotated[int, Field(ge=1, le=10**9)]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 Real = Annotated[float, Field(ge=-1e12, le=1e12)]
+HalfLife = Annotated[float, Field(gt=0, le=1e12)]
 RunName = Annotated[str, Field(pattern=r"^[^/\x00]+-seed\d{1,12}$")]
+Scalar = str | float | int | bool | None
 References = dict[str, dict[str, Real | None]]
+
+
+closed = with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
+"""Of a dataclass that is read from a file, which holds nothing else than its fields."""
 
 
 class Record(BaseModel):
     """A part of a file; it may hold more than what is named here."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
-
-
-class Closed(Record):
-    """A part of a file that holds nothing else than what is named here."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class DataRecord(Record):
@@ -82,22 +81,19 @@ class Manifest(Record):
     @model_validator(mode="before")
     @classmethod
     def complete(cls, value: Any) -> Any:
-        """What a manifest leaves out has its default; configs of this version are checked."""
-        if not isinstance(value, dict):
+        """Configs of this version are checked, and what they leave out has its default."""
+        if not isinstance(value, dict) or value.get("version") != VERSION:
             return value
-        value = {**{name: field.default for name, field in cls.model_fields.items() if not field.is_required()}, **value}
-        if isinstance(value.get("data"), dict):
-            value["data"] = {**DataRecord().model_dump(), **value["data"]}
-        if value.get("version") == VERSION:
-            for name, default in (("evaluation", Evaluation()), ("keep_weights", KeepWeights()), ("config", Config())):
-                if isinstance(value.get(name), dict):
-                    value[name] = asdict(override(default, value[name]))
-            if isinstance(value.get("arms"), dict):
-                value["arms"] = {
-                    arm: asdict(override(Config(), config)) if isinstance(config, dict) else config
-                    for arm, config in value["arms"].items()
-                }
+        defaults = {"evaluation": Evaluation(), "keep_weights": KeepWeights(), "config": Config()}
+        value = value | {name: completed(default, value[name]) for name, default in defaults.items() if name in value}
+        if isinstance(value.get("arms"), dict):
+            value["arms"] = {arm: completed(Config(), config) for arm, config in value["arms"].items()}
         return value
+
+
+def completed(default: Any, changes: Any) -> Any:
+    """The fields of a config by those that were written; anything else as it is."""
+    return asdict(override(default, changes)) if isinstance(changes, dict) else changes
 
 
 class ArmRecord(Record):
@@ -115,22 +111,25 @@ class CampaignRecord(Manifest):
 
 
 class RangeRecord(Record):
-    """The values that a field may take in a search."""
+    """The numbers that a field may take in a search."""
 
-    kind: Literal["log", "linear", "integer", "choice"]
-    low: Real = 0.0
-    high: Real = 0.0
-    choices: list[str | float | int | bool | None] = []
+    kind: Literal["log", "linear", "integer"]
+    low: Real
+    high: Real
 
     @model_validator(mode="after")
     def check(self) -> "RangeRecord":
-        """A range has both ends, and a choice has values."""
-        needed = {"choices"} if self.kind == "choice" else {"low", "high"}
-        if not needed <= self.model_fields_set or (self.kind == "choice" and not self.choices) or self.low > self.high:
-            raise ValueError(f"a {self.kind} needs {' and '.join(sorted(needed))}")
-        if self.kind == "log" and self.low <= 0:
-            raise ValueError("the logarithm needs a low above 0")
+        """A range begins before it ends, and a logarithmic one above 0."""
+        if self.low > self.high or (self.kind == "log" and self.low <= 0):
+            raise ValueError("low must be below high, and for a logarithm above 0")
         return self
+
+
+class ChoiceRecord(Record):
+    """The values that a field may take in a search."""
+
+    kind: Literal["choice"]
+    choices: Annotated[list[Scalar], Field(min_length=1)]
 
 
 class ConfirmedRecord(Record):
@@ -143,27 +142,19 @@ class ConfirmedRecord(Record):
     start_led: bool
 
 
-class AskedRecord(Closed):
+class AskedRecord(Record):
     """How many trials a search was asked for."""
 
     as_: Annotated[str, Field(alias="as")]
     num_trials: Count
 
 
-Scalar = str | float | int | bool | None
-
-
 class SearchRecord(Manifest):
     """What a search is: `search.json`."""
 
-    version: Count = 0
-    name: str
-    data: DataRecord
-    references: References
-    executions: list[ExecutionRecord] = []
     id: str = ""
     config: dict[str, Any]
-    space: dict[str, RangeRecord]
+    space: dict[str, Annotated[RangeRecord | ChoiceRecord, Field(discriminator="kind")]]
     baseline: dict[str, Scalar]
     objective: Literal["error", "instability", "pareto", "label_free"]
     pruner: Literal["none", "asha", "median"] = "none"
@@ -180,67 +171,14 @@ class SearchRecord(Manifest):
         return self
 
 
-class TrialRecord(Closed):
-    """One trial of a search: a file of `trials/`."""
-
-    number: Count
-    params: dict[str, Scalar] = {}
-    pruned_at: Positive | None = None
-    error: str | None = None
+Kind = TypeVar("Kind")
 
 
-class LessonRecord(Closed):
-    """What is taken from one run."""
-
-    run: RunName
-    seed: Count
-    first: Positive
-    last: Positive
-    half_life: Annotated[float, Field(gt=0, le=1e12)] | None
-    depth_sign: Annotated[float, Field(ge=-1, le=1)]
-    churn_mm: Real | None
-    checkpoints: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], str] = {}
-
-    @model_validator(mode="after")
-    def check(self) -> "LessonRecord":
-        """Windows begin before they end."""
-        if self.first > self.last:
-            raise ValueError("its first epoch comes after its last")
-        return self
+reader_of = cache(TypeAdapter)
+"""Of a kind of record; it takes a while to make."""
 
 
-class TeacherRecord(Closed):
-    """Whose depths are learnt."""
-
-    arm: str
-    rule: str
-    runs: Literal["own", "picked", "all"]
-
-
-class RegretRecord(Closed):
-    """What a rule costs on the runs that may teach."""
-
-    median: Real | None
-    p95: Real | None
-    worst: Real | None
-    low: Real | None
-    high: Real | None
-    n: Count
-
-
-class CardRecord(Closed):
-    """Who teaches an arm: a file of `teachers/`."""
-
-    student: str
-    teacher: TeacherRecord
-    oracle: bool
-    num_epochs: Positive
-    lessons: Annotated[list[LessonRecord], Field(min_length=1)]
-    expected_regret_mm: RegretRecord
-    reason: str = ""
-
-
-def read_checked(folder: Storage, name: str, kind: type[Record], cure: str) -> dict[str, Any]:
+def read_checked(folder: Storage, name: str, kind: type[Kind], cure: str) -> Kind:
     """The content of a JSON file.
 
     Raises FileNotFoundError if there is none, and UserError, with the cure, for one that is
@@ -248,36 +186,12 @@ def read_checked(folder: Storage, name: str, kind: type[Record], cure: str) -> d
     """
     content = folder.read(name, LARGEST_RECORD)
     try:
-        value = json.loads(content, parse_constant=_refuse_constant)
-        if depth(value) > DEEPEST:
-            raise RecursionError
-        record = kind.model_validate(value).model_dump(exclude_unset=True, by_alias=True)
+        from_json(content, allow_inf_nan=False)  # the reader takes NaN where a value may be anything
+        return reader_of(kind).validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "its content"
         reason = f"{field}: {first['msg'].removeprefix('Value error, ')}"
-    except OverflowError:
-        reason = "a number is too large"
-    except RecursionError:
-        reason = "lists within lists, too deep to be used"
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         reason = str(error) if content else "it is empty"
-    else:
-        return record
     raise UserError(f"{str(folder / name)!r} is damaged ({printable(reason)[:300]}); {cure}.")
-
-
-def depth(value: object) -> int:
-    """How many levels of lists and objects there are."""
-    level, deepest = [value], 0
-    while level:
-        parts = [list(each.values()) if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list))]
-        inner = [item for part in parts for item in part]
-        level, deepest = inner, deepest + bool(inner)
-        if deepest > DEEPEST:
-            break
-    return deepest
-
-
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"it holds {constant}, which is no number")

@@ -1,25 +1,17 @@
 """The tidy table of a campaign: one row a run and epoch, gathered from the files that its runs
 keep."""
 
-import json
-import logging
 import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_complex_dtype, is_integer_dtype, is_numeric_dtype
 
 from tips_ray.errors import UserError
-from tips_ray.store.checked import CampaignRecord, Manifest, read_checked
 from tips_ray.store.storage import Storage
 
-MANIFEST = "campaign.json"
-PREVIOUS = ".previous"
-"""What is added to the name of a manifest for its second copy."""
 RUNS = "runs"
 CURVE = "curve.parquet"
 FIRST_COLUMNS = ["campaign", "arm", "run", "seed", "epoch", "status"]
@@ -28,8 +20,6 @@ RUN = re.compile(r".+-seed\d{1,12}")
 """The name of a run; whatever else lies beside the runs is not read."""
 LARGEST_VALUE = 1e100
 """Its square is finite, and more than the square of any float32."""
-
-log = logging.getLogger(__name__)
 
 
 class DamagedCurveError(UserError):
@@ -101,54 +91,3 @@ def fault_of(curve: pd.DataFrame, run: str) -> str:
         if (curve[name].abs().replace(np.inf, 0.0) > LARGEST_VALUE).any():
             return f"{name!r} holds numbers above {LARGEST_VALUE:g}"
     return ""
-
-
-def holds(folder: Storage, file: str) -> bool:
-    """Whether a folder has a record of a campaign, or its previous copy."""
-    return folder.exists(file) or folder.exists(file + PREVIOUS)
-
-
-def read_manifest(
-    folder: Storage, file: str = MANIFEST, record: type[Manifest] = CampaignRecord, kind: str = "campaign", maker: str = "study"
-) -> dict[str, Any]:
-    """The record of what the campaign in a folder is, or its previous copy if it was lost or
-    damaged; raises UserError if there is neither."""
-    manifest = find_manifest(folder, file, record)
-    if manifest is not None:
-        return manifest
-    if holds(folder, file):
-        cure = "run the study's command again" if record is CampaignRecord else "give another --campaign name"
-        raise UserError(
-            f"The record {str(folder / file)!r} is damaged, and so is its previous copy; restore one of them, or {cure}."
-        )
-    raise UserError(f"There is no {kind} in {str(folder)!r} (no {file}); give the folder that a {maker} printed, STORAGE/NAME.")
-
-
-def find_manifest(folder: Storage, file: str = MANIFEST, record: type[Manifest] = CampaignRecord) -> dict[str, Any] | None:
-    """The record of a campaign, or its previous copy if it was lost or damaged; None if there is
-    neither."""
-    for name in (file, file + PREVIOUS):
-        try:
-            manifest = read_checked(folder, name, record, f"its previous copy, {file}{PREVIOUS}, is looked for")
-        except FileNotFoundError:
-            continue
-        except UserError as error:
-            warn_once(str(error))
-            continue
-        if name != file:
-            warn_once(f"{str(folder / file)!r} cannot be read; its previous copy is used.")
-        return manifest
-    return None
-
-
-@cache
-def warn_once(sentence: str) -> None:
-    """Log a warning, unless this process has logged it before."""
-    log.warning(sentence)
-
-
-def write_manifest(folder: Storage, manifest: dict[str, Any], file: str = MANIFEST) -> None:
-    """Replace the record of a campaign, and keep its previous copy."""
-    content = json.dumps(manifest, indent=1).encode()
-    folder.write(file, content)
-    folder.write(file + PREVIOUS, content)

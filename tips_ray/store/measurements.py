@@ -4,14 +4,12 @@ curves."""
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.errors import UserError
-from tips_ray.store.checked import CardRecord, read_checked
 from tips_ray.store.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -23,9 +21,6 @@ TAUGHT = "taught.parquet"
 CODEPENDENCE = "codependence.parquet"
 """Mean absolute derivative of each depth by each keypoint (`sensitivity`), and the `outside_share`
 of the run."""
-
-CARDS = "teachers"
-"""Folder of the teacher cards, one a distilled arm."""
 
 KEYS = {
     WINDOWS: ["arm", "seed", "first", "last", "half_life"],
@@ -90,10 +85,3 @@ def forget(folder: Storage, arms: Collection[str]) -> None:
 def read_measurements(folder: Storage) -> Measured:
     """All of these tables of a campaign."""
     return Measured(*(read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE)))
-
-
-def read_cards(folder: Storage) -> dict[str, dict[str, Any]]:
-    """The teacher cards of a campaign, by the arm that learns."""
-    names = [name for name in folder.names(CARDS) if name.endswith(".json")]
-    cure = "restore the file; or delete it, and the arm's runs, to pick its teachers anew"
-    return {name.removesuffix(".json"): read_checked(folder, f"{CARDS}/{name}", CardRecord, cure) for name in names}

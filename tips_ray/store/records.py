@@ -1,29 +1,87 @@
-"""What a search keeps beside its curves: a manifest, and one small file a trial. With the curves,
-they are all that is needed."""
+"""What a study or a search keeps beside its curves: its record, with a second copy, and of a search
+one small file a trial."""
 
 import json
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
-from tips_ray.store.checked import SearchRecord, TrialRecord, read_checked
-from tips_ray.store.curves import PARALLEL_READS, read_manifest, write_manifest
+from tips_ray.errors import UserError
+from tips_ray.store.checked import CampaignRecord, Count, Positive, Scalar, SearchRecord, closed, read_checked
+from tips_ray.store.curves import PARALLEL_READS
 from tips_ray.store.storage import Storage
 
+MANIFEST = "campaign.json"
 SEARCH = "search.json"
+KINDS = {MANIFEST: CampaignRecord, SEARCH: SearchRecord}
+PREVIOUS = ".previous"
+"""What is added to the name of a manifest for its second copy."""
 TRIALS = "trials"
 
+log = logging.getLogger(__name__)
 
+
+def holds(folder: Storage, file: str) -> bool:
+    """Whether a folder has a record of a campaign, or its previous copy."""
+    return folder.exists(file) or folder.exists(file + PREVIOUS)
+
+
+def read_manifest(folder: Storage, file: str = MANIFEST) -> dict[str, Any]:
+    """The record of the campaign in a folder, or its previous copy if it was lost or damaged;
+    raises UserError if there is neither."""
+    manifest = find_manifest(folder, file)
+    if manifest is not None:
+        return manifest
+    if not holds(folder, file):
+        kind = file.removesuffix(".json")
+        raise UserError(f"There is no {kind} in '{folder}' (no {file}); give the folder that its study printed, STORAGE/NAME.")
+    cure = "run the study's command again" if file == MANIFEST else "give another --campaign name"
+    raise UserError(f"The record {str(folder / file)!r} is damaged, and so is its previous copy; restore one of them, or {cure}.")
+
+
+def find_manifest(folder: Storage, file: str = MANIFEST) -> dict[str, Any] | None:
+    """The record of a campaign, or its previous copy if it was lost or damaged; None if there is
+    neither."""
+    for name in (file, file + PREVIOUS):
+        try:
+            record = read_checked(folder, name, KINDS[file], f"its previous copy, {file}{PREVIOUS}, is looked for")
+        except FileNotFoundError:
+            continue
+        except UserError as error:
+            warn_once(str(error))
+            continue
+        if name != file:
+            warn_once(f"{str(folder / file)!r} cannot be read; its previous copy is used.")
+        return record.model_dump(by_alias=True)
+    return None
+
+
+@cache
+def warn_once(sentence: str) -> None:
+    """Log a warning, unless this process has logged it before."""
+    log.warning(sentence)
+
+
+def write_manifest(folder: Storage, manifest: dict[str, Any], file: str = MANIFEST) -> None:
+    """Replace the record of a campaign, and its previous copy."""
+    content = json.dumps(manifest, indent=1).encode()
+    folder.write(file, content)
+    folder.write(file + PREVIOUS, content)
+
+
+@closed
 @dataclass(frozen=True)
 class Record:
     """One trial of a search."""
 
-    number: int
+    number: Count
     """From 0, as Optuna counts; trial 0 is the config that the search started from."""
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Scalar] = field(default_factory=dict)
     """Dotted path of each searched field to its value."""
-    pruned_at: int | None = None
+    pruned_at: Positive | None = None
     """The epoch after which the pruner stopped it."""
     error: str | None = None
     """Why it ended without its epochs the last time; the search's next execution tries it again."""
@@ -47,20 +105,7 @@ def write_record(folder: Storage, record: Record) -> None:
 def read_records(folder: Storage) -> list[Record]:
     """The records of all trials, in order; raises ValueError for one that is damaged."""
     names = [name for name in folder.names(TRIALS) if re.fullmatch(r"trial-\d{5,9}\.json", name)]
-
-    def read(name: str) -> Record:
-        cure = "restore the file, or give another --campaign name"
-        return Record(**read_checked(folder, f"{TRIALS}/{name}", TrialRecord, cure))
-
+    cure = "restore the file, or give another --campaign name"
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return sorted(pool.map(read, names), key=lambda record: record.number)
-
-
-def read_search(folder: Storage) -> dict[str, Any]:
-    """The manifest of a search; raises ValueError if there is none in the folder."""
-    return read_manifest(folder, SEARCH, SearchRecord, kind="search", maker="search")
-
-
-def write_search(folder: Storage, manifest: dict[str, Any]) -> None:
-    """Replace the manifest of a search."""
-    write_manifest(folder, manifest, SEARCH)
+        records = pool.map(lambda name: read_checked(folder, f"{TRIALS}/{name}", Record, cure), names)
+        return sorted(records, key=lambda record: record.number)

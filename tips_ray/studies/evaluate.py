@@ -49,7 +49,7 @@ def evaluate(options: Evaluation) -> None:
     from tips_ray.campaign.evaluate import evaluate_saved, flat_reference
     from tips_ray.report.publish import is_search
     from tips_ray.search.trials import CONFIRMATION
-    from tips_ray.store.curves import read_manifest
+    from tips_ray.store.records import read_manifest
     from tips_ray.store.storage import Storage
 
     folder = Storage(options.campaign)
