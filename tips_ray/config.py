@@ -25,7 +25,7 @@ ELEVATION_DEGREES = 10.0
 
 @dataclass(frozen=True)
 class Reading:
-    """How commands that train nothing read poses; `Data` has the same fields for studies."""
+    """How poses are read."""
 
     seed: int = 0
     """Seed of the synthetic poses."""
@@ -38,7 +38,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Reading):
     """Which poses are seen, and from where."""
 
     test_subjects: tuple[str, ...] = ()
@@ -59,12 +59,6 @@ class Data:
     seed: int = 0
     """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a
     study."""
-    up: UpAxis | None = None
-    """The axis of the file that points up; None: what the file says, or y."""
-    sides: Sides | None = None
-    """`swapped` if what the file calls left is right; None: what the file says."""
-    drop_implausible: bool = False
-    """Leave out frames that are no body, instead of refusing the file."""
 
     def __post_init__(self) -> None:
         check_fields(self, num_views="[1, 1000]", max_train_poses="[1, 1000000000]", epoch_views="[1, 1000000000]")

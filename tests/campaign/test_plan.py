@@ -5,6 +5,7 @@ import pytest
 
 from tips_ray.campaign.plan import Campaign, agree, differences, unfinished
 from tips_ray.config import Config, Evaluation, KeepWeights, Optimiser, override
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.curves import CURVE, RUNS, read_curves
 from tips_ray.store.records import MANIFEST, SEARCH, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
@@ -140,7 +141,11 @@ def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None:
     plan = campaign(tmp_path, arms={"solo": Config(), "parts": Config(optimiser=Optimiser(learning_rate=1.0))})
-    assert unfinished(plan, read_curves(plan.folder, plan.name)) == ["solo", "parts"]
+
+    def state() -> LoadedCampaign:
+        return LoadedCampaign({}, read_curves(plan.folder, plan.name))
+
+    assert unfinished(plan, None, plan.arms) == unfinished(plan, state(), plan.arms) == ["solo", "parts"]
 
     def store(arm: str, seed: int, statuses: list[str]) -> None:
         rows = [
@@ -152,7 +157,7 @@ def test_a_run_is_finished_by_its_epochs_or_by_diverging(tmp_path: Path) -> None
     store("solo", 1, ["ok"] * 2)
     store("parts", 0, ["ok"] * 4)
     store("parts", 1, ["ok", "diverged"])
-    assert unfinished(plan, read_curves(plan.folder, plan.name)) == ["solo"]
+    assert unfinished(plan, state(), plan.arms) == ["solo"]
 
 
 def test_seeds_count_from_the_first(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import Config, Data, Network, Optimiser, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.curves import read_curves
 from tips_ray.store.storage import Storage
 
@@ -92,6 +93,6 @@ def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.D
     failures = execute(mixed, ["broken", "solo"], Placement(cpus_per_worker=0.5), poses, [])
     assert list(failures) == ["broken"]
     assert failures["broken"].startswith("The batch size 256 is larger than an epoch of 128 views")
-    assert unfinished(mixed, read_curves(mixed.folder, mixed.name)) == ["broken"]
+    assert unfinished(mixed, LoadedCampaign({}, read_curves(mixed.folder, mixed.name)), mixed.arms) == ["broken"]
     expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows(mixed), expected, check_exact=True)

@@ -21,8 +21,8 @@ from stored_search import store_run
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.evaluate import evaluate_saved
 from tips_ray.campaign.measure import measure_rows, unmeasured
-from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.campaign.run import describe, load, to_train
+from tips_ray.campaign.plan import Campaign, agree, unfinished
+from tips_ray.campaign.run import describe, load
 from tips_ray.campaign.teachers import pick_teachers, teachers_of
 from tips_ray.columns import CONSISTENCY, METRICS, TRAIN_METRIC
 from tips_ray.config import Config, Data, Network, Optimiser, Teacher
@@ -273,7 +273,7 @@ def use_study(storage: Path, target: Path, draw: bool) -> None:
     def resume() -> None:
         agree(campaign, DATA, REFERENCES)
         state = load(campaign)
-        missing = to_train(campaign, state, ARMS)
+        missing = unfinished(campaign, state, ARMS)
         if state:
             unmeasured(campaign, state, ARMS)
         pick_teachers(campaign, ["tips"], state)

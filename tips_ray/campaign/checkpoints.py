@@ -21,7 +21,7 @@ from tips_ray.config import KeepWeights
 from tips_ray.lifting.evaluate import lifted_depths
 from tips_ray.lifting.train import DamagedStateError, Run, train_epochs
 from tips_ray.stability.teachers import read_cards
-from tips_ray.store.curves import CURVE, RUNS, fault_of, run_name
+from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curve, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
 from tips_ray.store.names import epoch_file
 from tips_ray.store.storage import Storage
@@ -40,7 +40,7 @@ class StoredRun:
         """`run` is a new one, which is brought to the newest whole state in its folder."""
         name = run_name(arm, run.seed)
         self.keys = {"arm": arm, "run": name, "seed": run.seed}
-        self.folder = storage / RUNS / name
+        self.campaign, self.folder = storage, storage / RUNS / name
         self.dataset, self.keep_weights = run.dataset, keep_weights or KeepWeights()
         self.rows: list[dict[str, Any]] = []
         self.taught = taught_epochs(storage, name)
@@ -135,9 +135,9 @@ class StoredRun:
         """Make the curve anew if it lacks rows that were reported; rows beyond the state's will be
         written again."""
         try:
-            curve = self.folder.read_table(CURVE)
-            whole = len(curve) >= len(self.rows) and not fault_of(curve, self.keys["run"])
-        except (ValueError, FileNotFoundError):
+            curve = read_curve(self.campaign, self.keys["run"])
+            whole = curve is not None and len(curve) >= len(self.rows)
+        except DamagedCurveError:
             whole = False
         if not whole:
             self.folder.write_table(CURVE, pd.DataFrame(self.rows))
@@ -182,13 +182,11 @@ def is_state(content: dict[str, Any]) -> bool:
 def form_of(weights: dict[str, Any]) -> dict[str, torch.Size] | None:
     """Names and shapes of a network's weights; None if there is anything else than numbers of
     floating point."""
-    tensors = {name: value for name, value in weights.items() if isinstance(name, str) and is_numbers(value)}
-    return {name: value.shape for name, value in tensors.items()} if len(tensors) == len(weights) else None
-
-
-def is_numbers(value: object) -> bool:
-    """Whether a value is an ordinary tensor of numbers of floating point."""
-    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout == torch.strided
+    ordinary = [
+        isinstance(name, str) and isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout == torch.strided
+        for name, value in weights.items()
+    ]
+    return {name: value.shape for name, value in weights.items()} if all(ordinary) else None
 
 
 def packed(value: dict[str, Any]) -> bytes:

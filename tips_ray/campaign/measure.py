@@ -10,7 +10,7 @@ import torch
 
 from tips_ray.campaign.evaluate import kept_epochs, load_window
 from tips_ray.campaign.plan import Campaign
-from tips_ray.campaign.progress import step_bar
+from tips_ray.campaign.progress import tracked
 from tips_ray.campaign.seeds import dataset_on
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import teachers_of
@@ -64,13 +64,12 @@ def measure(campaign: Campaign, state: LoadedCampaign, arms: Collection[str], se
     if not tasks:
         return {}
     try:
-        with step_bar(session.console, "Measuring the weights that runs have kept", len(tasks)) as step:
-            for task, result in _each(tasks, session.placement, session.poses):
-                step()
-                if isinstance(result, str):
-                    failures[task.arm] = result
-                else:
-                    rows[task.table] += result
+        results = _each(tasks, session.placement, session.poses)
+        for task, result in tracked(results, len(tasks), "Measuring the weights that runs have kept", session.console):
+            if isinstance(result, str):
+                failures[task.arm] = result
+            else:
+                rows[task.table] += result
     finally:
         for table, new in rows.items():
             if new:

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
+from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.checked import VERSION
 from tips_ray.store.curves import RUNS, arm_of
 from tips_ray.store.names import check_name
@@ -16,21 +15,48 @@ from tips_ray.store.storage import Storage
 
 
 @dataclass(frozen=True)
-class Campaign:
-    """Arms x seeds, trained for a number of epochs, kept under `storage/name`."""
+class Plan:
+    """What studies and searches have in common; kept under `storage/name`."""
 
     name: str
     storage: Storage
+    evaluation: Evaluation = field(default_factory=Evaluation, kw_only=True)
+    keep_weights: KeepWeights = field(default_factory=KeepWeights, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    @property
+    def folder(self) -> Storage:
+        """Where everything of this campaign is kept."""
+        return self.storage / self.name
+
+    def record(self, data: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
+        """The record of a campaign that is new, but for what only a study or a search has."""
+        return {
+            "version": VERSION,
+            "name": self.name,
+            "data": data,
+            "references": references,
+            "evaluation": asdict(self.evaluation),
+            "keep_weights": asdict(self.keep_weights),
+            "executions": [],
+        }
+
+
+@dataclass(frozen=True)
+class Campaign(Plan):
+    """Arms x seeds, trained for a number of epochs."""
+
     arms: dict[str, Config]
     num_seeds: int
     num_epochs: int
     first_seed: int = 0
     """Seeds count from it: the confirmation of a search takes seeds that the search has not
     seen."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.arms:
             raise UserError("The campaign has no arms; give at least one.")
         if len({config.data for config in self.arms.values()}) > 1:
@@ -42,12 +68,6 @@ class Campaign:
                 f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {MAX_SEEDS:,} seeds and 1 to"
                 f" {MAX_EPOCHS:,} epochs."
             )
-        check_name(self.name)
-
-    @property
-    def folder(self) -> Storage:
-        """Where everything of this campaign is kept."""
-        return self.storage / self.name
 
     @property
     def seeds(self) -> list[int]:
@@ -56,11 +76,12 @@ class Campaign:
         return list(range(self.first_seed, self.first_seed + self.num_seeds))
 
 
-def unfinished(campaign: Campaign, curves: pd.DataFrame, arms: Collection[str] | None = None) -> list[str]:
-    """Arms, of those given or of all, with a run that has neither all its epochs nor diverged."""
-    arms = campaign.arms if arms is None else arms
-    asked = curves[curves["seed"].isin(campaign.seeds)]
-    ended = asked[(asked["epoch"] >= campaign.num_epochs) | (asked["status"] == "diverged")]
+def unfinished(campaign: Campaign, state: LoadedCampaign | None, arms: Collection[str]) -> list[str]:
+    """Which of some arms have a run that has neither all its epochs nor diverged."""
+    if state is None:
+        return list(arms)
+    curves = state.curves[state.curves["seed"].isin(campaign.seeds)]
+    ended = curves[(curves["epoch"] >= campaign.num_epochs) | (curves["status"] == "diverged")]
     return [arm for arm in arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
 
 
@@ -74,16 +95,7 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     if holds(campaign.folder, SEARCH):
         raise UserError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
-    manifest = {
-        "version": VERSION,
-        "name": campaign.name,
-        "data": data,
-        "references": references,
-        "evaluation": asdict(campaign.evaluation),
-        "keep_weights": asdict(campaign.keep_weights),
-        "arms": arms,
-        "executions": [],
-    }
+    manifest = campaign.record(data, references) | {"arms": arms}
     before = find_manifest(campaign.folder)
     if before is None:  # also where it was lost: runs refuse to go on with another config than theirs
         return manifest

@@ -1,9 +1,8 @@
 """Live progress of a campaign in the terminal, or a line now and then where there is none."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from ray import tune
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
@@ -19,29 +19,28 @@ from rich.progress import (
 
 from tips_ray.campaign.seeds import is_epoch
 
+Step = TypeVar("Step")
+
 SECONDS_BETWEEN_LINES = 20.0
 PACE_SECONDS = 3600.0
 """How far back results are taken into the estimate of the time left."""
 
 
-class ProgressListener(tune.Callback):
-    """Shows for each arm: epoch, error over its seeds, time left."""
+class LiveProgress(tune.Callback):
+    """Bars on a terminal, and lines elsewhere, of what trials report while they train."""
 
-    def __init__(self, arms: list[str], num_epochs: int, console: Console) -> None:
-        self.num_epochs, self.console = num_epochs, console
-        self.last_line = time.monotonic()
-        columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
-        self.bars = Progress(
-            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, speed_estimate_period=PACE_SECONDS
-        )
-        self.tasks = {arm: self.bars.add_task(arm, total=num_epochs, text="waiting") for arm in arms}
+    def __init__(self, console: Console, *columns: ProgressColumn) -> None:
+        """`columns` stand before the time that has passed and the time that is left."""
+        self.console, self.last_line = console, time.monotonic()
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        self.bars = Progress(*columns, *times, console=console, speed_estimate_period=PACE_SECONDS)
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its callbacks for an experiment to be restored, which is not done here; a
         # terminal cannot be pickled.
         return {}
 
-    def __enter__(self) -> "ProgressListener":
+    def __enter__(self) -> "LiveProgress":
         if self.console.is_terminal:
             self.bars.start()
         return self
@@ -51,33 +50,55 @@ class ProgressListener(tune.Callback):
             self.bars.stop()
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        """Take in what a trial reports, if it is of an epoch."""
+        if is_epoch(result):
+            self.epoch_ended(result)
+
+    def epoch_ended(self, result: dict[str, Any]) -> None:
+        """Take in one epoch of one trial."""
+        raise NotImplementedError
+
+    def is_silent(self, seconds: float) -> bool:
+        """Whether there is no terminal, and the last line is older than so many seconds."""
+        return not self.console.is_terminal and time.monotonic() - self.last_line > seconds
+
+    def print(self, line: str) -> None:
+        """Print a line, above the bars if there are some."""
+        self.last_line = time.monotonic()
+        self.console.print(line, soft_wrap=True, highlight=False)
+
+
+class CampaignProgress(LiveProgress):
+    """Shows for each arm: epoch, error over its seeds, time left."""
+
+    def __init__(self, arms: list[str], num_epochs: int, console: Console) -> None:
+        columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
+        super().__init__(console, *columns)
+        self.num_epochs = num_epochs
+        self.tasks = {arm: self.bars.add_task(arm, total=num_epochs, text="waiting") for arm in arms}
+
+    def epoch_ended(self, result: dict[str, Any]) -> None:
         """Take in one epoch of one arm."""
-        if not is_epoch(result):
-            return
         error = f"{result['error_mm']:.1f} ± {result['spread_mm']:.1f} mm"
         self.bars.update(self.tasks[result["arm"]], completed=result["epoch"], text=error)
-        now = time.monotonic()
-        if not self.console.is_terminal and (now - self.last_line > SECONDS_BETWEEN_LINES or result["epoch"] == self.num_epochs):
-            self.last_line = now
-            lines = [
+        if self.is_silent(0.0 if result["epoch"] == self.num_epochs else SECONDS_BETWEEN_LINES):
+            texts = [
                 f"{task.description} {task.completed:.0f}/{self.num_epochs} {task.fields['text']}{time_left(task)}"
                 for task in self.bars.tasks
                 if task.completed
             ]
-            self.console.print("  |  ".join(lines), soft_wrap=True, highlight=False)
+            self.print("  |  ".join(texts))
 
 
-@contextmanager
-def step_bar(console: Console, what: str, num_steps: int) -> Iterator[Callable[[], object]]:
-    """A bar for some work on a terminal, one line where there is none; yields what is to be called
-    after each of its steps."""
+def tracked(steps: Iterable[Step], num_steps: int, what: str, console: Console) -> Iterator[Step]:
+    """The steps of some work as they come, counted by a bar on a terminal; one line where there is
+    none."""
     if not console.is_terminal:
         console.print(f"{what} ({num_steps}) ...", highlight=False)
-        yield lambda: None
+        yield from steps
         return
     with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task(what, total=num_steps)
-        yield lambda: bar.advance(task)
+        yield from bar.track(steps, num_steps)
 
 
 def time_left(task: Task, bound: str = "") -> str:

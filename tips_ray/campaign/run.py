@@ -2,7 +2,7 @@
 record of it."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from tips_ray.campaign.measure import measure, unmeasured
 from tips_ray.campaign.plan import Campaign, agree, trained_arms, unfinished
-from tips_ray.campaign.progress import ProgressListener
+from tips_ray.campaign.progress import CampaignProgress
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
@@ -45,8 +45,10 @@ class Ending:
 def run_study(campaign: Campaign, session: Session) -> Ending:
     """Train the runs of a campaign that are missing, with live progress.
 
-    Raises ValueError for poses, configs or resources that cannot work, before anything is written,
-    and if another process trains the campaign.
+    Trains the arms that learn from poses, measures them, then does so with those that learn from
+    them; an arm that fails keeps no other from its training. What the folder holds is read once,
+    and again after each training. Raises ValueError for poses, configs or resources that cannot
+    work, before anything is written, and if another process trains the campaign.
     """
     poses, console = session.poses, session.console
     data, references = survey(poses, session.data, list(campaign.arms.values()), campaign.evaluation)
@@ -57,47 +59,43 @@ def run_study(campaign: Campaign, session: Session) -> Ending:
         f" {escape(', '.join(data['test_subjects']))}",
         highlight=False,
     )
-    manifest = agree(campaign, data, references)
-    check_teachers(
-        {arm: override(Config(), config) for arm, config in manifest["arms"].items()}, list(campaign.arms), campaign.num_epochs
-    )
-    console.print("Reading what is stored ...")
-    state = load(campaign)
-    if not to_train(campaign, state, campaign.arms) and not (state and unmeasured(campaign, state, campaign.arms)):
-        console.print("All runs are trained and measured.")
-        return Ending({}, [])
-    with campaign_lock(campaign.folder), recorded(campaign.folder, MANIFEST, session.placement), running_ray(console):
-        check_capacity(session.placement, campaign.num_seeds)
-        write_manifest(campaign.folder, manifest)
-        forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
-        return run_phases(campaign, session)
+    with campaign_lock(campaign.folder):
+        manifest = agree(campaign, data, references)
+        arms = {arm: override(Config(), config) for arm, config in manifest["arms"].items()}
+        check_teachers(arms, list(campaign.arms), campaign.num_epochs)
+        console.print("Reading what is stored ...")
+        state = load(campaign)
+        if state and not unfinished(campaign, state, campaign.arms) and not unmeasured(campaign, state, campaign.arms):
+            console.print("All runs are trained and measured.")
+            return Ending({}, [])
+        with recorded(campaign.folder, MANIFEST, session.placement), running_ray(console):
+            check_capacity(session.placement, campaign.num_seeds)
+            write_manifest(campaign.folder, manifest)
+            forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
+            return run_phases(campaign, state, session)
 
 
-def run_phases(campaign: Campaign, session: Session) -> Ending:
-    """Train the arms that learn from poses, measure them, then those that learn from them; an arm
-    that fails keeps no other from its training. Ends early if it is interrupted.
-
-    Each phase works on what was read of the folder before it; it is read again after training.
-    """
+def run_phases(campaign: Campaign, state: LoadedCampaign | None, session: Session) -> Ending:
+    """Train and measure first the arms that learn from poses, then those that learn from them; ends
+    early if it is interrupted."""
     failures: dict[str, str] = {}
-    state = load(campaign)
     students = [arm for arm, config in campaign.arms.items() if config.teacher]
     for arms in ([arm for arm in campaign.arms if arm not in students], students):
-        missing = to_train(campaign, state, arms)
+        missing = unfinished(campaign, state, arms)
         if arms is students and missing:
             failures |= pick_teachers(campaign, missing, state)
             missing = [arm for arm in missing if arm not in failures]
         if missing:
-            with ProgressListener(missing, campaign.num_epochs, session.console) as progress:
+            with CampaignProgress(missing, campaign.num_epochs, session.console) as progress:
                 failures |= execute(campaign, missing, session.placement, session.poses, [progress])
             state = load(campaign)
-            if set(to_train(campaign, state, missing)) - set(failures):
+            if set(unfinished(campaign, state, missing)) - set(failures):
                 break
         if state:
             finished = campaign.arms if arms is students else arms  # students add a column to the curves of their teachers
             failures |= measure(campaign, state, [arm for arm in finished if arm not in failures], session)
             state = replace(state, measured=read_measurements(campaign.folder))
-    return Ending(failures, to_train(campaign, state, campaign.arms))
+    return Ending(failures, unfinished(campaign, state, campaign.arms))
 
 
 def load(campaign: Campaign) -> LoadedCampaign | None:
@@ -108,11 +106,6 @@ def load(campaign: Campaign) -> LoadedCampaign | None:
         return load_campaign(campaign.folder, {*campaign.arms, *teachers}) if holds(campaign.folder, MANIFEST) else None
     except DamagedCurveError:
         return None
-
-
-def to_train(campaign: Campaign, state: LoadedCampaign | None, arms: Collection[str]) -> list[str]:
-    """Which of some arms have epochs to train."""
-    return unfinished(campaign, state.curves, arms) if state else list(arms)
 
 
 def survey(poses: PoseSet, spec: str, configs: Sequence[Config], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:

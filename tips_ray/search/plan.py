@@ -4,18 +4,15 @@ import json
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tips_ray.campaign.plan import check_version, differences
-from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config, Evaluation, KeepWeights
+from tips_ray.campaign.plan import Plan, check_version, differences
+from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config
 from tips_ray.errors import UserError
 from tips_ray.search.objectives import check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
-from tips_ray.store.checked import VERSION
-from tips_ray.store.names import check_name
 from tips_ray.store.records import MANIFEST, SEARCH, holds, read_manifest
-from tips_ray.store.storage import Storage
 
 PRUNERS = ("none", "asha", "median")
 FRESH_SEED = 1000
@@ -47,12 +44,9 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Search:
-    """A space of configs around a base config, searched for an objective; kept under
-    `storage/name`."""
+class Search(Plan):
+    """A space of configs around a base config, searched for an objective."""
 
-    name: str
-    storage: Storage
     base: Config
     """The config of the first trial; its `data` says on which subjects trials are trained and
     scored."""
@@ -63,11 +57,9 @@ class Search:
     pruner: Literal["none", "asha", "median"] = "none"
     seed: int = 0
     """Of Optuna's sampler."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        super().__post_init__()
         check_objective(self.objective)
         check_space(self.space, self.base)
         if self.pruner not in PRUNERS:
@@ -91,11 +83,6 @@ class Search:
             )
 
     @property
-    def folder(self) -> Storage:
-        """Where everything of this search is kept."""
-        return self.storage / self.name
-
-    @property
     def seeds(self) -> list[int]:
         """Seeds of each trial's runs, the same for all trials, so that trials can be compared in
         pairs."""
@@ -113,15 +100,9 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
     A search of this name may be continued, given more trials, seeds and epochs, another objective
     or pruner. Raises ValueError, saying what differs, if its data, base config or space is another.
     """
-    manifest = {
-        "version": VERSION,
-        "name": search.name,
+    manifest = search.record(data, references) | {
         "id": uuid.uuid4().hex,
-        "data": data,
-        "references": references,
         "config": asdict(search.base),
-        "evaluation": asdict(search.evaluation),
-        "keep_weights": asdict(search.keep_weights),
         "space": json.loads(json.dumps({path: described(values) for path, values in search.space.items()})),
         "baseline": search.baseline,
         "objective": search.objective,
@@ -130,7 +111,6 @@ def agree_search(search: Search, data: dict[str, Any], references: dict[str, Any
         "num_epochs": search.num_epochs,
         "confirmed_at": None,
         "asked": None,
-        "executions": [],
     }
     if holds(search.folder, MANIFEST):
         raise UserError(f"The campaign {str(search.folder)!r} is a study, not a search; give another --campaign name.")

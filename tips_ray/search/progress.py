@@ -1,15 +1,12 @@
 """Live progress of a search: a bar on a terminal, and a line for each trial that ends."""
 
 import math
-import time
 from typing import Any
 
-from ray import tune
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 
-from tips_ray.campaign.progress import PACE_SECONDS, time_left
-from tips_ray.campaign.seeds import is_epoch
+from tips_ray.campaign.progress import LiveProgress, time_left
 from tips_ray.search.objectives import OBJECTIVES, ORACLES, Score
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.queue import EndedTrial
@@ -19,40 +16,20 @@ SECONDS_BETWEEN_LINES = 60.0
 UNITS = {"error_mm": "mm", "instability_mm": "mm instability", "label_free": "consistency"}
 
 
-class SearchProgress(tune.Callback):
+class SearchProgress(LiveProgress):
     """Shows how many epochs of the trials are trained, which trials have ended, and the best."""
 
     def __init__(self, search: Search, budget: Budget, console: Console) -> None:
-        self.search, self.budget, self.console = search, budget, console
+        super().__init__(console, TextColumn("epochs"), BarColumn(20), TextColumn("{task.fields[text]}"))
+        self.search, self.budget = search, budget
         self.columns = OBJECTIVES[search.objective]
-        self.last_line = time.monotonic()
         self.ended = 0
         self.under_way: dict[str, int] = {}
         """Latest epoch of each trial that trains."""
         self.best: tuple[float, int] = (math.inf, -1)
-        columns = (
-            TextColumn("epochs"),
-            BarColumn(20),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        self.bar = Progress(*columns, console=console, speed_estimate_period=PACE_SECONDS)
-        self.task = self.bar.add_task("epochs", total=budget.num_trials * search.num_epochs, text="")
+        self.task = self.bars.add_task("epochs", total=budget.num_trials * search.num_epochs, text="")
         self.num_trained = 0
         """Epochs of this execution, over all its trials."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles its callbacks for a restoration that is not done here
-
-    def __enter__(self) -> "SearchProgress":
-        if self.console.is_terminal:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
-            self.bar.stop()
 
     def begin(self, ended: int, going_on: int, best: tuple[float, int] | None) -> None:
         """Take in what earlier executions did: trials that ended, trials to go on with, and the
@@ -60,7 +37,7 @@ class SearchProgress(tune.Callback):
         self.ended, self.best = ended, best or self.best
         if ended or going_on:
             more = f"; {going_on} more {'was' if going_on == 1 else 'were'} begun and will go on" if going_on else ""
-            self._print(f"{self._count()}{self._best()}{more}")
+            self.print(f"{self._count()}{self._best()}{more}")
 
     def trial_ended(self, trial: EndedTrial) -> None:
         """Say how a trial ended."""
@@ -73,25 +50,23 @@ class SearchProgress(tune.Callback):
         texts = [] if trial.state == "diverged" or score is None else [score_text(score, column) for column in self.columns]
         values = f": {', '.join(texts)}" if texts else ""
         self._update()
-        self._print(f"trial {trial.number} {trial.state}{after}{values}  |  {self._count()}{self._best()}{self._left()}")
+        self.print(f"trial {trial.number} {trial.state}{after}{values}  |  {self._count()}{self._best()}{self._left()}")
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def epoch_ended(self, result: dict[str, Any]) -> None:
         """Take in one epoch of one trial."""
-        if not is_epoch(result):
-            return
         self.under_way[result["arm"]] = result["epoch"]
         self.num_trained += 1
         self._update()
-        if not self.console.is_terminal and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
+        if self.is_silent(SECONDS_BETWEEN_LINES):
             number = trial_number(result["arm"])
             under_way = f"trial {number} at epoch {result['epoch']} of {self.search.num_epochs} ({result['error_mm']:.1f} mm)"
-            self._print(f"{under_way}  |  {self._count()}{self._best()}{self._left()}")
+            self.print(f"{under_way}  |  {self._count()}{self._best()}{self._left()}")
 
     def _update(self) -> None:
         """Of a trial that ended early, the epochs that it lacks are not to be trained any more."""
         left = (self.budget.num_trials - self.ended) * self.search.num_epochs - sum(self.under_way.values())
-        self.bar.tasks[self.task].total = self.num_trained + max(0, left)
-        self.bar.update(self.task, completed=self.num_trained, text=f"{self._count()}{self._best()}")
+        self.bars.tasks[self.task].total = self.num_trained + max(0, left)
+        self.bars.update(self.task, completed=self.num_trained, text=f"{self._count()}{self._best()}")
 
     def _count(self) -> str:
         return f"{self.ended} of {max(self.ended, self.budget.num_trials)} trials"
@@ -102,11 +77,7 @@ class SearchProgress(tune.Callback):
         return f", best {value:.4g} {UNITS[self.columns[0]]} ({oracle}trial {number})" if number >= 0 else ""
 
     def _left(self) -> str:
-        return time_left(self.bar.tasks[self.task], "at most ")
-
-    def _print(self, line: str) -> None:
-        self.last_line = time.monotonic()
-        self.console.print(line, soft_wrap=True, highlight=False)
+        return time_left(self.bars.tasks[self.task], "at most ")
 
 
 def score_text(score: Score, column: str) -> str:

@@ -174,8 +174,8 @@ def confirm(search: Search, data: Data, top: int, num_seeds: int, session: Sessi
             num_seeds,
             search.num_epochs,
             FRESH_SEED,
-            search.evaluation,
-            search.keep_weights,
+            evaluation=search.evaluation,
+            keep_weights=search.keep_weights,
         )
         asked = {
             "arms": list(arms),

@@ -3,12 +3,11 @@ Optuna here, and no torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.errors import UserError
@@ -35,9 +34,9 @@ from tips_ray.stability.statistics import (
     runs_of,
 )
 from tips_ray.stability.summary import origin, strict
-from tips_ray.store.curves import CURVE, PARALLEL_READS, RUNS, fault_of, read_curves, run_name
+from tips_ray.store.curves import PARALLEL_READS, DamagedCurveError, read_curve, read_curves, run_name
 from tips_ray.store.records import MANIFEST, SEARCH, Record, holds, read_manifest, read_records, trial_name
-from tips_ray.store.storage import LARGEST_TABLE, Storage
+from tips_ray.store.storage import Storage
 
 SCHEMA_VERSION = 1
 CONFIRMATION = "confirmation"
@@ -63,22 +62,12 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
 
     A curve that was damaged counts as absent: its run is trained again.
     """
-    columns = [*SCORED, *TIMED]
-    names = [(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
+    columns = [*SCORED, *TIMED]  # a supervised run has no consistency terms, and one that diverged at once no errors
+    names = [run_name(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
 
-    def read(name: tuple[str, int]) -> pd.DataFrame | None:
-        try:
-            content = folder.read(f"{RUNS}/{run_name(*name)}/{CURVE}", LARGEST_TABLE)
-        except FileNotFoundError:
-            return None
-        try:
-            curve = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-            # A supervised run has no consistency terms, and one that diverged at once no errors.
-            table = curve.read([name for name in columns if name in curve.schema_arrow.names], use_threads=False)
-            rows = table.replace_schema_metadata().to_pandas()  # without pandas' notes, which have no checksum
-        except Exception:  # pyarrow has no common kind of error for content that it cannot read
-            return None
-        return None if fault_of(rows, run_name(*name)) else rows
+    def read(run: str) -> pd.DataFrame | None:
+        with suppress(DamagedCurveError):
+            return read_curve(folder, run, columns)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         tables = [table for table in pool.map(read, names) if table is not None]
@@ -108,7 +97,7 @@ def trial_table(manifest: Mapping[str, Any], records: Sequence[Record], curves: 
     unfinished; `hours` are what its runs trained and were evaluated, each in turn.
     """
     num_seeds, num_epochs = manifest["num_seeds"], manifest["num_epochs"]
-    scores = {str(arm): score for arm, score in score_trials(curves, num_seeds, num_epochs).to_dict("index").items()}
+    scores: Mapping[Any, Score] = score_trials(curves, num_seeds, num_epochs).to_dict("index")
     hours = curves.groupby("arm")[TIMED].sum().sum(axis=1) / 3600
     rows = []
     for record in records:

@@ -42,31 +42,33 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
 
     Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged.
     """
-    runs = storage / RUNS
     names = [run for run in storage.names(RUNS) if RUN.fullmatch(run) and (arms is None or arm_of(run) in arms)]
-
-    def read(run: str) -> pd.DataFrame | None:
-        try:
-            curve = runs.read_table(f"{run}/{CURVE}")
-            if fault := fault_of(curve, run):
-                raise UserError(f"{str(runs / run / CURVE)!r} is damaged ({fault}).")
-            return curve.assign(run=run)
-        except FileNotFoundError:
-            return None
-        except UserError as error:
-            raise DamagedCurveError(
-                f"{error} Run the study's command again: it makes the curve anew from the run's state; or delete the file to go"
-                " without that run."
-            ) from error
-
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = [table for table in pool.map(read, names) if table is not None]
+        read = pool.map(lambda run: read_curve(storage, run), names)
+        tables = [curve.assign(run=run) for run, curve in zip(names, read, strict=True) if curve is not None]
     if not tables:
         return pd.DataFrame(columns=FIRST_COLUMNS)
     curves = pd.concat(tables, ignore_index=True)
     curves.insert(0, "campaign", campaign)
     others = [name for name in curves.columns if name not in FIRST_COLUMNS]
     return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
+
+
+def read_curve(storage: Storage, run: str, columns: Collection[str] | None = None) -> pd.DataFrame | None:
+    """The rows of one run of a campaign, with all columns or some; None if it has no curve. Raises
+    DamagedCurveError for a curve that is damaged."""
+    try:
+        curve = storage.read_table(f"{RUNS}/{run}/{CURVE}", columns)
+        if fault := fault_of(curve, run):
+            raise UserError(f"{str(storage / RUNS / run / CURVE)!r} is damaged ({fault}).")
+    except FileNotFoundError:
+        return None
+    except UserError as error:
+        raise DamagedCurveError(
+            f"{error} Run the study's command again: it makes the curve anew from the run's state; or delete the file to go"
+            " without that run."
+        ) from error
+    return curve
 
 
 def fault_of(curve: pd.DataFrame, run: str) -> str:

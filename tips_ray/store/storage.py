@@ -7,7 +7,7 @@ renamed. A storage that fails for a while is waited for.
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -181,15 +181,18 @@ class Storage:
             for temporary in Path(self.path(folder)).glob(TEMPORARY):
                 temporary.unlink(missing_ok=True)
 
-    def read_table(self, name: str) -> pd.DataFrame:
-        """A parquet file as a table; raises FileNotFoundError if there is none, and UserError for
-        one that is damaged."""
+    def read_table(self, name: str, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """A parquet file as a table, with all its columns or those of some that it has; raises
+        FileNotFoundError if there is none, and UserError for one that is damaged."""
         content = self.read(name, LARGEST_TABLE)
         try:
-            metadata = pq.read_metadata(io.BytesIO(content))
-            if sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)) > LARGEST_TABLE:
+            file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+            groups = [file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups)]
+            if sum(groups) > LARGEST_TABLE:
                 raise pa.ArrowInvalid("it has more bytes than any table of tips-ray")
-            return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
+            chosen = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
+            table = file.read(chosen, use_threads=False)
+            return table.replace_schema_metadata().to_pandas()  # without pandas' notes, which have no checksum
         except Exception as error:  # pandas and pyarrow have no common kind of error for content that they cannot read
             raise UserError(f"{str(self / name)!r} is damaged ({error}).") from error
 

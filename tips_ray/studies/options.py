@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement, Reading
+from tips_ray.config import Config, Evaluation, KeepWeights, Placement, Reading
 from tips_ray.errors import UserError
 from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
@@ -82,7 +82,7 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
     )
 
 
-def load_study_poses(spec: str, reading: Data | Reading) -> "PoseSet":
+def load_study_poses(spec: str, reading: Reading) -> "PoseSet":
     """The poses that `spec` names, read as the options say; prints what is to know of them."""
     from tips_ray.data.load import load_poses
 

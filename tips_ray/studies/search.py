@@ -100,8 +100,8 @@ def search_and_report(arguments: list[str]) -> int:
             options.minimise,
             options.pruner,
             options.search_seed,
-            options.evaluation,
-            options.keep_weights,
+            evaluation=options.evaluation,
+            keep_weights=options.keep_weights,
         )
         budget = Budget(total(options.num_trials, search.folder), options.max_run_epochs, options.max_hours, options.num_trials)
         session = Session(poses, options.data, options.placement, console)
