@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -64,6 +65,28 @@ def without_shape_checks() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Any:
+    """What runs with the config of `helpers.CONFIG` see."""
+    from helpers import CONFIG  # imported late, so that the annotations of the package are checked
+    from tips_ray.data.synthetic import synthesise
+    from tips_ray.data.views import prepare
+
+    return prepare(synthesise(num_poses=400), CONFIG.data)
+
+
+@pytest.fixture(scope="module")
+def ray_folder() -> Iterator[Path]:
+    """Where the Ray that the tests of a file share keeps its files, by which its processes are
+    known."""
+    from tips_ray.campaign.ray_session import running_ray
+
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        with running_ray():
+            yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tips_ray.cli import main
-from tips_ray.config import Config
+from tips_ray.config import Config, Data, Network, Optimiser
 from tips_ray.store.curves import CURVE, RUNS
 from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
@@ -26,6 +26,12 @@ TINY = [
     *("--data.max-train-poses", "400", "--data.epoch-views", "512", "--optimiser.batch-size", "64"),
 ]
 """Options of a study that trains in seconds."""
+CONFIG = Config(
+    data=Data(num_views=1, epoch_views=128),
+    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
+    optimiser=Optimiser(batch_size=64),
+)
+"""Of a run that trains an epoch in a blink."""
 
 
 def run_python(*words: str, cwd: Path = ROOT, timeout: float = 280, **environment: str) -> subprocess.CompletedProcess[str]:

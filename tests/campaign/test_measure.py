@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import helpers
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.measure import measure_rows, unmeasured
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.config import Config, Data, Network, Optimiser
+from tips_ray.config import override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.lifting.train import Run
@@ -19,11 +20,7 @@ from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
 from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
-CONFIG = Config(
-    data=Data(num_views=1, epoch_views=64),
-    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
-    optimiser=Optimiser(batch_size=32),
-)
+CONFIG = override(helpers.CONFIG, {"data": {"epoch_views": 64}, "optimiser": {"batch_size": 32}})
 DATASET = prepare(synthesise(num_poses=200), CONFIG.data)
 
 

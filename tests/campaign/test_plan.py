@@ -82,10 +82,21 @@ def test_which_weights_are_kept_may_change(tmp_path: Path) -> None:
     assert read_manifest(plan.folder)["keep_weights"] == {"every": 5, "precision": "float16"}
 
 
-def test_another_evaluation_is_refused(tmp_path: Path) -> None:
+FEWER_VIEWS = override(Config(), {"data": {"num_views": 1}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [
+        ({"evaluation": Evaluation(num_views=3)}, DATA, r"evaluation\.num_views was 1 and is 3"),
+        ({"arms": {"parts": FEWER_VIEWS}}, DATA, r"data.num_views was 4 and is 1"),
+        ({}, {"fingerprint": "xyz"}, "data fingerprint was 'abc' and is 'xyz'"),
+    ],
+)
+def test_other_data_and_another_evaluation_are_refused(tmp_path: Path, changes: dict, data: dict, said: str) -> None:
     claim(campaign(tmp_path), DATA, {})
-    with pytest.raises(ValueError, match=r"evaluation\.num_views was 1 and is 3"):
-        claim(campaign(tmp_path, evaluation=Evaluation(num_views=3)), DATA, {})
+    with pytest.raises(ValueError, match=said):
+        claim(campaign(tmp_path, **changes), data, {})
 
 
 def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
@@ -100,21 +111,6 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     assert (tmp_path / "study" / MANIFEST).read_bytes() == before
 
 
-def test_an_arm_that_sees_other_data_is_refused(tmp_path: Path) -> None:
-    claim(campaign(tmp_path), DATA, {})
-    fewer = override(Config(), {"data": {"num_views": 1}})
-    with pytest.raises(ValueError, match=r"data.num_views was 4 and is 1"):
-        claim(campaign(tmp_path, arms={"parts": fewer}), DATA, {})
-    with pytest.raises(ValueError, match=r"differ in their data"):
-        campaign(tmp_path, arms={"solo": Config(), "parts": fewer})
-
-
-def test_other_data_are_refused(tmp_path: Path) -> None:
-    claim(campaign(tmp_path), DATA, {})
-    with pytest.raises(ValueError, match="data fingerprint was 'abc' and is 'xyz'"):
-        claim(campaign(tmp_path), {"fingerprint": "xyz"}, {})
-
-
 def test_differences_treats_tuples_as_the_lists_that_json_makes_of_them() -> None:
     assert differences({"subjects": ["6"]}, {"subjects": ("6",)}) == []
     assert differences({"a": {"b": 1}}, {"a": {}}) == ["a.b was 1 and is None"]
@@ -127,9 +123,10 @@ def test_differences_treats_tuples_as_the_lists_that_json_makes_of_them() -> Non
         ({"num_epochs": 0}, "num_epochs = 0"),
         ({"num_seeds": 10**9}, "give 1 to 10,000 seeds"),
         ({"arms": {}}, "no arms"),
+        ({"arms": {"solo": Config(), "parts": FEWER_VIEWS}}, "differ in their data"),
     ],
 )
-def test_a_campaign_of_nothing_is_refused(tmp_path: Path, changes: dict, said: str) -> None:
+def test_a_campaign_of_nothing_or_of_different_data_is_refused(tmp_path: Path, changes: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         campaign(tmp_path, **changes)
 

@@ -6,26 +6,14 @@ from typing import Any
 
 import pytest
 
+from helpers import CONFIG
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.seeds import advance, epoch_result, result_or_failure
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.config import Config, Data, Network, Optimiser
-from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
+from tips_ray.data.views import Dataset
 from tips_ray.errors import UserError
 from tips_ray.lifting.train import Run
 from tips_ray.store.storage import Storage
-
-CONFIG = Config(
-    data=Data(num_views=1, epoch_views=128),
-    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
-    optimiser=Optimiser(batch_size=64),
-)
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Dataset:
-    return prepare(synthesise(num_poses=400), CONFIG.data)
 
 
 def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: Path, dataset: Dataset) -> None:

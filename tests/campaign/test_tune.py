@@ -1,19 +1,16 @@
 """Arms on a real Ray: what the cluster must offer, seeds dealt to workers, an arm that fails."""
 
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import ray
 
-from helpers import TIMES
+from helpers import CONFIG, TIMES
 from tips_ray.campaign.plan import Campaign, unfinished
-from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.tune import check_capacity, execute
-from tips_ray.config import Config, Data, Network, Optimiser, Placement, override
+from tips_ray.config import Config, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.stability.campaign import LoadedCampaign
@@ -22,22 +19,8 @@ from tips_ray.store.storage import Storage
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of which there are many
 
-CONFIG = Config(
-    data=Data(num_views=1, epoch_views=128),
-    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
-    optimiser=Optimiser(batch_size=64),
-)
 NUM_EPOCHS = 12
 TWO_WORKERS = Placement(num_workers=2, cpus_per_worker=1.0)
-
-
-@pytest.fixture(scope="module")
-def ray_folder() -> Iterator[Path]:
-    """Where the Ray that these tests share keeps its files, by which its processes are known."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", folder)
-        with running_ray():
-            yield Path(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What a search may be, and what its name may come to mean."""
 
-from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -107,22 +107,9 @@ def test_a_search_that_cannot_be_is_refused(tmp_path: Path, changed: dict, said:
         search_of(tmp_path, **changed)
 
 
-def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"campaign name '\.\./s'"):
-        replace(search_of(tmp_path), name="../s")
-
-
 @pytest.mark.parametrize(
     "given",
-    [
-        (0, None, None),
-        (1, 0, None),
-        (1, -5, None),
-        (1, None, 0.0),
-        (1, None, float("nan")),
-        (10**26, None, None),
-        (1, None, float("inf")),
-    ],
+    [(0, None, None), (1, 0, None), (1, -5, None), (10**26, None, None), *((1, None, hours) for hours in (0.0, nan, inf))],
 )
 def test_a_budget_of_nothing_or_without_end_is_refused(given: tuple) -> None:
     with pytest.raises(ValueError, match="give more than 0 of each, and at most 1,000,000 trials, or leave"):

@@ -6,12 +6,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,9 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from rich.console import Console
 
-from helpers import TIMES
-from tips_ray.campaign.ray_session import running_ray
+from helpers import CONFIG, TIMES
 from tips_ray.campaign.session import Session
-from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
+from tips_ray.config import Config, Data, KeepWeights, Placement, WeightRanges, override
 from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
@@ -45,23 +42,9 @@ from tips_ray.store.storage import Storage
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of which there are many
 
-CONFIG = Config(
-    data=Data(num_views=1, epoch_views=128),
-    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
-    optimiser=Optimiser(batch_size=64),
-)
 DASHBOARD = Path(sys.executable).with_name("optuna-dashboard")
 POSES = synthesise(num_poses=400)
 SEEN, UNSEEN = split_for_search(POSES, CONFIG.data, ())
-
-
-@pytest.fixture(scope="module")
-def ray_folder() -> Iterator[Path]:
-    """Where the Ray that these tests share keeps its files."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", folder)
-        with running_ray():
-            yield Path(folder)
 
 
 def search_of(folder: Path, base: Config = CONFIG, **settings: Any) -> Search:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
+import helpers
 from stored_search import store_run
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.evaluate import evaluate_saved
@@ -25,7 +26,7 @@ from tips_ray.campaign.plan import Campaign, agree, unfinished
 from tips_ray.campaign.run import describe, load
 from tips_ray.campaign.teachers import pick_teachers, teachers_of
 from tips_ray.columns import CONSISTENCY, METRICS, TRAIN_METRIC
-from tips_ray.config import Config, Data, Network, Optimiser, Teacher
+from tips_ray.config import Teacher, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.errors import UserError, sentence
@@ -42,11 +43,7 @@ from tips_ray.store.measurements import forget
 from tips_ray.store.records import PREVIOUS, SEARCH, Record, trial_name, write_manifest, write_record
 from tips_ray.store.storage import Storage
 
-CONFIG = Config(
-    data=Data(num_views=1, epoch_views=64),
-    network=Network(width=8, generator_blocks=1, discriminator_blocks=1),
-    optimiser=Optimiser(batch_size=32),
-)
+CONFIG = override(helpers.CONFIG, {"data": {"epoch_views": 64}, "optimiser": {"batch_size": 32}})
 ARMS = {"solo": CONFIG, "tips": replace(CONFIG, objective="distilled", teacher=Teacher("solo", "last epoch"))}
 POSES = synthesise(num_poses=200)
 FEW_POSES = POSES.select(np.arange(20))
