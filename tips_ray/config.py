@@ -311,7 +311,7 @@ def fingerprint(config: Config) -> str:
     """Short hash of the values that are not defaults, so that a field added later changes no
     fingerprint.
 
-    A default that a later version changes therefore needs a new `campaign.plan.VERSION`.
+    A default that a later version changes therefore needs a new `store.checked.VERSION`.
     """
     return hashlib.sha256(json.dumps(departures(config, Config()), sort_keys=True).encode()).hexdigest()[:12]
 

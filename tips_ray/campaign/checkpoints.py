@@ -189,7 +189,7 @@ def form_of(weights: dict[str, Any]) -> dict[str, torch.Size] | None:
     return {name: value.shape for name, value in weights.items()} if all(ordinary) else None
 
 
-def packed(value: dict[str, Any]) -> bytes:
+def packed(value: object) -> bytes:
     """A state dictionary as bytes that `torch.load(weights_only=True)` reads."""
     sink = io.BytesIO()
     torch.save(value, sink)
