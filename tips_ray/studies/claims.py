@@ -8,7 +8,6 @@ budgets a factor of three apart, read off the same curves: the section "Does an 
 learn faster?" of the report.
 """
 
-import sys
 from dataclasses import dataclass
 
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
@@ -27,7 +26,3 @@ class Claims(ArmStudy):
 def main(arguments: list[str] | None = None) -> int:
     """Run the study with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: run_arm_study(Claims, "claims", "claims", __doc__, preset="claims", arguments=arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,6 @@ Stop rules pick the epochs that teach, without labels, one oracle excepted; teac
 report say which, and why.
 """
 
-import sys
 from dataclasses import dataclass
 
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
@@ -29,7 +28,3 @@ class Distillation(ArmStudy):
 def main(arguments: list[str] | None = None) -> int:
     """Run the study with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: run_arm_study(Distillation, "distil", "stability", __doc__, arguments=arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -125,7 +125,3 @@ def evaluate_command(arguments: list[str] | None) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Evaluate with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: evaluate_command(arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -147,7 +147,3 @@ def search_space(options: WeightSearch) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the search with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: search_and_report(sys.argv[1:] if arguments is None else arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,6 @@ Run the same command again to continue after an interruption; give more --num-se
 to extend it.
 """
 
-import sys
 from dataclasses import dataclass
 
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
@@ -30,7 +29,3 @@ class Study(ArmStudy):
 def main(arguments: list[str] | None = None) -> int:
     """Run the study with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: run_arm_study(Study, "stability", "stability", __doc__, arguments=arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,6 @@ The same as stability.py followed by distil.py, which go on with its campaign if
 name.
 """
 
-import sys
 from dataclasses import dataclass
 
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
@@ -28,7 +27,3 @@ class Tips(ArmStudy):
 def main(arguments: list[str] | None = None) -> int:
     """Run the study with a command line (by default this process's); returns the exit code."""
     return interruptible(lambda: run_arm_study(Tips, "tips", "tips", __doc__, arguments=arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
