@@ -8,6 +8,7 @@ from both by each execution; trials that were begun and have not ended go on.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
@@ -87,7 +88,9 @@ class TrialQueue:
 
     def has_more(self) -> bool:
         """Whether there is a trial to go on with, or one to begin within the budget."""
-        return bool(self.open) or (self.num_trials < self.budget.num_trials and self._epochs_suffice())
+        limit, each = self.budget.max_run_epochs, self.search.num_seeds * self.search.num_epochs
+        suffices = limit is None or self._num_run_epochs() + each <= limit
+        return bool(self.open) or (self.num_trials < self.budget.num_trials and suffices)
 
     def next(self) -> Record | None:
         """The next trial to train, recorded already; None if the budget is spent."""
@@ -120,7 +123,7 @@ class TrialQueue:
             trial = self._trial(number)
             if score is not None:
                 trial.set_user_attr(SCORES, plain_scores(score))
-            self.study.tell(trial, self._optuna_values(state, score), self._optuna_state(state))
+            self.study.tell(trial, **self._result(state, score))
             self.on_end(EndedTrial(number, state, score, self.study.get_trials(deepcopy=False)[number]))
         return state
 
@@ -141,12 +144,8 @@ class TrialQueue:
 
     def _num_run_epochs(self) -> int:
         """Epochs that the runs of all trials begun so far have when they end."""
-        each, seeds = self.search.num_seeds * self.search.num_epochs, self.search.num_seeds
-        return sum(min(each, seeds * (record.pruned_at or self.search.num_epochs)) for record in self.records.values())
-
-    def _epochs_suffice(self) -> bool:
-        limit = self.budget.max_run_epochs
-        return limit is None or self._num_run_epochs() + self.search.num_seeds * self.search.num_epochs <= limit
+        most = self.search.num_epochs
+        return self.search.num_seeds * sum(min(most, record.pruned_at or most) for record in self.records.values())
 
     def _check_records(self) -> None:
         """Raise ValueError where a record is lost."""
@@ -179,10 +178,9 @@ class TrialQueue:
         """Add a trial to the study, with the values by epoch that its pruner watches."""
         self.study.add_trial(
             create_trial(
-                state=self._optuna_state(state),
                 params=self.records[number].params,
                 distributions=dict(self.search.space),
-                values=self._optuna_values(state, score),
+                **self._result(state, score),
                 user_attrs={SCORES: plain_scores(score)} if state in ENDED and score is not None else {},
                 system_attrs=rungs(self.search, values),
                 intermediate_values=values,
@@ -192,16 +190,16 @@ class TrialQueue:
     def _trial(self, number: int) -> Trial:
         return Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
 
-    def _optuna_state(self, state: str) -> TrialState:
-        if state == "pruned":  # by an earlier objective, perhaps: a study of several objectives has no pruned trials
-            return TrialState.PRUNED if len(OBJECTIVES[self.search.objective]) == 1 else TrialState.FAIL
-        return TrialState.COMPLETE if state in ENDED else TrialState.RUNNING
-
-    def _optuna_values(self, state: str, score: Score | None) -> list[float] | None:
+    def _result(self, state: str, score: Score | None) -> dict[str, Any]:
+        """State and values of a trial in Optuna's words."""
         columns = OBJECTIVES[self.search.objective]
         if state == "diverged":
-            return [PENALTY] * len(columns)
-        return [min(float(score[column]), PENALTY) for column in columns] if state == "complete" and score is not None else None
+            return {"state": TrialState.COMPLETE, "values": [PENALTY] * len(columns)}
+        if state == "complete" and score is not None:
+            return {"state": TrialState.COMPLETE, "values": [min(float(score[column]), PENALTY) for column in columns]}
+        if state == "pruned":  # by an earlier objective, perhaps: a study of several objectives has no pruned trials
+            return {"state": TrialState.PRUNED if len(columns) == 1 else TrialState.FAIL}
+        return {"state": TrialState.RUNNING}
 
     def _scores(self, curves: pd.DataFrame) -> dict[int, Score]:
         scores = score_trials(curves, self.search.num_seeds, self.search.num_epochs)
