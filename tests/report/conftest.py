@@ -103,9 +103,15 @@ def curves() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def summary(curves) -> Summary:
-    """Of `curves`."""
-    return make_summary(curves)
+def curves_with_divergence() -> pd.DataFrame:
+    """The same, but that seed 1 of solo diverged in epoch 20."""
+    return make_curves(diverged={("solo", 1): 20})
+
+
+@pytest.fixture(scope="session")
+def summary(curves_with_divergence) -> Summary:
+    """The summary of the curves with a divergence."""
+    return make_summary(curves_with_divergence)
 
 
 @pytest.fixture(scope="session", name="make_curves")

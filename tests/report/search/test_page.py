@@ -157,7 +157,7 @@ def test_an_unconfirmed_best_is_called_optimistic(make_search, make_search_summa
 
 
 def test_real_poses_and_label_free_objectives_are_not_called_otherwise(make_search, make_search_summary):
-    trials, surface = make_search(20)
+    trials, surface = make_search(9)
     text = text_of(render_search(make_search_summary(trials, "label_free", synthetic=False), surface))
     assert "ynthetic data" not in text
     assert "this search is an oracle" not in text

@@ -26,7 +26,7 @@ def arm(error: float, n: int, **changes: Any) -> ArmSummary:
     return ArmSummary(**given | changes)
 
 
-def summary(difference: float, low: float | None, high: float | None, n: int, **changes: Any) -> Summary:
+def compared(difference: float, low: float | None, high: float | None, n: int, **changes: Any) -> Summary:
     """Two arms, solo at 70 mm, parts `difference` below, and their paired difference."""
     pair = PairedDifference(difference if n else None, low, high, n, "solo", "parts", HEADLINE_METRIC, "last_half", 40)
     empty = summarise(LoadedCampaign({"data": {}, "references": {}, "arms": {}, "executions": []}, pd.DataFrame()))
@@ -40,38 +40,38 @@ def card(num_epochs: int, oracle: bool, runs: Any) -> TeacherCard:
 
 
 def test_an_interval_away_from_zero_names_the_better_arm():
-    said = finding(summary(7.4, 6.9, 7.9, 6))
+    said = finding(compared(7.4, 6.9, 7.9, 6))
     assert said.startswith("Over the last half of training, parts errs by 7.4 mm less than solo (95% interval")
     assert "6.9 to 7.9 mm, n = 6 seeds)." in said
-    assert "solo errs by 7.4 mm less than parts" in finding(summary(-7.4, -7.9, -6.9, 6))
-    assert "6.9 to 7.9 mm" in finding(summary(-7.4, -7.9, -6.9, 6))
+    assert "solo errs by 7.4 mm less than parts" in finding(compared(-7.4, -7.9, -6.9, 6))
+    assert "6.9 to 7.9 mm" in finding(compared(-7.4, -7.9, -6.9, 6))
 
 
 def test_few_seeds_are_said_to_be_few():
-    assert "n = 3 seeds, too few to be sure" in finding(summary(7.4, 6.9, 7.9, 3))
-    assert any("about 75%" in caution and "1 of 4 studies" in caution for caution in cautions(summary(7.4, 6.9, 7.9, 3)))
-    assert cautions(summary(7.4, 6.9, 7.9, 10)) == []
+    assert "n = 3 seeds, too few to be sure" in finding(compared(7.4, 6.9, 7.9, 3))
+    assert any("about 75%" in caution and "1 of 4 studies" in caution for caution in cautions(compared(7.4, 6.9, 7.9, 3)))
+    assert cautions(compared(7.4, 6.9, 7.9, 10)) == []
 
 
 def test_an_interval_around_zero_cannot_tell_apart():
-    said = finding(summary(0.3, -0.6, 1.2, 5))
+    said = finding(compared(0.3, -0.6, 1.2, 5))
     assert "5 seeds cannot tell parts and solo apart: solo − parts is +0.3 mm (95% interval −0.6 to +1.2 mm)" in said
 
 
 def test_one_seed_and_none_bear_no_claim():
-    assert "n = 1 seed, no interval, so this may be luck" in finding(summary(7.4, None, None, 1))
-    assert "share no finished seed" in finding(summary(7.4, None, None, 0))
-    assert "nothing to compare" in finding(summary(0, None, None, 0, arms={}, paired=[]))
-    one = summary(7.4, 6.9, 7.9, 3)
+    assert "n = 1 seed, no interval, so this may be luck" in finding(compared(7.4, None, None, 1))
+    assert "share no finished seed" in finding(compared(7.4, None, None, 0))
+    assert "nothing to compare" in finding(compared(0.0, None, None, 0, arms={}, paired=[]))
+    one = compared(7.4, 6.9, 7.9, 3)
     assert "no other arm" in finding(replace(one, arms={"solo": one.arms["solo"]}, paired=[]))
 
 
 def test_cautions_say_what_is_odd_about_teachers():
-    said = " ".join(cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card(30, True, "all")})))
+    said = " ".join(cautions(compared(7.4, 6.9, 7.9, 10, teachers={"tips": card(30, True, "all")})))
     assert "tips learns from an oracle" in said
     assert "tips learns from parts as it was after 30 epochs; it has 40 by now." in said
     assert "All students of tips share one teacher" in said
-    assert cautions(summary(7.4, 6.9, 7.9, 10, teachers={"tips": card(40, False, "own")})) == []
+    assert cautions(compared(7.4, 6.9, 7.9, 10, teachers={"tips": card(40, False, "own")})) == []
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_cautions_say_what_is_odd_about_teachers():
 )
 def test_students_are_no_rivals_but_are_held_against_their_teachers(low, high, n, said):
     comparison = StudentComparison(-0.1, low, high, n, "teacher", "tips", "teachers of tips", (40, None))
-    given = summary(7.4, 6.9, 7.9, 6, students=["tips"], distillation=[comparison])
+    given = compared(7.4, 6.9, 7.9, 6, students=["tips"], distillation=[comparison])
     given.arms["tips"] = arm(1.0, n)
     assert finding(given).startswith("Over the last half of training, parts errs by 7.4 mm less than solo")
     assert finding(given).partition("At its last epoch, ")[2].startswith(said)
 
 
 def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
-    given = summary(7.4, 6.9, 7.9, 10, data={"synthetic": True}, references={"flat": {HEADLINE_METRIC: 65.0}})
+    given = compared(7.4, 6.9, 7.9, 10, data={"synthetic": True}, references={"flat": {HEADLINE_METRIC: 65.0}})
     given.unmeasured_rules.update(solo=["average of the last 10 %"], parts=["average of the last 10 %", "another"])
     given.arms["solo"] = arm(
         70.0, 10, num_seeds=12, num_epochs=30, diverged=[Divergence("solo", "run", seed, 1) for seed in (1, 2)]
@@ -124,9 +124,9 @@ def test_millimetres_as_text():
     assert [mm(None), mm(45.44), mm(-0.31, sign=True), mm(3.0, sign=True)] == ["–", "45.4", "−0.3", "+3.0"]
 
 
-def test_rows_say_how_many_seeds_are_in_the_means(make_curves, make_summary):
-    curves = make_curves(diverged={("solo", 1): 9})
-    rows = {row["name"]: row for row in headline_rows(make_summary(curves))}
+def test_rows_say_how_many_seeds_are_in_the_means(curves_with_divergence, summary):
+    curves = curves_with_divergence
+    rows = {row["name"]: row for row in headline_rows(summary)}
     assert list(rows) == ["solo", "parts", "flat", "supervised"]
     assert rows["solo"]["seeds"] == "2 of 3"
     assert rows["parts"]["seeds"] == "3"

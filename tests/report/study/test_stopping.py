@@ -103,14 +103,6 @@ def test_a_heat_map_has_depths_as_rows():
     assert figure.data[0].x[0] == figure.data[0].y[0] == "r hip"
 
 
-def test_without_students_the_page_says_nothing_of_them(make_curves, make_summary):
-    curves = make_curves(arms=("solo", "parts"), num_epochs=4)
-    html = render(curves, make_summary(curves))
-    assert "h-distillation" not in html
-    assert "h-codependence" not in html
-    assert "h-budgets" not in html  # four epochs are no three budgets
-
-
 def test_rows_of_one_seed_have_no_interval(make_curves, make_summary):
     summary = make_summary(make_curves(arms=("solo",), num_seeds=1))
     assert summary.stop_rules
