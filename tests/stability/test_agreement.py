@@ -18,7 +18,7 @@ from tips_ray.stability.agreement import (
 )
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard, TeacherWindow
 
-laws = settings(deadline=None, derandomize=True, max_examples=30)
+laws = settings(deadline=None, derandomize=True, max_examples=12)
 NUM_VIEWS = 3
 Lifted = dict[str, dict[int, np.ndarray]]
 

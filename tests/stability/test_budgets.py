@@ -33,7 +33,7 @@ from tips_ray.store.measurements import (
 )
 from tips_ray.store.storage import Storage
 
-few = settings(deadline=None, derandomize=True, max_examples=10)
+few = settings(deadline=None, derandomize=True, max_examples=5)
 
 
 def curves_of(runs: dict[tuple[str, int], Any], diverged: tuple[tuple[str, int], ...] = ()) -> pd.DataFrame:

@@ -37,7 +37,7 @@ from tips_ray.stability.stopping import Curve, LabelledColumnError, Oracle, Rule
 from tips_ray.stability.summary import strict
 from tips_ray.store.measurements import KEYS, WINDOWS
 
-laws = settings(deadline=None, derandomize=True, max_examples=25)
+laws = settings(deadline=None, derandomize=True, max_examples=10)
 MEASURED = tuple(name for name in LABEL_FREE if name not in DERIVED)
 NO_WINDOWS = pd.DataFrame(columns=[*KEYS[WINDOWS], HEADLINE_METRIC, TRAIN_METRIC])
 Key = tuple[str, int, int, int, float]

@@ -28,8 +28,8 @@ from tips_ray.stability.rules import (
 )
 from tips_ray.stability.stopping import Curve, Oracle, Rule, Window
 
-laws = settings(deadline=None, derandomize=True, max_examples=60)
-few = settings(deadline=None, derandomize=True, max_examples=20)  # of all standard rules at once
+laws = settings(deadline=None, derandomize=True, max_examples=30)
+few = settings(deadline=None, derandomize=True, max_examples=8)  # of all standard rules at once
 MEASURED = tuple(name for name in LABEL_FREE if name not in DERIVED)
 LABELLED = (*METRICS, TRAIN_METRIC, "loss_supervised", "part_sign_agreement")
 NAMES = [rule.name for rule in standard_rules(800)]

@@ -26,7 +26,7 @@ from tips_ray.stability.statistics import (
 )
 
 METRIC = "p_mpjpe_signed_mm"
-laws = settings(deadline=None, derandomize=True, max_examples=25)
+laws = settings(deadline=None, derandomize=True, max_examples=10)
 millimetres = st.floats(20, 200)
 
 

@@ -28,7 +28,7 @@ from tips_ray.stability.steadiness import (
 
 METRIC = "p_mpjpe_signed_mm"
 NONE = interval([])
-laws = settings(deadline=None, derandomize=True, max_examples=25)
+laws = settings(deadline=None, derandomize=True, max_examples=10)
 eighths = st.integers(8 * 20, 8 * 200).map(lambda value: value / 8)  # exact, so that margins stay margins when curves are shifted
 curve_lists = st.lists(eighths, min_size=1, max_size=60)
 

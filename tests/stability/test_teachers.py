@@ -84,7 +84,7 @@ def test_a_teacher_has_the_sign_and_the_churn_of_its_last_epoch():
         assert picked(table, [1], rule=rule).lessons[0].churn_mm is None
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@settings(deadline=None, derandomize=True, max_examples=10)
 @given(st.lists(st.integers(0, 99) | st.none(), min_size=1, max_size=6).filter(lambda found: found != [None]))
 def test_the_picked_run_has_the_lowest_signal_up_to_its_stop(found: list[int | None]):
     """Elsewhere in the curves the order of the runs is another; a run of which the signal is not
