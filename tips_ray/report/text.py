@@ -110,7 +110,7 @@ def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
         if key == "wall_seconds" and isinstance(value, (int, float)):
             entries.append({"label": "wall time", "kind": "text", "value": f"{value / 60:.1f} min"})
         elif key in ("command", "commit", "fingerprint", "spec"):
-            entries.append({"label": label, "kind": "code", "value": str(value)})
+            entries.append({"label": label, "kind": "code", "value": readable(value)})
         elif isinstance(value, Mapping) and all(not isinstance(item, (Mapping, list, tuple)) for item in value.values()):
             entries.append({"label": label, "kind": "text", "value": ", ".join(f"{name} {item}" for name, item in value.items())})
         elif isinstance(value, (list, tuple)) and all(not isinstance(item, (Mapping, list, tuple)) for item in value):
