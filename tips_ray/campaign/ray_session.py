@@ -63,7 +63,7 @@ def running_ray(console: Console | None = None) -> Iterator[None]:
             console.print("Starting Ray ...")
             if os.environ.get("RAY_AUTH_MODE") == "disabled":
                 console.print("RAY_AUTH_MODE is 'disabled': every user of this machine may run commands in this Ray.")
-            ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", _temp_dir=folder, **settings)
+            start_here(_temp_dir=folder, **settings)
             close_to_others()
         stop_as_ctrl_c()  # Ray has its own handler of SIGTERM
         try:
@@ -71,6 +71,20 @@ def running_ray(console: Console | None = None) -> Iterator[None]:
                 yield
         finally:
             ray.shutdown()
+
+
+def start_here(**settings: Any) -> None:
+    """Start Ray on this machine; raises OSError if it does not start in the half minute for which
+    Ray itself waits."""
+    try:
+        ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", **settings)
+    except Exception as error:
+        if "timed out during startup" not in str(error):  # Ray has no type of error for it
+            raise
+        raise OSError(
+            "Ray did not start within half a minute: this machine is too busy, or short of memory;"
+            " the same command starts it again."
+        ) from error
 
 
 def close_to_others() -> None:
