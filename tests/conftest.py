@@ -36,8 +36,8 @@ RAY = (
 )
 """Tests that start Ray: one process runs them in turn, beside all others."""
 SLOW = (
-    *("campaign/survival/", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py", "test_additions.py"),
-    *("test_benchmarks.py", "studies/test_search.py", "studies/test_tips.py", "test_wheel.py"),
+    *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
+    *("studies/test_search.py", "studies/test_tips.py", "test_additions.py", "test_benchmarks.py", "test_wheel.py"),
 )
 """Tests that `make test` leaves out."""
 

@@ -120,6 +120,7 @@ def test_another_config_under_the_same_name_is_refused(undisturbed: Path, capsys
     assert "solo.weights.legs was 0.05 and is 0.5" in error
 
 
+@pytest.mark.slow
 def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
     """Ctrl-C in a campaign on Ray Train workers; continued without them; the curves are those of
     the undisturbed campaign."""
@@ -196,6 +197,7 @@ def test_bad_input_ends_the_program_with_one_sentence(tmp_path: Path, command: l
     assert not (tmp_path / "storage").exists()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_too_small_is_refused(tmp_path: Path) -> None:
     ended = run_study(tmp_path, "--cpus-per-worker", "640")
     assert ended.returncode == 2
