@@ -1,6 +1,6 @@
 # make study   the main job, on the embedded poses: ends with the path of a report
-# make test    the tests that take seconds         make check   format, lint, types, import contracts
-# make test-ci and the slow ones                   make test-nightly   all tests
+# make test    the quick tests                  make check          format, lint, types, import contracts
+# make test-slow  and those that take minutes   make test-nightly   all tests
 # make bench   what the README claims about speed
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -11,7 +11,7 @@ HAS_GPU := $(shell command -v nvidia-smi)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: study test test-ci test-nightly check bench format constraints clean
+.PHONY: study test test-slow test-nightly check bench format constraints clean
 
 study: $(INSTALLED)
 	$(BIN)/tips-ray stability --preset quick $(ARGS)
@@ -19,7 +19,7 @@ study: $(INSTALLED)
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow and not nightly" $(ARGS)
 
-test-ci: $(INSTALLED)
+test-slow: $(INSTALLED)
 	$(PYTEST) -m "not nightly" $(ARGS)
 
 test-nightly: $(INSTALLED)

@@ -24,7 +24,7 @@ from tips_ray.errors import UserError
 
 REPOSITORY = "~/tips-ray"
 """Where cluster files ship the repository to."""
-NOISE = ("Warning: Permanently added", "Shared connection", "Command failed:", "ssh -tt")
+NOISE = ("Warning: Permanently added", "Shared connection", "Command failed:", "Error: Command failed:", "ssh -tt")
 """Beginnings of lines of ssh and Ray that do not say why a command failed."""
 
 
