@@ -19,6 +19,7 @@ from measure import copy_rate, gemm_rate, publish, seconds_of
 from tips_ray.config import override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
+from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 from tips_ray.presets import arm_config, paper
@@ -42,9 +43,10 @@ def main() -> None:
     config = override(arm_config(paper().config, given.arm), changes)
     dataset = prepare(synthesise(num_poses=max(1000, given.batch)), config.data)
     run, need = Run(config, dataset, seed=0), step_need(config)
-    keypoints = dataset.train.keypoints[: given.batch]
+    views = dataset.train
+    batch = Batch(views.keypoints[: given.batch], views.pose[: given.batch, :, 2], views.scale[: given.batch])
     before = gemm_rate(given.batch, given.width, rounds=5)
-    taken = seconds_of({"step": lambda: run.step(keypoints, torch.zeros(0))}, given.rounds, warm_up=1)["step"]
+    taken = seconds_of({"step": lambda: run.step(batch)}, given.rounds, warm_up=1)["step"]
     rate = statistics.fmean([before, gemm_rate(given.batch, given.width, rounds=5)])
     memory, seconds = copy_rate(), statistics.median(taken)
     by_products, by_memory = need.seconds(rate, memory)

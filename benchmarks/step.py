@@ -26,6 +26,7 @@ from plain import Plain
 from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import Run
 from tips_ray.presets import arm_config, laptop
@@ -57,6 +58,11 @@ def plain_like(run: Run) -> Plain:
     return plain
 
 
+def batch_of(keypoints: torch.Tensor) -> Batch:
+    """A batch whose depths and scales nothing looks at."""
+    return Batch(keypoints, torch.zeros_like(keypoints[..., 0]), torch.ones_like(keypoints[:, 0, 0]))
+
+
 def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
     """Largest relative difference of the numbers that both log, over some steps in double precision
     without dropout.
@@ -69,8 +75,8 @@ def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
     plain = plain_like(run)
     differ = []
     for keypoints in dataset.train.keypoints.double().split(config.optimiser.batch_size)[:steps]:
-        ours = run.step(keypoints, keypoints[..., 0])
-        theirs = plain.step(keypoints, *same_chance.random_view(len(keypoints)))
+        ours = run.step(batch_of(keypoints))
+        theirs = plain.step(keypoints, *same_chance.random_view(len(keypoints))[:2])
         for name in ("reprojection", "ninety_degree"):
             theirs[f"loss_{name}"] = sum(len(part.joints) / 16 * theirs.pop(f"{name}_{part.name}") for part in plain.parts)
         differ += [abs(ours[name].item() / logged - 1) for name, logged in theirs.items() if logged]
@@ -92,9 +98,9 @@ def rival(name: str, config: Config, threads: int, requests: Connection) -> None
             return
         started = time.perf_counter()
         if name.startswith("plain"):
-            plain.step(keypoints, *run.random_view(len(keypoints)))
+            plain.step(keypoints, *run.random_view(len(keypoints))[:2])
         else:
-            run.step(keypoints, torch.zeros(0))
+            run.step(batch_of(keypoints))
         requests.send(time.perf_counter() - started)
 
 

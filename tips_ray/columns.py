@@ -38,7 +38,15 @@ TABLE = (
     Column("loss_adversarial", "Adversarial (eq. 6)", "loss"),
     Column("loss_reprojection", "Reprojection (eq. 2)", "loss"),
     Column("loss_ninety_degree", "Quarter turns (eqs. 3–5)", "loss"),
+    Column("loss_all_angles", "All angles (eq. 16)", "loss"),
+    Column("loss_symmetry", "Bones: left against right", "loss"),
+    Column("loss_proportions", "Bones: off adult proportions", "loss"),
+    Column("loss_knees", "Knees bent backwards", "loss"),
+    Column("loss_facing", "Hips and shoulders face apart", "loss"),
+    Column("loss_rigidity", "Bones: change between two frames", "loss"),
     Column("loss_discriminator", "Discriminator", "loss"),
+    Column("loss_r1", "Discriminator's slope at real poses (R1)", "loss"),
+    Column("loss_r2", "Discriminator's slope at fake poses (R2)", "loss"),
     Column("loss_distillation", "Distillation (eq. 10)", "loss"),
     Column("loss_supervised", "Supervised (sees labels)", "loss", label_free=False),
     Column("real_accuracy", "Real poses recognised", "adversary", share=True),
@@ -85,6 +93,9 @@ HEADLINE_METRIC = METRICS[0]
 TRAIN_METRIC = f"train_{HEADLINE_METRIC}"
 """The error on views that were trained on: by it a rule is chosen, so that test subjects have no
 say."""
+
+RAW_METRIC = f"raw_{HEADLINE_METRIC}"
+"""The error of the weights themselves, of a run whose moving average is evaluated."""
 
 SIGNALS = in_group("signal")
 """What an epoch shows of a lifter without labels."""

@@ -77,9 +77,22 @@ class Weights:
     """w2: reprojection consistency, equation 2."""
     ninety_degree: float = 3.0
     """w3: quarter-turn consistency, equations 3 to 5."""
+    all_angles: float = 0.0
+    """Consistency for all angles at once, equation 16; not with batch norm in the generators."""
+    symmetry: float = 0.0
+    """Left and right bones are equally long (anatomy)."""
+    proportions: float = 0.0
+    """Limb segments have the proportions of adults (anthropometry)."""
+    knees: float = 0.0
+    """Knees bend forwards (anatomy)."""
+    facing: float = 0.0
+    """Hips and shoulders face the same way (anatomy)."""
+    rigidity: float = 0.0
+    """Bones keep their lengths between two frames of a clip (time); a batch is then made of
+    pairs."""
 
     def __post_init__(self) -> None:
-        check_fields(self, **dict.fromkeys(("legs", "torso", "reprojection", "ninety_degree"), "[0, 1000000]"))
+        check_fields(self, **dict.fromkeys((entry.name for entry in dataclasses.fields(self)), "[0, 1000000]"))
 
 
 @dataclass(frozen=True)
@@ -107,10 +120,16 @@ class Network:
     discriminator_dropout: float = 0.3
     negative_slope: float = 0.01
     """Slope of the leaky ReLU for negative inputs."""
+    start_depth: float = 1.0
+    """Factor on the first weights of the generators' output layers: below 1, lifted poses start
+    nearly flat."""
+    mirror_mean: bool = False
+    """Outside training steps a lifter answers with the mean over a pose and its mirror image."""
 
     def __post_init__(self) -> None:
         check_fields(
             self,
+            start_depth="(0, 1]",
             width="[1, 16384]",
             generator_blocks="[0, 64]",
             discriminator_blocks="[0, 64]",
@@ -122,9 +141,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Adversary:
-    """How the discriminator plays, equation 6."""
+    """What the discriminator sees, and how it is trained, equation 6."""
 
-    loss: Literal["non_saturating", "least_squares"] = "non_saturating"
+    loss: Literal["non_saturating", "least_squares", "relativistic"] = "non_saturating"
+    """`relativistic` compares each observed pose with its own reprojection; it has no labels."""
     real_label: float = 0.8
     """One-sided label smoothing: what real poses should score."""
     swap_labels: float = 0.0
@@ -133,9 +153,23 @@ class Adversary:
     """Max-normalise reprojected poses again before the discriminator sees them."""
     rotation: Literal["pose", "batch"] = "pose"
     """One random rotation for each pose, or one for the whole batch."""
+    features: Literal["keypoints", "bones"] = "keypoints"
+    """`bones`: the discriminator also sees the inner products of all bones (kinematic chain space,
+    Wandt & Rosenhahn)."""
+    sees: Literal["pose", "pair"] = "pose"
+    """`pair`: two frames of a clip, seen by one camera, at one scale (time)."""
+    gap: int | None = 8
+    """Greatest distance, in frames, of the two frames of a pair; None: anywhere in the clip."""
+    elevation: Literal["ignored", "learnt"] = "ignored"
+    """`learnt`: a network tells the elevation of a pose's camera, which is undone before the pose
+    is rotated (ElePose)."""
+    r1: float = 0.0
+    """Weight of R1: half the squared gradient of the logit by observed poses (Mescheder et al.)."""
+    r2: float = 0.0
+    """Weight of R2: the same by reprojected poses."""
 
     def __post_init__(self) -> None:
-        check_fields(self, real_label="(0, 1]", swap_labels="[0, 1]")
+        check_fields(self, real_label="(0, 1]", swap_labels="[0, 1]", gap="[1, 1000000]", r1="[0, 1000000]", r2="[0, 1000000]")
 
 
 @dataclass(frozen=True)
@@ -147,6 +181,13 @@ class Optimiser:
     """None: the same as the generators'."""
     decay: float = 1.0
     """Factor on both learning rates after each epoch."""
+    cosine_epochs: int | None = None
+    """Both learning rates also fall to a hundredth along half a cosine over so many epochs, and
+    stay there. A curve can always be made longer, so the horizon belongs to the config: another one
+    is another arm."""
+    averaging: float = 0.0
+    """Decay, a step, of a moving average of the lifter's weights, which is then what is evaluated,
+    kept and distilled; 0: the weights themselves are."""
     beta1: float = 0.9
     beta2: float = 0.999
     batch_size: int = 8192
@@ -157,10 +198,29 @@ class Optimiser:
             learning_rate="(0, 1e30]",
             discriminator_learning_rate="(0, 1e30]",
             decay="(0, 1]",
+            cosine_epochs="[1, 1000000]",
+            averaging="[0, 1)",
             beta1="[0, 1)",
             beta2="[0, 1)",
             batch_size="[2, 10000000]",
         )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a batch is varied; what is evaluated is never varied."""
+
+    mirror: bool = False
+    """Half of the views are seen in a mirror, left and right swapped."""
+    turned: float = 0.0
+    """Share of a distilled or supervised run's views that are replaced by their poses, as the
+    teacher or the truth has them, turned to a random view."""
+    stretched: float = 0.0
+    """Standard deviation of the logarithm of factors on the bones of the poses that are turned, the
+    same on both sides of a body."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, turned="[0, 1]", stretched="[0, 1]")
 
 
 @dataclass(frozen=True)
@@ -215,6 +275,7 @@ class Config:
     network: Network = field(default_factory=Network)
     adversary: Adversary = field(default_factory=Adversary)
     optimiser: Optimiser = field(default_factory=Optimiser)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     numerics: Numerics = field(default_factory=Numerics)
     teacher: Teacher | None = None
     """Of a distilled lifter; every other config has none."""
@@ -227,6 +288,22 @@ class Config:
                 " Teacher, as the arm 'tips' has, and no other takes one."
             )
         parts_of(self)
+        if self.weights.all_angles and self.network.generator_norm == "batch":
+            raise UserError(
+                "--weights.all-angles needs the derivative of a depth by its own pose alone, but batch norm mixes the poses of a"
+                " batch; give a --network.generator-norm of layer, affine or none."
+            )
+        if self.has_pairs and self.optimiser.batch_size % 2:
+            raise UserError(
+                f"--optimiser.batch-size is {self.optimiser.batch_size}, but with --weights.rigidity or --adversary.sees pair a"
+                " batch is made of pairs; give an even one."
+            )
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether a batch is made of pairs of frames of a clip: its second half has the partners of
+        its first."""
+        return self.objective == "adversarial" and (self.weights.rigidity > 0 or self.adversary.sees == "pair")
 
 
 @dataclass(frozen=True)

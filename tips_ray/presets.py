@@ -9,6 +9,30 @@ from tips_ray.errors import UserError
 TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 """A student sees the full 2D pose (section 3.4)."""
 
+RECIPE: dict[str, Any] = {
+    "weights": {"legs": 0.22, "torso": 0.26, "reprojection": 24.0, "ninety_degree": 1.8, "knees": 3.0, "facing": 1.0},
+    "network": {"start_depth": 0.1, "discriminator_dropout": 0.1, "mirror_mean": True},
+    "adversary": {"features": "bones", "renormalise": True},
+    "optimiser": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 1.5e-3, "averaging": 0.998},
+    "augmentation": {"mirror": True},
+}
+"""What the arms of the recipe have in common; `benchmarks/README.md` says what each ingredient is
+worth."""
+SINGLE: dict[str, Any] = {**RECIPE, "weights": {**RECIPE["weights"], "symmetry": 5.0, "proportions": 5.0}}
+"""Of single 2D poses, anatomy and the proportions of adults."""
+CLIPS: dict[str, Any] = {
+    **RECIPE,
+    "weights": {**RECIPE["weights"], "symmetry": 5.0, "rigidity": 20.0},
+    "adversary": {**RECIPE["adversary"], "sees": "pair", "gap": 8},
+}
+"""Of 2D poses, anatomy, and which of them are frames of one clip."""
+VARIED: dict[str, Any] = {
+    "network": {"mirror_mean": True},
+    "optimiser": {"averaging": 0.998},
+    "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1},
+}
+"""How depths that a teacher or the truth tells are learnt, so that the two can be compared."""
+
 ARMS: dict[str, dict[str, Any]] = {
     "solo": {"partition": "solo"},
     "solo_deep": {"partition": "solo"},
@@ -20,11 +44,20 @@ ARMS: dict[str, dict[str, Any]] = {
     "tips_oracle": {**TIPS, "teacher": {"rule": "best epoch (oracle)"}},
     "tips_ensemble": {**TIPS, "teacher": {"runs": "all"}},
     "tips_solo": {**TIPS, "teacher": {"arm": "solo"}},
-    "supervised": {"objective": "supervised", "partition": "solo"},
+    "single": SINGLE,
+    "single_solo": {**SINGLE, "partition": "solo"},
+    "clips": CLIPS,
+    "clips_solo": {**CLIPS, "partition": "solo"},
+    "tips_single": {**TIPS, **VARIED, "teacher": {"arm": "single"}},
+    "tips_clips": {**TIPS, **VARIED, "teacher": {"arm": "clips"}},
+    "supervised": {"objective": "supervised", "partition": "solo", **VARIED},
+    "supervised_plain": {"objective": "supervised", "partition": "solo"},
 }
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
 `solo_deep` also has twice the residual blocks, and so about as many parameters as two parts.
-`tips…` are distilled: `tips_solo` is the control, with solo as its teacher."""
+`tips…` are distilled: `tips_solo` is the control, with solo as its teacher. `single` and `clips`
+are named after what they learn from; `supervised` is trained as their students are, but on true
+depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +108,28 @@ def paper() -> Preset:
 
 
 PRESETS = {"quick": quick, "laptop": laptop, "claims": claims, "paper": paper}
+
+
+def knowledge(config: Config, teacher: Config | None = None) -> tuple[str, ...]:
+    """What the training of an arm is told beyond single 2D poses: any of "anatomy", "anthropometry",
+    "time", "true views" and "true depths"; nothing but the last two is 3D.
+
+    A student knows what its teacher does, whose config is `teacher`. Mirror images count as
+    anatomy: they take the two sides of a body for alike. Every arm's depth sign is voted on by
+    anatomy after training.
+    """
+    weights, varied = config.weights, config.augmentation
+    adversarial = config.objective == "adversarial"
+    bodies = varied.mirror or config.network.mirror_mean or (varied.stretched and varied.turned and not adversarial)
+    told = {
+        "anatomy": bodies or (adversarial and (weights.symmetry or weights.knees or weights.facing)),
+        "anthropometry": adversarial and weights.proportions,
+        "time": config.has_pairs,
+        "true views": config.data.new_views_each_epoch,
+        "true depths": config.objective == "supervised",
+    }
+    of_teacher = knowledge(teacher) if teacher else ()
+    return tuple(name for name, is_told in told.items() if is_told or name in of_teacher)
 
 
 def arm_config(base: Config, arm: str, teacher: Teacher | None = None) -> Config:

@@ -17,6 +17,7 @@ from torch import Tensor
 from tips_ray.config import Config, Network, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.networks import Lifter, initialise
@@ -151,7 +152,10 @@ def test_a_step_descends_the_mean_squared_distance_from_the_teachers(dataset, pa
     teachers, seen = make_teachers([1.0, -1.0]), dataset.train.keypoints[:64]
     runs = [Run(override(STUDENT, {"partition": partition}), dataset, 0, teachers) for _ in range(3)]
     squares = (runs[0].lift(seen) - teachers(seen)).detach().numpy().astype(float) ** 2
-    rows = [run.step(seen, torch.full((64, 16), depth)) for run, depth in zip(runs[1:], (0.0, torch.nan), strict=True)]
+    rows = [
+        run.step(Batch(seen, torch.full((64, 16), depth), torch.ones(64)))
+        for run, depth in zip(runs[1:], (0.0, torch.nan), strict=True)
+    ]
     for row in rows:
         assert row.keys() == {"loss_distillation", "generator_gradient_norm"}
         assert float(row["loss_distillation"].detach()) == pytest.approx(squares.sum() / (64 * 16), rel=1e-5)

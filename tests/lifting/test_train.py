@@ -25,6 +25,7 @@ from tips_ray.columns import DISAGREEMENTS, SIGNALS
 from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
+from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.train import DamagedStateError, Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
@@ -64,6 +65,12 @@ def kept(epoch: Epoch) -> dict[str, Any]:
     modules = (epoch.run.lifter, epoch.run.discriminator)
     weights = [value.clone().flatten().double() for module in modules for value in module.state_dict().values()]
     return {"epoch": epoch.number, **row, "weights": torch.cat(weights).tolist()}
+
+
+def first(dataset: Dataset, count: int) -> Batch:
+    """The first training views."""
+    views = dataset.train
+    return Batch(views.keypoints[:count], views.pose[:count, :, 2] / views.scale[:count, None], views.scale[:count])
 
 
 def stored(state: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +296,7 @@ def test_gradients_lie_in_memory_as_their_parameters_do(dataset, norm, objective
     another (PyTorch 2.13)."""
     changes = {"objective": objective, "network": {"generator_norm": norm, "discriminator_norm": norm}}
     run = Run(override(TINY, changes), dataset, 0)
-    run.step(dataset.train.keypoints[:64], dataset.train.pose[:64, :, 2])
+    run.step(first(dataset, 64))
     modules = [run.lifter] if objective == "supervised" else [run.lifter, run.discriminator]
     parameters = [parameter for module in modules for parameter in module.parameters()]
     assert [parameter.grad.stride() for parameter in parameters] == [parameter.stride() for parameter in parameters]
@@ -312,8 +319,9 @@ WAITS = {aten._local_scalar_dense, aten.item, aten.nonzero, aten.masked_select, 
 def test_a_step_never_waits_for_the_device(dataset, objective):
     run = Run(override(TINY, {"objective": objective, "adversary": {"renormalise": True}}), dataset, 0)
     views = dataset.train
+    batch = first(dataset, 64)
     with NoWaiting():
-        run.step(views.keypoints[:64], views.pose[:64, :, 2])
+        run.step(batch)
     with pytest.raises(AssertionError, match="makes the host wait"), NoWaiting():
         float(views.scale[0])
 

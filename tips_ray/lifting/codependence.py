@@ -1,13 +1,12 @@
 """How much each depth depends on each keypoint: the codependence that part generators are made to
 prevent (TIPS-GAN)."""
 
-import warnings
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tips_ray.errors import UserError
+from tips_ray.lifting.losses import directional_derivative
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED, Part, partition
 
@@ -66,11 +65,9 @@ def _summed_slopes(lifter: Lifter, keypoints: Float[Tensor, "poses 16 2"]) -> Fl
     directions = torch.eye(2 * JOINTS, dtype=keypoints.dtype, device=keypoints.device).view(-1, 1, JOINTS, 2)
 
     def slopes_along(direction: Tensor) -> Tensor:
-        return torch.func.jvp(lifter, (keypoints,), (direction.expand_as(keypoints),))[1]
+        return directional_derivative(lifter, keypoints, direction.expand_as(keypoints))
 
-    with warnings.catch_warnings():  # forward mode, when first used, loads rules by a function that PyTorch itself deprecates
-        warnings.filterwarnings("ignore", "`torch.jit.script` is", DeprecationWarning)
-        slopes = torch.vmap(slopes_along)(directions)
+    slopes = torch.vmap(slopes_along)(directions)
     if not (torch.isfinite(lifter(keypoints)).all() and torch.isfinite(slopes).all()):
         raise UserError("The lifter answers with NaN or infinity, so its training has diverged; probe an earlier epoch.")
     return slopes.abs().sum(1).view(JOINTS, 2, JOINTS).sum(1).T

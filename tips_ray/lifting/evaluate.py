@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tips_ray.columns import TRAIN_METRIC
+from tips_ray.columns import HEADLINE_METRIC, RAW_METRIC, TRAIN_METRIC
 from tips_ray.data.views import Dataset, Views
 from tips_ray.lifting.signals import signals
 from tips_ray.poses.anatomy import correct_sign_share, depth_sign
@@ -75,6 +75,13 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
         **errors(predicted, dataset.test, sign),
     }
     return row | {"evaluate_seconds": time.perf_counter() - started}
+
+
+@torch.no_grad()
+def raw_error(lifter: nn.Module, dataset: Dataset) -> dict[str, float]:
+    """The error of a lifter whose average is evaluated otherwise, with its own depth sign."""
+    sign = depth_sign(lift_views(lifter, voters(dataset)))
+    return {RAW_METRIC: errors(lift_views(lifter, dataset.test), dataset.test, sign)[HEADLINE_METRIC]}
 
 
 def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) -> dict[str, float]:

@@ -4,8 +4,10 @@ A consistency term is one function of what a training step made, and one weight 
 `tips_ray.config.Weights`; its unweighted value is the column `loss_NAME` of `tips_ray.columns`.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,26 +15,59 @@ from torch import Tensor
 from torch.nn import functional
 
 from tips_ray.config import Adversary, Weights
+from tips_ray.poses.anatomy import LIMBS, limb_vote
+from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, BoneLengths, bone_of, smooth_lengths
+from tips_ray.poses.geometry import lift
 from tips_ray.poses.skeleton import LEGS, LIFTED, TORSO, Part
-from tips_ray.poses.types import DepthBatch, Keypoints, KeypointsBatch, PerPose
+from tips_ray.poses.types import Depth, DepthBatch, Keypoints, KeypointsBatch, PerPose, PoseBatch, Scalar
 
 PerJoint = Float[Tensor, " joints"]
+Term = Float[Tensor, "*joints"]
+"""One value a joint, of which each part has its mean; or one for the whole body."""
+
+ADULT_SHARES = [share for _, share in PROPORTIONS.values()]
+LIMB_SEGMENTS = [bone_of(f"{side}_{joint}") for side in "lr" for joint, _ in PROPORTIONS.values()]
+KNEES = [(limb, sides, direction) for limb, sides, direction in LIMBS if limb[1].endswith("knee")]
+LEAST_BEND = 0.02
+"""A knee is pushed forwards until it is so far before the line from hip to ankle, in the unit of
+the keypoints."""
+LEAST_FACING = 0.8
+"""Cosine, about 37 degrees: hips and shoulders that face within it are left alone."""
 
 
 @dataclass(frozen=True)
 class Step:
     """What one training step made of a batch of max-normalised keypoints, for the terms."""
 
+    lifter: Callable[[Keypoints], Depth]
+    """The lifter, in training mode and in the run's precision."""
     keypoints: KeypointsBatch
     """The 2D poses that were observed."""
+    scale: PerPose
+    """Their size before they were normalised; the second half of a batch of pairs has the partners
+    of the first."""
     depth: DepthBatch
     """Their depths, as lifted."""
-    cycled: KeypointsBatch
-    """The keypoints after lifting, rotating, reprojecting, lifting again and rotating back."""
     turned_depths: tuple[DepthBatch, ...]
     """What the lifter makes of the lifted poses after each quarter turn."""
     expected_depths: tuple[DepthBatch, ...]
     """The depths that these turned poses have."""
+    reprojected: KeypointsBatch
+    """The lifted poses as seen from a new viewpoint."""
+    lifted_again: DepthBatch
+    """Their depths, as lifted."""
+    cycled: KeypointsBatch
+    """The keypoints after lifting, rotating, reprojecting, lifting again and rotating back."""
+
+    @cached_property
+    def pose(self) -> PoseBatch:
+        """The lifted poses."""
+        return lift(self.keypoints, self.depth)
+
+    @cached_property
+    def lengths(self) -> BoneLengths:
+        """The lengths of their bones, in the unit of the keypoints."""
+        return smooth_lengths(self.pose)
 
 
 def reprojection_loss(step: Step) -> PerJoint:
@@ -46,46 +81,129 @@ def ninety_degree_loss(step: Step) -> PerJoint:
     return torch.stack([(depth - expected).square().mean(dim=0) for depth, expected in pairs]).sum(0)
 
 
-TERMS: dict[str, Callable[[Step], PerJoint]] = {
+def all_angles_loss(step: Step) -> PerJoint:
+    """Equation 16 for a lifter whose depths depend on several joints: x = -sum_j z_j dG/dx_j.
+
+    The derivative of equation 12 by the angle, at angle 0: of the observed poses and of their
+    reprojections. One derivative in one direction gives it, by forward mode, which torch then
+    differentiates.
+    """
+    seen = torch.stack([step.keypoints, step.reprojected], dim=1)
+    depth = torch.stack([step.depth, step.lifted_again], dim=1)
+    direction = torch.stack([-depth, torch.zeros_like(depth)], dim=-1)
+    return (directional_derivative(step.lifter, seen, direction) - seen[..., 0]).square().mean(dim=(0, 1))
+
+
+def symmetry_loss(step: Step) -> Scalar:
+    """Squared difference of left and right bones, as a share of the pose's mean bone length; mean
+    over poses and pairs of bones."""
+    return ((step.lengths[:, LEFT_BONES] - step.lengths[:, RIGHT_BONES]) / _mean_length(step.lengths)).square().mean()
+
+
+def proportions_loss(step: Step) -> Scalar:
+    """Squared difference of the 8 limb segments from adult ones, both in units of their mean; mean
+    over poses and segments (Drillis & Contini)."""
+    segments = step.lengths[:, LIMB_SEGMENTS]
+    adult = segments.new_tensor(2 * ADULT_SHARES)
+    return (segments / segments.mean(-1, keepdim=True) - adult / adult.mean()).square().mean()
+
+
+def knees_loss(step: Step) -> Scalar:
+    """How far knees lack being before the line from hip to ankle by `LEAST_BEND`; mean over poses
+    and both knees.
+
+    Not elbows, of which a quarter of true poses are forwards.
+    """
+    return torch.stack([(LEAST_BEND - limb_vote(step.pose, *knee)).relu() for knee in KNEES]).mean()
+
+
+def facing_loss(step: Step) -> Scalar:
+    """How far the cosine between hips and shoulders, seen from above, is below `LEAST_FACING`; mean
+    over poses. It ties the torso's depth sign to that of the legs."""
+    hips, shoulders = _across(step.pose, "hip"), _across(step.pose, "shoulder")
+    sizes = (hips.square().sum(-1) + 1e-6) * (shoulders.square().sum(-1) + 1e-6)
+    return (LEAST_FACING - (hips * shoulders).sum(-1) / sizes.sqrt()).relu().mean()
+
+
+def rigidity_loss(step: Step) -> Scalar:
+    """Squared difference of a bone's length in the two frames of a pair, at the size before
+    normalisation, as a share of the pair's mean bone length; mean over pairs and bones."""
+    one, other = (step.lengths * step.scale[:, None]).chunk(2)
+    return ((one - other) / _mean_length((one + other) / 2)).square().mean()
+
+
+TERMS: dict[str, Callable[[Step], Term]] = {
     "reprojection": reprojection_loss,
     "ninety_degree": ninety_degree_loss,
+    "all_angles": all_angles_loss,
+    "symmetry": symmetry_loss,
+    "proportions": proportions_loss,
+    "knees": knees_loss,
+    "facing": facing_loss,
+    "rigidity": rigidity_loss,
 }
 """The consistency terms by the names of their weights."""
 
 
-def consistency_terms(step: Step, weights: Weights) -> dict[str, PerJoint]:
+def consistency_terms(step: Step, weights: Weights) -> dict[str, Term]:
     """The unweighted terms whose weight is not 0, by name."""
     return {name: term(step) for name, term in TERMS.items() if getattr(weights, name)}
 
 
-def generator_loss(
-    adversarial: Float[Tensor, ""], terms: dict[str, PerJoint], weights: Weights, part_means: PerJoint
-) -> Float[Tensor, ""]:
+def generator_loss(adversarial: Scalar, terms: dict[str, Term], weights: Weights, part_means: PerJoint) -> Scalar:
     """Equations 8 and 9: the adversarial term, whose weights are in its gradient
-    (`weigh_gradient`), plus the weighted consistency terms, each summed over parts after the mean
-    over a part's joints (`part_means`)."""
-    consistency = sum((getattr(weights, name) * term for name, term in terms.items()), torch.zeros_like(part_means))
-    return adversarial + (consistency * part_means).sum()
+    (`weigh_gradient`), plus the weighted consistency terms: those of joints summed over parts after
+    the mean over a part's joints (`part_means`), those of the whole body as they are."""
+    of_joints, of_bodies = torch.zeros_like(part_means), torch.zeros_like(adversarial)
+    for name, term in terms.items():
+        weighted = getattr(weights, name) * term
+        if term.ndim:
+            of_joints = of_joints + weighted
+        else:
+            of_bodies = of_bodies + weighted
+    return adversarial + (of_joints * part_means).sum() + of_bodies
 
 
-def generator_adversarial_loss(logits: PerPose, adversary: Adversary) -> Float[Tensor, ""]:
-    """The generators' side of equation 6 (non-saturating, or least squares)."""
-    return _score(logits, logits.new_ones(()), adversary)
+def generator_adversarial_loss(fake: PerPose, adversary: Adversary, real: PerPose | None = None) -> Scalar:
+    """The generators' side of equation 6 (non-saturating, or least squares), or of the relativistic
+    loss, which needs the logits of the observed poses too."""
+    if adversary.loss == "relativistic":
+        assert real is not None
+        return functional.softplus(real - fake).mean()
+    return _score(fake, fake.new_ones(()), adversary)
 
 
-def discriminator_loss(
-    real: PerPose, fake: PerPose, adversary: Adversary, swapped: Bool[Tensor, ""] | None = None
-) -> Float[Tensor, ""]:
+def discriminator_loss(real: PerPose, fake: PerPose, adversary: Adversary, swapped: Bool[Tensor, ""] | None = None) -> Scalar:
     """The discriminator's side of equation 6: observed poses score `real_label`, reprojected ones
-    0; mean of the two.
+    0; mean of the two. Relativistic: each observed pose scores more than its reprojection.
 
     Where `swapped` is true it is the other way round; a tensor, so that the host need not wait to
     know it.
     """
+    if adversary.loss == "relativistic":
+        lead = real - fake
+        return functional.softplus(-lead if swapped is None else torch.where(swapped, lead, -lead)).mean()
     high, low = real.new_full((), adversary.real_label), real.new_zeros(())
     if swapped is not None:
         high, low = torch.where(swapped, low, high), torch.where(swapped, high, low)
     return (_score(real, high, adversary) + _score(fake, low, adversary)) / 2
+
+
+def accuracies(real: PerPose, fake: PerPose, adversary: Adversary) -> dict[str, Scalar]:
+    """The shares of observed and of reprojected poses that the discriminator's logits tell
+    right."""
+    if adversary.loss == "relativistic":
+        share = (real > fake).float().mean()
+        return {"real_accuracy": share, "fake_accuracy": share}
+    middle = 0.5 * adversary.real_label if adversary.loss == "least_squares" else 0.0
+    return {"real_accuracy": (real > middle).float().mean(), "fake_accuracy": (fake < middle).float().mean()}
+
+
+def gradient_penalty(logits: PerPose, keypoints: Keypoints) -> Scalar:
+    """Half the squared gradient of logits by the poses that they are of; mean over poses (R1 by
+    observed, R2 by reprojected ones)."""
+    (gradient,) = torch.autograd.grad(logits.sum(), keypoints, create_graph=True)
+    return gradient.square().sum(dim=(-2, -1)).mean() / 2
 
 
 def part_weights(parts: tuple[Part, ...], weights: Weights) -> Float[Tensor, " joints"]:
@@ -114,6 +232,23 @@ def weigh_gradient(keypoints: Keypoints, weight: Float[Tensor, " joints"]) -> Ke
     """
     still = keypoints.detach()
     return still + weight[:, None] * (keypoints - still)
+
+
+def directional_derivative(function: Callable[[Tensor], Tensor], at: Tensor, direction: Tensor) -> Tensor:
+    """The derivative of a function in one direction, by forward mode; it can be differentiated."""
+    with warnings.catch_warnings():  # forward mode, when first used, loads rules by a function that PyTorch itself deprecates
+        warnings.filterwarnings("ignore", "`torch.jit.script` is", DeprecationWarning)
+        return torch.func.jvp(function, (at,), (direction,))[1]
+
+
+def _mean_length(lengths: BoneLengths) -> BoneLengths:
+    """A pose's mean bone length, which is no way to make a term smaller."""
+    return lengths.mean(-1, keepdim=True).detach()
+
+
+def _across(pose: PoseBatch, joint: str) -> Float[Tensor, "poses 2"]:
+    """From the right to the left joint, seen from above."""
+    return (pose[:, LIFTED.index(f"l_{joint}")] - pose[:, LIFTED.index(f"r_{joint}")])[:, [0, 2]]
 
 
 def _score(logits: PerPose, label: Float[Tensor, ""], adversary: Adversary) -> Float[Tensor, ""]:

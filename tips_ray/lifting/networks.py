@@ -1,16 +1,20 @@
 """The lifter, one generator a part, and the discriminator: residual networks after Martinez et al.
 (ICCV 2017)."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tips_ray.config import Network
+from tips_ray.config import ELEVATION_DEGREES, Adversary, Network
+from tips_ray.poses.bones import bone_vectors
+from tips_ray.poses.geometry import mirror_keypoints, mirror_sides
 from tips_ray.poses.skeleton import LIFTED, Part
-from tips_ray.poses.types import Depth, Keypoints, PerPose
+from tips_ray.poses.types import Depth, Keypoints, KeypointsBatch, PerPose
 
 
 class Affine(nn.Module):
@@ -121,7 +125,7 @@ class Lifter(nn.Module):
 
     def __init__(self, parts: tuple[Part, ...], network: Network, rng: torch.Generator) -> None:
         super().__init__()
-        self.parts = parts
+        self.parts, self.mirror_mean = parts, network.mirror_mean
         layer = partial(
             Layer, norm=network.generator_norm, dropout=network.generator_dropout, slope=network.negative_slope, rng=rng
         )
@@ -140,7 +144,15 @@ class Lifter(nn.Module):
 
     def forward(self, keypoints: Keypoints) -> Depth:
         """Depths in (-1, 1) of max-normalised keypoints (poses, 16, 2), or (poses, views, 16, 2) of
-        several views at once."""
+        several views at once.
+
+        With `mirror_mean`, and in eval mode, each is the mean over the pose and its mirror image.
+        """
+        if self.training or not self.mirror_mean:
+            return self._depths(keypoints)
+        return (self._depths(keypoints) + mirror_sides(self._depths(mirror_keypoints(keypoints)))) / 2
+
+    def _depths(self, keypoints: Keypoints) -> Depth:
         depths = [
             self.generators[part.name](keypoints.index_select(-2, self.get_buffer(f"{part.name}_joints")).flatten(-2))
             for part in self.parts
@@ -148,19 +160,65 @@ class Lifter(nn.Module):
         return torch.tanh(torch.cat(depths, dim=-1).index_select(-1, self.order).to(keypoints.dtype))
 
 
-class Discriminator(nn.Module):
-    """Tells 2D poses that were observed from reprojected ones, by one logit a pose."""
+NUM_BONE_PRODUCTS = len(LIFTED) * (len(LIFTED) + 1) // 2
+BONE_PRODUCT_SCALE = 4.0
+"""Makes inner products of bones about as large as keypoints."""
 
-    def __init__(self, network: Network, rng: torch.Generator) -> None:
+
+def bone_products(keypoints: Keypoints) -> Float[Tensor, "*poses products"]:
+    """Inner products of each two bones of 2D poses, and of each with itself (kinematic chain space,
+    Wandt & Rosenhahn), in the precision of the keypoints."""
+    with torch.autocast(keypoints.device.type, enabled=False):
+        bones = bone_vectors(keypoints)
+        products = bones @ bones.transpose(-1, -2)
+    rows, columns = torch.triu_indices(len(LIFTED), len(LIFTED), device=keypoints.device)
+    return BONE_PRODUCT_SCALE * products[..., rows, columns]
+
+
+class Discriminator(nn.Module):
+    """Tells 2D poses, or pairs of them, that were observed from reprojected ones, by one logit
+    each."""
+
+    def __init__(self, network: Network, rng: torch.Generator, adversary: Adversary | None = None) -> None:
         super().__init__()
+        adversary = adversary or Adversary()
+        self.features, self.num_frames = adversary.features, 2 if adversary.sees == "pair" else 1
         layer = partial(
             Layer, norm=network.discriminator_norm, dropout=network.discriminator_dropout, slope=network.negative_slope, rng=rng
         )
-        self.network = residual_network(2 * len(LIFTED), 1, network.discriminator_blocks, network.width, layer)
+        inputs = self.num_frames * (2 * len(LIFTED) + (NUM_BONE_PRODUCTS if self.features == "bones" else 0))
+        self.network = residual_network(inputs, 1, network.discriminator_blocks, network.width, layer)
 
     def forward(self, keypoints: Keypoints) -> PerPose:
-        """Logits (poses,), positive for poses that look observed."""
-        return self.network(keypoints.flatten(-2)).squeeze(-1).to(keypoints.dtype)
+        """Logits (poses,), positive for poses that look observed; of pairs, the keypoints of both
+        frames follow each other (pairs, 32, 2)."""
+        seen = keypoints.flatten(-2)
+        if self.features == "bones":
+            products = bone_products(keypoints.unflatten(-2, (self.num_frames, len(LIFTED))))
+            seen = torch.cat([seen, products.flatten(-2)], dim=-1)
+        return self.network(seen).squeeze(-1).to(keypoints.dtype)
+
+
+class Elevation(nn.Module):
+    """Tells the elevation of the camera, in radians within 10 degrees, from a 2D pose (ElePose)."""
+
+    def __init__(self, network: Network, rng: torch.Generator) -> None:
+        super().__init__()
+        layer = partial(Layer, norm=network.generator_norm, dropout=0.0, slope=network.negative_slope, rng=rng)
+        self.network = residual_network(2 * len(LIFTED), 1, 1, network.width, layer)
+
+    def forward(self, keypoints: KeypointsBatch) -> PerPose:
+        """Elevations (poses,) of max-normalised keypoints."""
+        return math.radians(ELEVATION_DEGREES) * torch.tanh(self.network(keypoints.flatten(1)).squeeze(-1).to(keypoints.dtype))
+
+
+def start_flat(lifter: Lifter, start_depth: float) -> None:
+    """Multiply the output layers of a lifter's generators by a factor, so that lifted poses start
+    that much flatter."""
+    with torch.no_grad():
+        for generator in lifter.generators.values():
+            for parameter in generator.get_submodule(str(len(generator) - 1)).parameters():
+                parameter.mul_(start_depth)
 
 
 def initialise(module: nn.Module, rng: torch.Generator) -> None:

@@ -13,15 +13,12 @@ from torch import Tensor, nn
 from tips_ray.config import ELEVATION_DEGREES
 from tips_ray.data.views import Views
 from tips_ray.poses.anatomy import LIMBS, bend, sign_votes
+from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, bone_of, bone_vectors
 from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate
-from tips_ray.poses.skeleton import BONES, JOINTS, LEGS_TORSO
+from tips_ray.poses.skeleton import LEGS_TORSO
 from tips_ray.poses.types import Keypoints, Pose
 from tips_ray.seeding import stream
 
-LEFT_BONES = tuple((JOINTS[child], place) for place, (_, child) in enumerate(BONES) if JOINTS[child].startswith("l_"))
-PROPORTIONS = {"thigh": ("knee", 0.245), "shin": ("ankle", 0.246), "upper arm": ("elbow", 0.186), "forearm": ("wrist", 0.146)}
-"""The joint at the end of each limb segment, and the segment's share of stature: Drillis & Contini
-(1966), see Winter (2009)."""
 SHARPEST_DEGREES = 25.0
 """Knees and elbows do not close further than to this angle between the segments (about 155 degrees
 of flexion)."""
@@ -53,16 +50,13 @@ def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[st
 
 def bone_lengths(pose: Pose) -> Lengths:
     """Lengths in mm of the 16 bones of poses (views, 16, 3) in mm, relative to the root."""
-    whole = torch.cat([torch.zeros_like(pose[:, :1]), pose], dim=1)  # the root is the origin
-    parents, children = zip(*BONES, strict=True)
-    return torch.linalg.vector_norm(whole[:, list(children)] - whole[:, list(parents)], dim=-1)
+    return torch.linalg.vector_norm(bone_vectors(pose), dim=-1)
 
 
 def asymmetry(lengths: Lengths) -> Scalar:
     """Difference between the left and the right bone of a pose as a share of their mean length;
     mean over poses and pairs."""
-    left = torch.stack([lengths[:, place] for _, place in LEFT_BONES])
-    right = torch.stack([lengths[:, _bone("r_" + name[2:])] for name, _ in LEFT_BONES])
+    left, right = lengths[:, LEFT_BONES].T, lengths[:, RIGHT_BONES].T
     return ((left - right).abs().mean(1) / (left + right).mean(1).div(2).clamp(min=1e-9)).mean()
 
 
@@ -88,7 +82,7 @@ def proportions(lengths: Lengths) -> Scalar:
     Of thigh, shin, upper arm and forearm, as shares of their sum.
     """
     mean = lengths.mean(0).clamp(min=1e-9)
-    lifted = torch.stack([mean[_bone(f"l_{joint}")] + mean[_bone(f"r_{joint}")] for joint, _ in PROPORTIONS.values()])
+    lifted = torch.stack([mean[bone_of(f"l_{joint}")] + mean[bone_of(f"r_{joint}")] for joint, _ in PROPORTIONS.values()])
     adult = lifted.new_tensor([share for _, share in PROPORTIONS.values()])
     return (lifted / lifted.sum()).log().sub((adult / adult.sum()).log()).square().mean().sqrt()
 
@@ -155,8 +149,3 @@ def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ other_spread @ root).clamp(min=0).sqrt().sum()
     return (one.mean(0) - other.mean(0)).square().sum() + spread.trace() + other_spread.trace() - 2 * overlap
-
-
-def _bone(joint: str) -> int:
-    """The bone that ends in a joint."""
-    return next(place for place, (_, child) in enumerate(BONES) if JOINTS[child] == joint)

@@ -29,7 +29,7 @@ def sign_votes(pose: Pose, part: Part) -> PerPose:
     limbs are straight, or the part has no limb. Facing is (left - right) x up, from hips for legs
     and shoulders for arms, so that a limb votes by its own end of the body.
     """
-    votes = [_limb_vote(pose, limb, sides, sign) for limb, sides, sign in LIMBS if set(limb) <= set(part.joints)]
+    votes = [limb_vote(pose, limb, sides, sign) for limb, sides, sign in LIMBS if set(limb) <= set(part.joints)]
     return torch.stack(votes).sum(0) if votes else torch.zeros_like(pose[..., 0, 0])
 
 
@@ -55,10 +55,12 @@ def bend(pose: Pose, limb: tuple[str, str, str], sides: tuple[str, str]) -> tupl
     upper, lower = root - hinge, end - hinge
     lengths = torch.linalg.vector_norm(upper, dim=-1) * torch.linalg.vector_norm(lower, dim=-1)
     cosine = (upper * lower).sum(-1) / lengths.clamp(min=1e-12)
-    return cosine.clamp(-1.0, 1.0).acos(), _limb_vote(pose, limb, sides, 1.0)
+    return cosine.clamp(-1.0, 1.0).acos(), limb_vote(pose, limb, sides, 1.0)
 
 
-def _limb_vote(pose: Tensor, limb: tuple[str, str, str], sides: tuple[str, str], sign: float) -> Tensor:
+def limb_vote(pose: Pose, limb: tuple[str, str, str], sides: tuple[str, str], sign: float) -> PerPose:
+    """How far a hinge is from the line between its neighbours, forwards (`sign` 1) or backwards
+    (-1), in the pose's unit."""
     root, hinge, end = (pose[..., LIFTED.index(joint), :] for joint in limb)
     left, right = (pose[..., LIFTED.index(joint), :] for joint in sides)
     across = left - right

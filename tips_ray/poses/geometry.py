@@ -4,11 +4,14 @@ Camera frame: x to the image's right, y up, z towards the viewer (right-handed),
 Angles are in radians.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from tips_ray.poses.skeleton import LIFTED, mirrored
 from tips_ray.poses.types import Depth, Keypoints, PerPose, Pose
 
 
@@ -18,6 +21,8 @@ class View(NamedTuple):
 
     azimuth: PerPose
     elevation: PerPose
+    tilt: PerPose | None = None
+    """Elevation of the camera that observed the pose, undone before both; None: not undone."""
 
 
 def lift(keypoints: Keypoints, depth: Depth) -> Pose:
@@ -34,6 +39,8 @@ def rotate(pose: Pose, view: View) -> Pose:
     """Turn a pose into the frame of a new camera (equation 11 for the azimuth, then the
     elevation)."""
     x, y, z = pose.unbind(-1)
+    if view.tilt is not None:
+        y, z = _turn(y, z, -view.tilt)
     x, z = _turn(x, z, view.azimuth)
     y, z = _turn(y, z, view.elevation)
     return torch.stack([x, y, z], dim=-1)
@@ -44,6 +51,8 @@ def rotate_back(pose: Pose, view: View) -> Pose:
     x, y, z = pose.unbind(-1)
     y, z = _turn(y, z, -view.elevation)
     x, z = _turn(x, z, -view.azimuth)
+    if view.tilt is not None:
+        y, z = _turn(y, z, view.tilt)
     return torch.stack([x, y, z], dim=-1)
 
 
@@ -69,6 +78,23 @@ def max_normalise(keypoints: Keypoints) -> tuple[Keypoints, PerPose]:
 def mirror_depth(pose: Pose) -> Pose:
     """The pose turned inside out: every depth with the other sign."""
     return pose * pose.new_tensor([1.0, 1.0, -1.0])
+
+
+def mirror_keypoints(keypoints: Keypoints) -> Keypoints:
+    """What a mirror shows: x with the other sign, left and right joints swapped; its own
+    inverse."""
+    swapped = keypoints.index_select(-2, _mirror_order(keypoints.device))
+    return torch.stack([-swapped[..., 0], swapped[..., 1]], dim=-1)
+
+
+def mirror_sides(values: Float[Tensor, "*poses joints"]) -> Float[Tensor, "*poses joints"]:
+    """Values of left and right joints swapped, as a mirror does with depths; its own inverse."""
+    return values.index_select(-1, _mirror_order(values.device))
+
+
+@cache
+def _mirror_order(device: torch.device) -> Tensor:
+    return torch.tensor([LIFTED.index(mirrored(joint)) for joint in LIFTED], device=device)
 
 
 def _turn(first: Tensor, second: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,3 +14,5 @@ PerPose = Float[Tensor, "*poses"]
 
 KeypointsBatch = Float[Tensor, "poses joints 2"]
 DepthBatch = Float[Tensor, "poses joints"]
+PoseBatch = Float[Tensor, "poses joints 3"]
+Scalar = Float[Tensor, ""]

@@ -1,0 +1,60 @@
+"""Batches, and how they are varied: seen in a mirror, turned, with other bones."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tips_ray.config import ELEVATION_DEGREES, Augmentation
+from tips_ray.poses.bones import LEFT_BONES, RIGHT_BONES, stretch
+from tips_ray.poses.geometry import View, lift, max_normalise, mirror_keypoints, mirror_sides, reproject, rotate
+from tips_ray.poses.skeleton import BONES
+from tips_ray.poses.types import DepthBatch, KeypointsBatch, PerPose
+
+
+class Batch(NamedTuple):
+    """What one training step is given."""
+
+    keypoints: KeypointsBatch
+    """Max-normalised 2D poses; of a batch of pairs, the second half has the partners of the
+    first."""
+    depth: DepthBatch
+    """True depths, in units of the keypoints: only a supervised step looks at them."""
+    scale: PerPose
+    """Size of the 2D poses before they were normalised."""
+
+
+def mirror_half(batch: Batch, rng: torch.Generator, in_pairs: bool = False) -> Batch:
+    """Each view, or each pair, seen in a mirror with probability 1/2."""
+    count = len(batch.keypoints)
+    chosen = torch.rand(count // 2 if in_pairs else count, generator=rng, device=rng.device) < 0.5
+    chosen = chosen.repeat(2) if in_pairs else chosen
+    keypoints = torch.where(chosen[:, None, None], mirror_keypoints(batch.keypoints), batch.keypoints)
+    return Batch(keypoints, torch.where(chosen[:, None], mirror_sides(batch.depth), batch.depth), batch.scale)
+
+
+def turn_share(batch: Batch, augmentation: Augmentation, rng: Mapping[str, torch.Generator]) -> Batch:
+    """The first `turned` of the batch replaced by its poses seen from elsewhere, with stretched
+    bones: depths are known there exactly, whoever told those of the batch (after PoseAug)."""
+    count = round(augmentation.turned * len(batch.keypoints))
+    pose = lift(batch.keypoints[:count], batch.depth[:count])
+    if augmentation.stretched:
+        pose = stretch(pose, stretch_factors(count, augmentation.stretched, rng["stretch"]).to(pose))
+    azimuth, elevation = 2 * torch.rand(2, count, generator=rng["turn"], device=rng["turn"].device) - 1
+    turned = rotate(pose, View(math.pi * azimuth, math.radians(ELEVATION_DEGREES) * elevation))
+    keypoints, size = max_normalise(reproject(turned))
+    return Batch(
+        torch.cat([keypoints, batch.keypoints[count:]]),
+        torch.cat([turned[..., 2] / size[:, None], batch.depth[count:]]),
+        torch.cat([batch.scale[:count] * size, batch.scale[count:]]),
+    )
+
+
+def stretch_factors(count: int, spread: float, rng: torch.Generator) -> Tensor:
+    """Factors (poses, 16) on bones, the same left and right: exp of normal numbers with standard
+    deviation `spread`."""
+    factors = torch.randn(count, len(BONES), generator=rng, device=rng.device).mul(spread).exp()
+    factors[:, RIGHT_BONES] = factors[:, LEFT_BONES]
+    return factors
