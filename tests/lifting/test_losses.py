@@ -2,7 +2,8 @@
 weighted."""
 
 import math
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,12 @@ from tips_ray.config import Adversary, Network, Weights
 from tips_ray.lifting.losses import (
     TERMS,
     Step,
+    accuracies,
     consistency_terms,
     discriminator_loss,
     generator_adversarial_loss,
+    generator_loss,
+    gradient_penalty,
     ninety_degree_loss,
     part_means,
     part_weights,
@@ -45,12 +49,12 @@ class Consistent(Lifter):
     joint tells its own depth."""
 
     def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
-        first, second = keypoints[:, 0::2, 0], keypoints[:, 1::2, 0]
-        return torch.stack([second, -first], dim=-1).flatten(1)
+        first, second = keypoints[..., 0::2, 0], keypoints[..., 1::2, 0]
+        return torch.stack([second, -first], dim=-1).flatten(-2)
 
 
-def make(kind: type[Lifter], parts=LEGS_TORSO) -> Lifter:
-    lifter = kind(parts, SMALL, stream(0, "dropout"))
+def make(kind: type[Lifter], parts=LEGS_TORSO, **network) -> Lifter:
+    lifter = kind(parts, replace(SMALL, **network), stream(0, "dropout"))
     initialise(lifter, stream(0, "initialise"))
     return lifter.double()
 
@@ -76,12 +80,15 @@ def terms(lifter: Lifter, seen: torch.Tensor, view: View, adversary: Adversary) 
     turned = reproject(rotate(lift(seen, depth), view))
     cycled = reproject(rotate_back(lift(turned, lifter(turned)), view))
     adversarial = generator_adversarial_loss(make_discriminator()(turned), adversary)
-    return {"adversarial": adversarial, **consistency_terms(step_of(lifter, seen, depth, cycled), Weights())}
+    return {"adversarial": adversarial, **consistency_terms(step_of(lifter, seen, turned, cycled), Weights())}
 
 
-def step_of(lifter: Lifter, seen: torch.Tensor, depth: torch.Tensor, cycled: torch.Tensor) -> Step:
+def step_of(lifter: Callable[[torch.Tensor], torch.Tensor], seen: torch.Tensor, reprojected=None, cycled=None) -> Step:
+    depth = lifter(seen)
     turned, expected = zip(*quarter_turns(seen, depth), strict=True)
-    return Step(seen, depth, cycled, tuple(map(lifter, turned)), expected)
+    reprojected, cycled = (seen if given is None else given for given in (reprojected, cycled))
+    scale, again = torch.ones_like(seen[:, 0, 0]), lifter(reprojected)
+    return Step(lifter, seen, scale, depth, tuple(map(lifter, turned)), expected, reprojected, again, cycled)
 
 
 @pytest.mark.parametrize("adversary", ADVERSARIES)
@@ -109,7 +116,7 @@ def test_reprojection_is_the_mean_over_poses_and_coordinates():
     looped = [
         sum((predicted[n, joint, c] - target[n, joint, c]) ** 2 for n in range(6) for c in range(2)) / 12 for joint in range(16)
     ]
-    step = Step(target, target[..., 0], predicted, (), ())
+    step = step_of(lambda seen: seen[..., 0], target, cycled=predicted)
     torch.testing.assert_close(reprojection_loss(step), torch.stack(looped))
 
 
@@ -122,7 +129,7 @@ def test_ninety_degree_is_the_sum_of_equations_3_to_5():
         return lifter(torch.stack([first, second], dim=-1))
 
     by_hand = (generator(depth, y) + x) ** 2 + (generator(-depth, y) - x) ** 2 + (generator(x, y) + generator(-x, y)) ** 2
-    torch.testing.assert_close(ninety_degree_loss(step_of(lifter, seen, depth, seen)), by_hand.mean(0))
+    torch.testing.assert_close(ninety_degree_loss(step_of(lifter, seen)), by_hand.mean(0))
 
 
 def test_every_term_has_a_weight_and_a_column():
@@ -133,8 +140,47 @@ def test_every_term_has_a_weight_and_a_column():
 
 def test_a_term_of_weight_0_is_not_computed():
     lifter, seen = make(Lifter), keypoints(0)
-    step = step_of(lifter, seen, lifter(seen), seen)
+    step = step_of(lifter, seen)
     assert set(consistency_terms(step, Weights(reprojection=0.0))) == {"ninety_degree"}
+
+
+def test_a_term_of_the_whole_body_is_weighed_as_it_is_and_one_of_joints_by_parts():
+    whole, joints = torch.tensor(0.3), torch.rand(16, generator=torch.Generator().manual_seed(0))
+    weights = Weights(symmetry=5.0, reprojection=10.0)
+    for parts in PARTITIONS.values():
+        loss = generator_loss(torch.tensor(0.7), {"symmetry": whole, "reprojection": joints}, weights, part_means(parts))
+        of_parts = sum(float(joints[list(part.indices)].mean()) for part in parts)
+        assert float(loss) == pytest.approx(0.7 + 5.0 * 0.3 + 10.0 * of_parts, rel=1e-5)
+
+
+def softplus(values: np.ndarray) -> float:
+    return float(np.mean(np.log(1 + np.exp(values))))
+
+
+def test_the_relativistic_loss_compares_each_pose_with_its_own_reprojection():
+    adversary = Adversary(loss="relativistic")
+    real, fake = keypoints(0, 1)[0].flatten() * 3, keypoints(1, 1)[0].flatten() * 3
+    lead = (real - fake).numpy()
+    assert float(discriminator_loss(real, fake, adversary)) == pytest.approx(softplus(-lead))
+    assert float(discriminator_loss(real, fake, adversary, torch.tensor(True))) == pytest.approx(softplus(lead))
+    assert float(generator_adversarial_loss(fake, adversary, real)) == pytest.approx(softplus(lead))
+    for shift in (-5.0, 5.0):
+        assert float(discriminator_loss(real + shift, fake + shift, adversary)) == pytest.approx(softplus(-lead))
+    shares = accuracies(real, fake, adversary)
+    assert float(shares["real_accuracy"]) == float(shares["fake_accuracy"]) == pytest.approx(float((lead > 0).mean()))
+
+
+def test_a_gradient_penalty_is_half_the_squared_slope_of_the_logit():
+    discriminator, shown = make_discriminator(), keypoints(0).requires_grad_()
+    slopes = [torch.autograd.functional.jacobian(lambda one: discriminator(one[None])[0], pose) for pose in shown.detach()]
+    by_hand = sum(float(slope.square().sum()) for slope in slopes) / 6 / 2
+    penalty = gradient_penalty(discriminator(shown), shown)
+    assert float(penalty.detach()) == pytest.approx(by_hand)
+    assert any(
+        slope.abs().max() > 0
+        for slope in torch.autograd.grad(penalty, list(discriminator.parameters()), allow_unused=True)
+        if slope is not None
+    )
 
 
 def cross_entropy(logits: torch.Tensor, label: float) -> float:

@@ -1,5 +1,7 @@
 """What the networks see, how they start, and that chance in them is the run's own."""
 
+import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,9 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from tips_ray.config import Network
-from tips_ray.lifting.networks import Affine, BatchNorm, Discriminator, Dropout, Layer, Lifter, initialise, residual_network
-from tips_ray.poses.skeleton import LIFTED, PARTITIONS, partition
+from tips_ray.config import Adversary, Network
+from tips_ray.lifting.networks import (
+    Affine,
+    BatchNorm,
+    Discriminator,
+    Dropout,
+    Elevation,
+    Layer,
+    Lifter,
+    bone_products,
+    initialise,
+    residual_network,
+    start_flat,
+)
+from tips_ray.poses.geometry import mirror_keypoints, mirror_sides
+from tips_ray.poses.skeleton import BONES, LIFTED, PARTITIONS, partition
 from tips_ray.seeding import stream
 
 SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_norm="none")
@@ -56,6 +71,59 @@ def test_depths_are_bounded_and_logits_are_one_a_pose(norm):
     assert depth.shape == (7, 16)
     assert depth.abs().max() <= 1
     assert Discriminator(network, stream(0, "dropout"))(keypoints(7)).shape == (7,)
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_the_mirror_mean_is_the_mean_over_a_pose_and_its_mirror_image(name, norm):
+    network = replace(SMALL, generator_norm=norm)
+    plain, mean = (make_lifter(PARTITIONS[name], replace(network, mirror_mean=on)) for on in (False, True))
+    seen = keypoints()
+    torch.testing.assert_close(mean.train()(seen), plain.train()(seen), rtol=0, atol=0)
+    plain.eval()
+    mean.eval()
+    by_hand = (plain(seen) + mirror_sides(plain(mirror_keypoints(seen)))) / 2
+    torch.testing.assert_close(mean(seen), by_hand)
+    torch.testing.assert_close(mean(mirror_keypoints(seen)), mirror_sides(mean(seen)))
+    assert (mean(seen) - plain(seen)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+def test_a_flat_start_divides_what_the_last_layers_say_first(name):
+    lifter, flat = make_lifter(PARTITIONS[name]), make_lifter(PARTITIONS[name])
+    start_flat(flat, 0.1)
+    torch.testing.assert_close(flat(keypoints()).atanh(), 0.1 * lifter(keypoints()).atanh(), rtol=1e-4, atol=1e-6)
+    start_flat(lifter, 1.0)
+    assert all(torch.equal(value, make_lifter(PARTITIONS[name]).state_dict()[key]) for key, value in lifter.state_dict().items())
+
+
+def test_bone_products_are_all_inner_products_of_bones_in_full_precision():
+    seen = keypoints(3)
+    by_hand = []
+    for pose in torch.cat([torch.zeros(3, 1, 2), seen], dim=1).double():
+        bones = [pose[child] - pose[parent] for parent, child in BONES]
+        by_hand.append([float(4 * bones[one] @ bones[other]) for one in range(16) for other in range(one, 16)])
+    with torch.autocast("cpu", torch.bfloat16):
+        products = bone_products(seen)
+    torch.testing.assert_close(products.double(), torch.tensor(by_hand, dtype=torch.float64), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(bone_products(mirror_keypoints(seen)).square().sum(-1), products.square().sum(-1))
+
+
+def test_a_discriminator_of_pairs_sees_both_frames_and_their_bones():
+    adversary = Adversary(sees="pair", features="bones")
+    discriminator = Discriminator(replace(SMALL, discriminator_dropout=0.0), stream(0, "dropout"), adversary)
+    assert discriminator.network[0].linear.in_features == 2 * (32 + 136)
+    pairs = torch.cat([keypoints(4), keypoints(4, 1)], dim=1).requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(pairs).sum(), pairs)
+    assert (gradient.abs().sum(-1) > 0).all()
+
+
+def test_a_learnt_elevation_is_one_that_cameras_have():
+    elevation = Elevation(SMALL, stream(0, "dropout"))
+    angles = elevation(1e6 * keypoints(20))
+    assert angles.shape == (20,)
+    assert angles.abs().max() <= math.radians(10) + 1e-6
+    assert angles.abs().max() > math.radians(9)
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 3])

@@ -22,11 +22,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tips_ray.columns import DISAGREEMENTS, SIGNALS
-from tips_ray.config import Config, override
+from tips_ray.config import Config, Optimiser, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.evaluate import flat_errors
+from tips_ray.lifting.optimise import rate_factor
 from tips_ray.lifting.train import DamagedStateError, Epoch, Run, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
@@ -43,6 +44,21 @@ TINY = override(
         "data": {"num_views": 2},
     },
 )
+FACTORS = [
+    *({"weights": {name: 1.0}} for name in ("symmetry", "proportions", "knees", "facing", "rigidity")),
+    {"weights": {"all_angles": 1.0}, "network": {"generator_norm": "layer"}},
+    {"network": {"start_depth": 0.1}},
+    {"augmentation": {"mirror": True}},
+    {"adversary": {"features": "bones"}},
+    {"adversary": {"sees": "pair"}},
+    {"adversary": {"sees": "pair", "features": "bones", "gap": None, "renormalise": True}, "augmentation": {"mirror": True}},
+    {"adversary": {"elevation": "learnt"}},
+    {"adversary": {"r1": 1.0}},
+    {"adversary": {"r2": 1.0}},
+    {"adversary": {"loss": "relativistic", "r1": 0.1, "r2": 0.1, "features": "bones", "sees": "pair"}},
+    {"optimiser": {"cosine_epochs": 2, "averaging": 0.9}, "network": {"mirror_mean": True}},
+]
+"""Off by default: each is a run of its own, which continues bit for bit."""
 NO_DROPOUT = {"network": {"generator_dropout": 0.0}}
 """Which unit of which view is dropped depends on the order of the views in memory, which is no
 choice of the method."""
@@ -117,6 +133,32 @@ def test_a_continued_run_is_the_run_that_was_never_stopped(dataset, changes, sto
     whole = epochs(config, dataset, 4)
     *_, last = itertools.islice(fit(config, dataset, 0), stop)
     assert epochs(config, dataset, 4 - stop, state=stored(last.run.state())) == whole[stop:]
+
+
+VARIED = {"augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1}}
+
+
+@pytest.mark.parametrize("changes", [*FACTORS, {"objective": "supervised", **VARIED}], ids=str)
+def test_a_run_with_any_factor_continues_as_if_never_stopped(dataset, changes):
+    config = override(TINY, changes)
+    whole = epochs(config, dataset, 3)
+    *_, last = itertools.islice(fit(config, dataset, 0), 1)
+    assert epochs(config, dataset, 2, state=stored(last.run.state())) == whole[1:]
+
+
+def test_a_new_use_of_chance_moves_no_other(dataset):
+    plain = Run(TINY, dataset, 0)
+    for changes in (*FACTORS, {"objective": "supervised", **VARIED}):
+        run = Run(override(TINY, changes), dataset, 0)
+        assert set(plain.rng) <= set(run.rng)
+        assert all(torch.equal(rng.get_state(), run.rng[name].get_state()) for name, rng in plain.rng.items())
+
+
+def test_a_supervised_run_learns_from_turned_and_stretched_poses(dataset):
+    changes = {"network": {"generator_dropout": 0.0}, "optimiser": {"batch_size": 32, "learning_rate": 3e-3}, **VARIED}
+    rows = epochs(override(TINY, {"objective": "supervised", "partition": "solo", **changes}), dataset, 10)
+    assert rows[-1]["p_mpjpe_mm"] < 0.9 * flat_errors(dataset.test)["p_mpjpe_mm"]
+    assert rows[-1]["loss_supervised"] < 0.5 * rows[0]["loss_supervised"]
 
 
 def test_runs_side_by_side_do_not_disturb_each_other(dataset):
@@ -233,6 +275,7 @@ def test_the_generators_become_consistent(dataset):
         {"data": {"epoch_views": 256}},
         {"weights": {"legs": 0.0, "torso": 0.0}},
         {"numerics": {"bf16": True}},
+        *FACTORS,
     ],
     ids=str,
 )
@@ -344,12 +387,25 @@ def test_the_learning_rate_decays_by_epoch(dataset):
     assert [group["lr"] for group in run.discriminator_optimiser.param_groups] == pytest.approx([4e-3 / 4])
 
 
-def test_an_unsupervised_run_does_not_look_at_depths(dataset):
+def test_learning_rates_along_a_cosine_stay_low_once_it_has_ended(dataset):
+    settings = Optimiser(cosine_epochs=4, decay=0.9)
+    shares = [rate_factor(settings, epoch) / 0.9**epoch for epoch in range(8)]
+    assert shares == pytest.approx([1.0, *(0.01 + 0.99 * (1 + math.cos(math.pi * at / 4)) / 2 for at in (1, 2, 3)), *4 * [0.01]])
+    run = Run(override(TINY, {"optimiser": {"cosine_epochs": 2}}), dataset, 0)
+    rates = []
+    for _ in range(3):
+        rates.append(run.lifter_optimiser.param_groups[0]["lr"])
+        run.train_epoch()
+    assert rates == pytest.approx([1e-3, 1e-3 * 0.505, 1e-5])
+
+
+@pytest.mark.parametrize("changes", [{}, *FACTORS], ids=str)
+def test_an_unsupervised_run_does_not_look_at_depths(dataset, changes):
     """Training poses turned inside out change neither weights nor signals: nothing but the error on
     themselves."""
-    train = dataset.train
+    train, config = dataset.train, override(TINY, changes)
     other = replace(dataset, train=replace(train, pose=mirror_depth(train.pose)))
-    rows, others = epochs(TINY, dataset, 2), epochs(TINY, other, 2)
+    rows, others = epochs(config, dataset, 2), epochs(config, other, 2)
     assert all(one.pop(TRAIN_METRIC) != two.pop(TRAIN_METRIC) for one, two in zip(rows, others, strict=True))
     assert others == rows
     assert set(SIGNALS) - set(DISAGREEMENTS) <= set(rows[1])

@@ -241,7 +241,7 @@ def directional_derivative(function: Callable[[Tensor], Tensor], at: Tensor, dir
         return torch.func.jvp(function, (at,), (direction,))[1]
 
 
-def _mean_length(lengths: BoneLengths) -> BoneLengths:
+def _mean_length(lengths: BoneLengths) -> Float[Tensor, "*poses 1"]:
     """A pose's mean bone length, which is no way to make a term smaller."""
     return lengths.mean(-1, keepdim=True).detach()
 

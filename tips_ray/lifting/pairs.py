@@ -9,6 +9,9 @@ from torch import Tensor
 
 from tips_ray.poses.types import KeypointsBatch, PerPose
 
+Shown = Float[Tensor, "shown joints_of_all 2"]
+"""Keypoints as a discriminator takes them: of a pose, or of both frames of a pair."""
+
 
 class Partners:
     """For each view, the other frames of its clip and camera."""
@@ -37,7 +40,7 @@ class Partners:
         return self.order[other]
 
 
-def in_frames(keypoints: KeypointsBatch, scale: PerPose, num_frames: int) -> Float[Tensor, "shown joints_of_all 2"]:
+def in_frames(keypoints: KeypointsBatch, scale: PerPose, num_frames: int) -> Shown:
     """Keypoints as a discriminator of so many frames takes them: poses as they are, or the
     keypoints of both frames of each pair, at one scale.
 

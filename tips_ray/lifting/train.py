@@ -32,7 +32,7 @@ from tips_ray.lifting.losses import (
 from tips_ray.lifting.networks import Discriminator, Elevation, Lifter, initialise, start_flat
 from tips_ray.lifting.numerics import deterministic
 from tips_ray.lifting.optimise import adam, descend, rate_factor, set_rate
-from tips_ray.lifting.pairs import Partners, in_frames
+from tips_ray.lifting.pairs import Partners, Shown, in_frames
 from tips_ray.lifting.streams import continue_streams, make_streams
 from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, reproject, rotate, rotate_back
 from tips_ray.poses.types import Depth, Keypoints, KeypointsBatch, PerPose, Scalar
@@ -215,7 +215,7 @@ class Run:
         with self._precision():
             return self.trained(keypoints)
 
-    def discriminate(self, keypoints: KeypointsBatch) -> PerPose:
+    def discriminate(self, keypoints: Shown) -> PerPose:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
             return self.discriminator(keypoints)
@@ -282,7 +282,7 @@ class Run:
             batch = turn_share(batch, augmentation, self.rng)
         return mirror_half(batch, self.rng["mirror"], self.config.has_pairs) if augmentation.mirror else batch
 
-    def _discriminator_step(self, real: KeypointsBatch, fake: KeypointsBatch) -> dict[str, Scalar]:
+    def _discriminator_step(self, real: Shown, fake: Shown) -> dict[str, Scalar]:
         """One step of the discriminator on what it is shown; returns its unweighted losses."""
         adversary, swapped = self.config.adversary, None
         if adversary.swap_labels:
@@ -298,7 +298,7 @@ class Run:
         norm = descend(self.discriminator, self.discriminator_optimiser, loss)
         return {**losses, **accuracies(real_score, fake_score, adversary), "discriminator_gradient_norm": norm}
 
-    def _shown(self, reprojected: KeypointsBatch, scale: PerPose) -> KeypointsBatch:
+    def _shown(self, reprojected: KeypointsBatch, scale: PerPose) -> Shown:
         """What the discriminator is shown of reprojected poses; of observed ones the largest
         coordinate is 1."""
         framed = in_frames(reprojected, scale, self.discriminator.num_frames)
@@ -308,7 +308,7 @@ class Run:
         return torch.autocast(self.part_means.device.type, torch.bfloat16, enabled=self.config.numerics.bf16)
 
     @torch.no_grad()
-    def _real_score(self, observed: KeypointsBatch) -> PerPose | None:
+    def _real_score(self, observed: Shown) -> PerPose | None:
         """The logits of observed poses, which the generators' relativistic loss needs."""
         return self.discriminate(observed) if self.config.adversary.loss == "relativistic" else None
 
