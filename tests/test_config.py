@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tips_ray.config import (
     Adversary,
+    Augmentation,
     Config,
     Data,
     Evaluation,
@@ -29,13 +30,19 @@ from tips_ray.config import (
 )
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
-from tips_ray.presets import ARMS, PRESETS, arm_config, laptop
+from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge, laptop
 from tips_ray.seeding import stream
 
 
 def test_defaults_are_the_paper_s():
     config = Config()
-    assert dataclasses.astuple(config.weights) == (0.05, 0.08, 10.0, 3.0)
+    weights = dataclasses.asdict(config.weights)
+    assert {name: value for name, value in weights.items() if value} == {
+        "legs": 0.05,
+        "torso": 0.08,
+        "reprojection": 10.0,
+        "ninety_degree": 3.0,
+    }
     assert (config.network.width, config.network.generator_blocks, config.network.discriminator_blocks) == (1024, 4, 3)
     assert (config.optimiser.learning_rate, config.optimiser.batch_size) == (2e-4, 8192)
     assert parts_of(config) == LEGS_TORSO
@@ -86,8 +93,19 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Network, "discriminator_dropout", -0.1, r"a number, at least 0 and below 1"),
         (Network, "generator_norm", "instance", "one of batch, layer, affine, none"),
         (Network, "discriminator_norm", None, "one of batch, layer, affine, none"),
+        (Network, "start_depth", 0.0, r"a number, above 0 and at most 1"),
+        (Network, "mirror_mean", 1, "True or False"),
         (Network, "negative_slope", -0.01, r"a number, at least 0 and at most \d+"),
-        (Adversary, "loss", "wasserstein", "one of non_saturating, least_squares"),
+        (Adversary, "loss", "wasserstein", "one of non_saturating, least_squares, relativistic"),
+        (Adversary, "features", "chain", "one of keypoints, bones"),
+        (Adversary, "sees", "clip", "one of pose, pair"),
+        (Adversary, "gap", 0, r"a whole number, at least 1 and at most \d+, or None"),
+        (Adversary, "elevation", "undone", "one of ignored, learnt"),
+        (Adversary, "r1", -1.0, r"a number, at least 0 and at most \d+"),
+        (Adversary, "r2", float("nan"), r"a number, at least 0 and at most \d+"),
+        (Augmentation, "mirror", "half", "True or False"),
+        (Augmentation, "turned", 1.5, r"a number, at least 0 and at most 1"),
+        (Augmentation, "stretched", -0.1, r"a number, at least 0 and at most 1"),
         (Adversary, "rotation", "clip", "one of pose, batch"),
         (Adversary, "real_label", 0.0, r"a number, above 0 and at most 1"),
         (Adversary, "real_label", 1.1, r"a number, above 0 and at most 1"),
@@ -97,12 +115,15 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Optimiser, "learning_rate", "fast", r"a number, above 0 and at most 1e30"),
         (Optimiser, "discriminator_learning_rate", 0.0, r"a number, above 0 and at most 1e30, or None"),
         (Optimiser, "decay", 1.01, r"a number, above 0 and at most 1"),
+        (Optimiser, "cosine_epochs", 0, r"a whole number, at least 1 and at most \d+, or None"),
+        (Optimiser, "averaging", 1.0, r"a number, at least 0 and below 1"),
         (Optimiser, "beta1", 1.0, r"a number, at least 0 and below 1"),
         (Optimiser, "beta2", float("nan"), r"a number, at least 0 and below 1"),
         (Optimiser, "batch_size", 1, r"a whole number, at least 2 and at most 10000000"),
         (Weights, "legs", -0.05, r"a number, at least 0 and at most \d+"),
         (Weights, "torso", float("inf"), r"a number, at least 0 and at most \d+"),
         (Weights, "reprojection", float("nan"), r"a number, at least 0 and at most \d+"),
+        (Weights, "rigidity", -1.0, r"a number, at least 0 and at most \d+"),
         (Weights, "ninety_degree", "3", r"a number, at least 0 and at most \d+"),
         (Config, "objective", "reinforcement", "one of adversarial, distilled, supervised"),
         (Numerics, "compile", "yes", "True or False"),
@@ -155,6 +176,9 @@ def test_every_field_is_in_the_fingerprint():
         {"adversary": {"renormalise": True}},
         {"optimiser": {"discriminator_learning_rate": 2e-4}},
         {"numerics": {"bf16": True}},
+        {"augmentation": {"mirror": True}},
+        {"weights": {"symmetry": 5.0}},
+        {"adversary": {"gap": None}},
         {"objective": "distilled", "teacher": {}},
         {"objective": "distilled", "teacher": {"rule": "last epoch"}},
     ]
@@ -229,6 +253,46 @@ def test_arms_change_what_they_are_named_for():
         ValueError, match="Unknown arm 'duo'; there are solo, solo_deep, parts, left_right, five, tips, tips_last"
     ):
         arm_config(base, "duo")
+
+
+def test_what_an_arm_is_told_beyond_single_2d_poses():
+    told = {arm: knowledge(arm_config(Config(), arm)) for arm in ARMS}
+    assert {told[arm] for arm in ("solo", "solo_deep", "parts", "left_right", "five", "tips", "tips_solo")} == {()}
+    assert told["single"] == told["single_solo"] == ("anatomy", "anthropometry")
+    assert told["clips"] == told["clips_solo"] == ("anatomy", "time")
+    assert told["supervised"] == ("anatomy", "true depths")
+    assert told["supervised_plain"] == ("true depths",)
+    for student in ("tips_single", "tips_clips"):
+        teacher = arm_config(Config(), student.removeprefix("tips_"))
+        assert set(knowledge(arm_config(Config(), student), teacher)) == set(knowledge(teacher))
+    assert knowledge(override(Config(), {"data": {"new_views_each_epoch": True}})) == ("true views",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        *(({"weights": {name: 1.0}}, ("anatomy",)) for name in ("symmetry", "knees", "facing")),
+        ({"weights": {"proportions": 1.0}}, ("anthropometry",)),
+        ({"weights": {"rigidity": 1.0}}, ("time",)),
+        ({"adversary": {"sees": "pair"}}, ("time",)),
+        ({"network": {"mirror_mean": True}}, ("anatomy",)),
+        ({"augmentation": {"mirror": True}}, ("anatomy",)),
+        ({"adversary": {"features": "bones"}, "network": {"start_depth": 0.1}, "optimiser": {"averaging": 0.9}}, ()),
+        ({"objective": "supervised", "weights": {"proportions": 1.0, "rigidity": 1.0}}, ("true depths",)),
+    ],
+    ids=str,
+)
+def test_each_ingredient_says_what_it_is_told(changes, told):
+    assert knowledge(override(Config(), changes)) == told
+
+
+def test_arms_that_are_compared_share_their_data():
+    assert len({arm_config(laptop().config, arm).data for arm in ARMS}) == 1
+
+
+def test_the_ceiling_is_trained_as_the_students_are():
+    student, ceiling = (arm_config(laptop().config, arm) for arm in ("tips_single", "supervised"))
+    assert override(student, {"objective": "adversarial", "teacher": None}) == override(ceiling, {"objective": "adversarial"})
 
 
 def test_students_see_the_whole_pose_and_name_their_teacher():

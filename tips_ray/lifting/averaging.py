@@ -14,5 +14,5 @@ def decay_at(step: int, decay: float) -> float:
 def average_into(average: nn.Module, trained: nn.Module, keep: float) -> None:
     """Move an average towards the weights of a module, statistics of batch norm included: `keep`
     times the average, and the rest of the module's."""
-    old, new = list(average.state_dict().values()), list(trained.state_dict().values())
-    torch._foreach_lerp_(old, new, 1.0 - keep)
+    for old, new in zip(average.state_dict().values(), trained.state_dict().values(), strict=True):
+        old.lerp_(new, 1.0 - keep)

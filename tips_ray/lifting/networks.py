@@ -217,7 +217,8 @@ def start_flat(lifter: Lifter, start_depth: float) -> None:
     that much flatter."""
     with torch.no_grad():
         for generator in lifter.generators.values():
-            for parameter in generator.get_submodule(str(len(generator) - 1)).parameters():
+            *_, output = generator.children()
+            for parameter in output.parameters():
                 parameter.mul_(start_depth)
 
 
