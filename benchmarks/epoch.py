@@ -21,7 +21,7 @@ from tips_ray.config import Data, KeepWeights, override
 from tips_ray.data.load import load_poses
 from tips_ray.data.views import prepare
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.presets import arm_config, laptop
 from tips_ray.store.storage import Storage
 

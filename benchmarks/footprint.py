@@ -37,7 +37,7 @@ def train(num_epochs: int) -> None:
     from tips_ray.data.synthetic import synthesise
     from tips_ray.data.views import prepare
     from tips_ray.lifting.memory import keep_freed_memory
-    from tips_ray.lifting.train import Run
+    from tips_ray.lifting.run import Run
     from tips_ray.presets import laptop
     from tips_ray.store.storage import Storage
 

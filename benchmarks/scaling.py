@@ -23,7 +23,8 @@ from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.lifting.train import Run, fit
+from tips_ray.lifting.run import Run
+from tips_ray.lifting.train import fit
 from tips_ray.presets import arm_config, laptop
 
 CONFIG = override(arm_config(laptop().config, "solo"), {"data": {"num_views": 1, "epoch_views": None, "test_subjects": ["S1"]}})

@@ -28,7 +28,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.presets import arm_config, laptop
 
 ARMS = ("parts", "solo")

@@ -84,7 +84,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     },
     "optimiser field": {
         "config.py": [("    beta1: float = 0.9\n", "    beta1: float = 0.9\n    amsgrad: bool = False\n")],
-        "lifting/train.py": [("fused=True)", "fused=True, amsgrad=settings.amsgrad)")],
+        "lifting/optimise.py": [("fused=True)", "fused=True, amsgrad=settings.amsgrad)")],
     },
 }
 

@@ -20,8 +20,9 @@ from tips_ray.config import Config, KeepWeights, Network, Teacher, override, par
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError
+from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.networks import Lifter
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.seeding import stream
 from tips_ray.stability.stopping import Window
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
@@ -63,6 +64,22 @@ def test_a_run_cut_off_at_any_point_of_storing_gives_the_undisturbed_curve(tmp_p
         assert again.folder.exists(weights_name(epoch))
     last = [load_lifter(run.folder, 4, CONFIG).state_dict() for run in (whole, again)]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_the_average_is_what_is_kept_and_lifts_as_it_was_evaluated(tmp_path: Path, dataset: Dataset) -> None:
+    config = override(CONFIG, {"optimiser": {"averaging": 0.9}, "network": {"mirror_mean": True}})
+    run = Run(config, dataset, 0)
+    stored = StoredRun(Storage(str(tmp_path)), "solo", run, KeepWeights())
+    row = stored.advance()
+    kept = load_lifter(stored.folder, 1, config)
+    assert evaluate(kept, dataset)["p_mpjpe_signed_mm"] == pytest.approx(row["p_mpjpe_signed_mm"], rel=1e-6)
+    average, trained = run.lifter.state_dict(), run.trained.state_dict()
+    assert all(torch.equal(value, average[name]) for name, value in kept.state_dict().items())
+    assert any(not torch.equal(value, trained[name]) for name, value in kept.state_dict().items())
+    Path(stored.folder.path(weights_name(1))).unlink()
+    again = stored_run(tmp_path, dataset, config)
+    assert "was missing or damaged, and was made anew" in " ".join(again.notices)
+    assert all(torch.equal(value, average[name]) for name, value in load_lifter(again.folder, 1, config).state_dict().items())
 
 
 def cut_in_half(file: Path) -> None:

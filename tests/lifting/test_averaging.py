@@ -12,7 +12,8 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.averaging import decay_at
 from tips_ray.lifting.evaluate import evaluate, lift_views
-from tips_ray.lifting.train import Run, fit
+from tips_ray.lifting.run import Run
+from tips_ray.lifting.train import fit
 
 AVERAGED = override(TINY, {"optimiser": {"averaging": 0.9}})
 

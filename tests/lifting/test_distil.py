@@ -21,8 +21,9 @@ from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.networks import Lifter, initialise
-from tips_ray.lifting.train import Run, fit
-from tips_ray.poses.geometry import mirror_depth
+from tips_ray.lifting.run import Run
+from tips_ray.lifting.train import fit
+from tips_ray.poses.geometry import mirror_depth, mirror_keypoints, mirror_sides
 from tips_ray.poses.skeleton import LEGS, LEGS_TORSO, PARTITIONS, SOLO, TORSO, Part
 from tips_ray.seeding import stream
 from tips_ray.stability.regret import TRAIN_METRIC
@@ -199,6 +200,37 @@ def test_a_continued_student_is_the_student_that_was_never_stopped(dataset, scho
         torch.save(last.run.state(), sink)
         state = torch.load(io.BytesIO(sink.getvalue()), weights_only=True)
         assert epochs(dataset, 3 - stop, schooled, config, state=state) == whole[stop:]
+
+
+VARIED = {"augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1}, "optimiser": {"averaging": 0.9}}
+
+
+def test_a_varied_student_continues_as_if_never_stopped(dataset, schooled):
+    config = override(STUDENT, VARIED)
+    whole = epochs(dataset, 3, schooled, config)
+    *_, last = itertools.islice(fit(config, dataset, 0, teachers=schooled), 1)
+    sink = io.BytesIO()
+    torch.save(last.run.state(), sink)
+    assert epochs(dataset, 2, schooled, config, state=torch.load(io.BytesIO(sink.getvalue()), weights_only=True)) == whole[1:]
+
+
+def test_a_varied_student_learns_the_teachers_poses_from_all_sides_and_no_others(dataset, schooled):
+    """Its targets are what the teachers lift of the observed views, seen elsewhere with longer or
+    shorter bones: true depths have no say."""
+    config = override(STUDENT, {**VARIED, "network": {"generator_dropout": 0.0}})
+    other = replace(dataset, train=replace(dataset.train, pose=mirror_depth(dataset.train.pose)))
+    rows, others = (epochs(each, 6, schooled, config) for each in (dataset, other))
+    for row in (*rows, *others):
+        row.pop(TRAIN_METRIC)
+    assert rows == others
+    assert rows[-1]["loss_distillation"] < 0.6 * rows[0]["loss_distillation"]
+
+
+def test_teachers_answer_with_the_mirror_mean_if_their_networks_do():
+    teacher, seen = make_lifter(mirror_mean=True), random_keypoints()
+    answered = Teachers([teacher], [1.0], "a")(seen)
+    torch.testing.assert_close(Teachers([teacher], [1.0], "a")(mirror_keypoints(seen)), mirror_sides(answered))
+    assert not torch.allclose(answered, Teachers([make_lifter()], [1.0], "a")(seen))
 
 
 def test_a_student_does_not_change_its_teachers(dataset, schooled):

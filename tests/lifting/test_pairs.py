@@ -10,7 +10,7 @@ from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare, render_views
 from tips_ray.lifting.pairs import Partners, in_frames
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.poses.geometry import max_normalise
 from tips_ray.seeding import stream
 

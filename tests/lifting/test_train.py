@@ -28,7 +28,8 @@ from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.optimise import rate_factor
-from tips_ray.lifting.train import DamagedStateError, Epoch, Run, fit
+from tips_ray.lifting.run import DamagedStateError, Run
+from tips_ray.lifting.train import Epoch, fit
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.skeleton import FIVE
 from tips_ray.stability.regret import TRAIN_METRIC
@@ -358,9 +359,13 @@ aten = torch.ops.aten
 WAITS = {aten._local_scalar_dense, aten.item, aten.nonzero, aten.masked_select, aten.is_nonzero, aten.equal}
 
 
-@pytest.mark.parametrize("objective", ["adversarial", "supervised"])
-def test_a_step_never_waits_for_the_device(dataset, objective):
-    run = Run(override(TINY, {"objective": objective, "adversary": {"renormalise": True}}), dataset, 0)
+@pytest.mark.parametrize(
+    "changes",
+    [{"adversary": {"renormalise": True}}, *FACTORS, *({"objective": "supervised", **more} for more in ({}, VARIED))],
+    ids=str,
+)
+def test_a_step_never_waits_for_the_device(dataset, changes):
+    run = Run(override(TINY, changes), dataset, 0)
     views = dataset.train
     batch = first(dataset, 64)
     with NoWaiting():

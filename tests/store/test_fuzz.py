@@ -31,7 +31,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.evaluate import flat_errors
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.report.publish import is_search, publish, publish_search
 from tips_ray.search.plan import Budget, Search, agree_search
 from tips_ray.search.queue import TrialQueue

@@ -19,7 +19,8 @@ import torch
 
 from tips_ray.config import KeepWeights
 from tips_ray.lifting.evaluate import lifted_depths
-from tips_ray.lifting.train import DamagedStateError, Run, train_epochs
+from tips_ray.lifting.run import DamagedStateError, Run
+from tips_ray.lifting.train import train_epochs
 from tips_ray.stability.teachers import read_cards
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curve, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name

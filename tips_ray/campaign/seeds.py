@@ -19,7 +19,7 @@ from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.store.storage import Storage
 
 NOTICES = "notices"

@@ -20,7 +20,7 @@ from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import load_poses
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.store.curves import RUNS, read_curves
 from tips_ray.store.records import read_manifest
 from tips_ray.store.storage import Storage

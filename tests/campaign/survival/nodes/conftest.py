@@ -22,7 +22,7 @@ from tips_ray.config import Config, Data, Network, Optimiser, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import prepare
-from tips_ray.lifting.train import Run
+from tips_ray.lifting.run import Run
 from tips_ray.store.curves import RUNS, read_curves, run_name
 from tips_ray.store.storage import Storage
 
