@@ -128,13 +128,15 @@ class Run:
         reprojected = reproject(rotate(lift(keypoints, depth), view))  # the pose from a new viewpoint
         observed = in_frames(keypoints, scale, self.discriminator.num_frames)
         discriminator_losses = self._discriminator_step(observed, self._shown(reprojected, scale))
-        turned, expected_depths = zip(*quarter_turns(keypoints, depth), strict=True)
-        lifted_again, *turned_depths = self.lift(torch.stack([reprojected, *turned], dim=1)).unbind(1)
+        turns = quarter_turns(keypoints, depth) if config.weights.ninety_degree else []
+        lifted_again, *turned_depths = self.lift(torch.stack([reprojected, *(seen for seen, _ in turns)], dim=1)).unbind(1)
         cycled = reproject(rotate_back(lift(reprojected, lifted_again), view))
         score = self.discriminate(self._shown(weigh_gradient(reprojected, self.adversarial_weight), scale))
         adversarial = generator_adversarial_loss(score, config.adversary, self._real_score(observed))  # eq 6
         again = (reprojected, lifted_again, cycled)
-        step = Step(self._lift_uncompiled, keypoints, scale, depth, tuple(turned_depths), expected_depths, *again)
+        step = Step(
+            self._lift_uncompiled, keypoints, scale, depth, tuple(turned_depths), tuple(answer for _, answer in turns), *again
+        )
         terms = consistency_terms(step, config.weights)  # eqs 2 to 5, 16
         loss = generator_loss(adversarial, terms, config.weights, self.part_means)  # eqs 8, 9
         norm = descend(self.generators, self.lifter_optimiser, loss)
