@@ -133,10 +133,8 @@ class Run:
         cycled = reproject(rotate_back(lift(reprojected, lifted_again), view))
         score = self.discriminate(self._shown(weigh_gradient(reprojected, self.adversarial_weight), scale))
         adversarial = generator_adversarial_loss(score, config.adversary, self._real_score(observed))  # eq 6
-        again = (reprojected, lifted_again, cycled)
-        step = Step(
-            self._lift_uncompiled, keypoints, scale, depth, tuple(turned_depths), tuple(answer for _, answer in turns), *again
-        )
+        turned = tuple(turned_depths), tuple(expected for _, expected in turns)
+        step = Step(self._lift_uncompiled, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled)
         terms = consistency_terms(step, config.weights)  # eqs 2 to 5, 16
         loss = generator_loss(adversarial, terms, config.weights, self.part_means)  # eqs 8, 9
         norm = descend(self.generators, self.lifter_optimiser, loss)
