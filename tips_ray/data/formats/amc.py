@@ -84,10 +84,10 @@ def first_fault(lines: list[tuple[int, str]], widths: dict[str, int], path: Path
         where = f"{path}, line {number}: "
         if not words and name.isdecimal():
             if waiting:
-                return f"{where}frame {name} begins, but the one before it lacks {', '.join(sorted(waiting))}."
+                return f"{where}frame {name} begins, but the one before it lacks {', '.join(map(repr, sorted(waiting)))}."
             waiting = set(widths)
         elif name not in widths:
-            return f"{where}the skeleton has no moving bone {name!r}; it has {', '.join(widths)}."
+            return f"{where}the skeleton has no moving bone {name!r}; it has {', '.join(map(repr, widths))}."
         elif name not in waiting:
             return f"{where}{name!r} is here twice in one frame, or before the number of the first frame."
         elif len(words) != widths[name] or not all(map(is_finite_number, words)):
@@ -95,7 +95,7 @@ def first_fault(lines: list[tuple[int, str]], widths: dict[str, int], path: Path
         else:
             waiting.remove(name)
     if waiting or not lines:
-        return f"{path}, line {number}: the file ends early; {', '.join(sorted(waiting)) or 'every frame'} is missing."
+        return f"{path}, line {number}: the file ends early; {', '.join(map(repr, sorted(waiting))) or 'every frame'} is missing."
     return f"{path}: the order of the bones changes between frames; give each frame the same order."
 
 

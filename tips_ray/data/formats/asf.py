@@ -56,7 +56,7 @@ def read_asf(path: Path) -> Skeleton:
             elif section == ":units":
                 units[key] = positive(values[0]) if key == "length" else values[0]
             elif section == ":root" and key == "order" and " ".join(values).upper() != ROOT_ORDER:
-                raise UserError(f"the root's order is {' '.join(values)}; only {ROOT_ORDER} is read")
+                raise UserError(f"the root's order is {' '.join(values)!r}; only {ROOT_ORDER} is read")
             elif section == ":root" and key == "orientation":
                 root_axes = euler("xyz", three(values), degrees=units["angle"] == "deg")
             elif section == ":bonedata" and key == "begin":
@@ -148,7 +148,7 @@ def parents_first(parents: dict[str, str], path: Path) -> list[str]:
         order += children.get(name, [])
     lost = sorted(set(parents) - set(order))
     if lost:
-        raise UserError(f"{path}: :hierarchy does not join {', '.join(lost)} to the root.")
+        raise UserError(f"{path}: :hierarchy does not join {', '.join(map(repr, lost))} to the root.")
     return order[1:]
 
 
