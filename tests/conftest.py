@@ -1,5 +1,5 @@
-"""While tests run, every function checks the shapes and types it is annotated with, and chance is
-fixed; which tests run beside each other, and which only now and then."""
+"""While tests run, functions of tensors check the shapes and types they are annotated with, and
+chance is fixed; which tests run beside each other, and which only now and then."""
 
 import os
 import signal
@@ -17,7 +17,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-jaxtyping.install_import_hook("tips_ray", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+TENSORS = ["tips_ray.data", "tips_ray.lifting", "tips_ray.poses"]
+jaxtyping.install_import_hook(TENSORS, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 settings.register_profile("tips_ray", deadline=None, derandomize=True)
 settings.load_profile("tips_ray")

@@ -79,6 +79,8 @@ def agrees(search: Search) -> pd.DataFrame:
         if trial.state == TrialState.COMPLETE:
             assert trial.values == [PENALTY if row["state"] == "diverged" else row[column] for column in columns]
     ended = [trial.number for trial in study if trial.state.is_finished()]
+    if not ended:  # nothing was copied yet
+        return trials
     storage = f"sqlite:///{search.folder.path('study.db')}"  # what optuna-dashboard shows
     name = next(name for name in optuna.get_all_study_names(storage) if name.startswith(f"{study_name(search)} ("))
     copied = optuna.load_study(study_name=name, storage=storage).get_trials()
