@@ -207,7 +207,7 @@ def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path:
     assert ended.returncode == 1
     assert "solo failed:" in ended.stderr
     assert "runs/solo-seed1 cannot be measured" in ended.stderr
-    assert "epoch-00020.pt' was damaged" in ended.stderr
+    assert "epoch-00020.pt' is damaged" in ended.stderr
     assert "a teacher of 'tips_solo', has changed since it was picked" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "curve.parquet was missing or damaged, and was made anew" in ended.stdout + ended.stderr

@@ -26,7 +26,6 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
-from tips_ray.store.curves import DamagedCurveError
 from tips_ray.store.measurements import forget, read_measurements
 from tips_ray.store.records import MANIFEST, holds, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
@@ -100,12 +99,10 @@ def run_phases(campaign: Campaign, state: LoadedCampaign | None, session: Sessio
 
 def load(campaign: Campaign) -> LoadedCampaign | None:
     """What the folder of a campaign holds of its arms and their teachers; None before there is
-    anything, or if a curve is damaged, which its run makes anew when it is continued."""
+    anything. A damaged curve counts as none: its run makes it anew when it is continued."""
     teachers = {config.teacher.arm for config in campaign.arms.values() if config.teacher}
-    try:
-        return load_campaign(campaign.folder, {*campaign.arms, *teachers}) if holds(campaign.folder, MANIFEST) else None
-    except DamagedCurveError:
-        return None
+    arms = {*campaign.arms, *teachers}
+    return load_campaign(campaign.folder, arms, skip_damaged=True) if holds(campaign.folder, MANIFEST) else None
 
 
 def survey(poses: PoseSet, spec: str, configs: Sequence[Config], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:

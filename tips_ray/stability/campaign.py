@@ -40,15 +40,16 @@ class LoadedCampaign:
     """Teacher cards, by the arm that learns."""
 
 
-def load_campaign(folder: Storage, arms: Collection[str] | None = None) -> LoadedCampaign:
+def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_damaged: bool = False) -> LoadedCampaign:
     """Read a campaign, with the curves of all arms, or of some; nothing is written.
 
     `student_disagreement_mm` needs the curves of the students too. Raises ValueError if there is
-    no campaign in the folder, and DamagedCurveError for a curve that is damaged.
+    no campaign in the folder, and DamagedCurveError for a curve that is damaged, unless
+    `skip_damaged` leaves such runs out.
     """
     manifest = read_manifest(folder)
     cards = read_cards(folder)
-    curves = with_agreement(read_curves(folder, manifest["name"], arms), cards, folder)
+    curves = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
     return LoadedCampaign(manifest, curves, read_measurements(folder), cards)
 
 

@@ -36,16 +36,26 @@ def arm_of(run: str) -> str:
     return run.rpartition("-seed")[0]
 
 
-def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = None) -> pd.DataFrame:
+def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = None, skip_damaged: bool = False) -> pd.DataFrame:
     """All rows of all runs under a campaign's storage, or of those of some arms, sorted by arm,
     seed and epoch.
 
-    Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged.
+    Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged, unless
+    `skip_damaged` leaves such runs out.
     """
+
+    def read_one(run: str) -> pd.DataFrame | None:
+        try:
+            return read_curve(storage, run)
+        except DamagedCurveError:
+            if skip_damaged:
+                return None
+            raise
+
     names = [run for run in storage.names(RUNS) if RUN.fullmatch(run) and (arms is None or arm_of(run) in arms)]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        read = pool.map(lambda run: read_curve(storage, run), names)
-        tables = [curve.assign(run=run) for run, curve in zip(names, read, strict=True) if curve is not None]
+        read = zip(names, pool.map(read_one, names), strict=True)
+        tables = [curve.assign(run=run) for run, curve in read if curve is not None]
     if not tables:
         return pd.DataFrame(columns=FIRST_COLUMNS)
     curves = pd.concat(tables, ignore_index=True)
