@@ -16,7 +16,7 @@ from tips_ray.poses.anatomy import LIMBS, bend, sign_votes
 from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, bone_of, bone_vectors
 from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate
 from tips_ray.poses.skeleton import LEGS_TORSO
-from tips_ray.poses.types import Keypoints, Pose
+from tips_ray.poses.types import Keypoints, Pose, Scalar
 from tips_ray.seeding import stream
 
 SHARPEST_DEGREES = 25.0
@@ -27,7 +27,6 @@ HYPEREXTENSION_DEGREES = 10.0
 
 Lengths = Float[Tensor, "views bones"]
 """In mm, in the order of `BONES`."""
-Scalar = Float[Tensor, ""]
 
 
 @torch.no_grad()

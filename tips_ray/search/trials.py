@@ -2,8 +2,6 @@
 Optuna here, and no torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +32,7 @@ from tips_ray.stability.statistics import (
     runs_of,
 )
 from tips_ray.stability.summary import origin, strict
-from tips_ray.store.curves import PARALLEL_READS, DamagedCurveError, read_curve, read_curves, run_name
+from tips_ray.store.curves import read_curves, read_runs, run_name
 from tips_ray.store.records import MANIFEST, SEARCH, Record, holds, read_manifest, read_records, trial_name
 from tips_ray.store.storage import Storage
 
@@ -64,13 +62,7 @@ def read_scored(folder: Storage, numbers: Iterable[int], num_seeds: int) -> pd.D
     """
     columns = [*SCORED, *TIMED]  # a supervised run has no consistency terms, and one that diverged at once no errors
     names = [run_name(trial_name(number), seed) for number in numbers for seed in range(num_seeds)]
-
-    def read(run: str) -> pd.DataFrame | None:
-        with suppress(DamagedCurveError):
-            return read_curve(folder, run, columns)
-
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = [table for table in pool.map(read, names) if table is not None]
+    tables = list(read_runs(folder, names, columns, skip_damaged=True).values())
     if not tables:
         return pd.DataFrame(columns=columns)
     return pd.concat(tables, ignore_index=True).reindex(columns=columns)

@@ -43,25 +43,36 @@ def read_curves(storage: Storage, campaign: str, arms: Collection[str] | None = 
     Columns that an arm lacks are NaN. Raises DamagedCurveError for a curve that is damaged, unless
     `skip_damaged` leaves such runs out.
     """
-
-    def read_one(run: str) -> pd.DataFrame | None:
-        try:
-            return read_curve(storage, run)
-        except DamagedCurveError:
-            if skip_damaged:
-                return None
-            raise
-
     names = [run for run in storage.names(RUNS) if RUN.fullmatch(run) and (arms is None or arm_of(run) in arms)]
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        read = zip(names, pool.map(read_one, names), strict=True)
-        tables = [curve.assign(run=run) for run, curve in read if curve is not None]
+    tables = [curve.assign(run=run) for run, curve in read_runs(storage, names, None, skip_damaged).items()]
     if not tables:
         return pd.DataFrame(columns=FIRST_COLUMNS)
     curves = pd.concat(tables, ignore_index=True)
     curves.insert(0, "campaign", campaign)
     others = [name for name in curves.columns if name not in FIRST_COLUMNS]
     return curves[FIRST_COLUMNS + others].sort_values(["arm", "seed", "epoch"], ignore_index=True)
+
+
+def read_runs(
+    storage: Storage, runs: Collection[str], columns: Collection[str] | None = None, skip_damaged: bool = False
+) -> dict[str, pd.DataFrame]:
+    """The rows of some runs of a campaign, with all columns or some, by run; those without a curve
+    are left out.
+
+    Raises DamagedCurveError for a curve that is damaged, unless `skip_damaged` leaves such runs
+    out.
+    """
+
+    def read(run: str) -> pd.DataFrame | None:
+        try:
+            return read_curve(storage, run, columns)
+        except DamagedCurveError:
+            if skip_damaged:
+                return None
+            raise
+
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return {run: curve for run, curve in zip(runs, pool.map(read, runs), strict=True) if curve is not None}
 
 
 def read_curve(storage: Storage, run: str, columns: Collection[str] | None = None) -> pd.DataFrame | None:
