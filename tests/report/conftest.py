@@ -146,7 +146,7 @@ def browser(chromium: str) -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opening(browser) -> Callable[..., AbstractContextManager]:
     """Opens a file as a drawn page, and fails the test on any request, error or warning but those
     that `expected`, a pattern, finds."""

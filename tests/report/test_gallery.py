@@ -28,7 +28,7 @@ def with_origin(folder: Storage, name: str) -> None:
     folder.write(name, json.dumps(manifest | {"data": DATA, "executions": [MADE], "references": references}).encode())
 
 
-@pytest.mark.parametrize("kind", ["study", "search"])
+@pytest.mark.parametrize("kind", [pytest.param("study", marks=pytest.mark.slow), "search"])
 def test_a_result_is_kept_with_its_numbers_and_pictures(tmp_path, make_curves, chromium, kind):
     folder = Storage(str(tmp_path / "campaign"))
     if kind == "study":

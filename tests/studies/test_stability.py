@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from helpers import ROOT, TIMES, TINY, refusal, run_python
+from tips_ray.studies.stability import main
 
 MARK = "TIPS_RAY_TEST_OF"
 
@@ -106,11 +107,10 @@ def test_a_study_leaves_a_report_a_summary_and_curves(undisturbed: Path) -> None
     assert "synthetic" in (undisturbed / "c" / "report.html").read_text()
 
 
-def test_the_same_command_has_nothing_left_to_do(undisturbed: Path) -> None:
+def test_the_same_command_has_nothing_left_to_do(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("c/runs/*/*")}
-    ended = run_study(undisturbed, "--num-seeds", "2", "--num-epochs", "4")
-    assert ended.returncode == 0
-    assert "Starting Ray" not in ended.stdout
+    assert main([*TINY, "--storage", str(undisturbed), "--campaign", "c", "--num-seeds", "2", "--num-epochs", "4"]) == 0
+    assert "Starting Ray" not in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in undisturbed.glob("c/runs/*/*")} == before
 
 
@@ -188,9 +188,8 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(
     assert not (tmp_path / "storage").exists()
 
 
-@pytest.mark.parametrize("command", [["studies/stability.py"], ["-m", "tips_ray", "stability"]], ids=["script", "command"])
-def test_bad_input_ends_the_program_with_one_sentence(tmp_path: Path, command: list[str]) -> None:
-    ended = run_python(*command, "--data", "missing.npz", "--storage", str(tmp_path / "storage"))
+def test_bad_input_ends_the_program_with_one_sentence(tmp_path: Path) -> None:
+    ended = run_python("-m", "tips_ray", "stability", "--data", "missing.npz", "--storage", str(tmp_path / "storage"))
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1

@@ -35,9 +35,9 @@ def short(make_curves, make_summary) -> str:
     return render(curves, make_summary(curves, data={"synthetic": False}))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(opening, report):
-    """The report, drawn, as a page that fails the test on any error or request."""
+    """The report, drawn once, as a page that fails its last test on any error or request."""
     with opening(report) as page:
         yield page
 
