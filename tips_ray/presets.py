@@ -1,5 +1,6 @@
 """Named starting points: the arms that studies compare, and sizes of a study."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +131,11 @@ def knowledge(config: Config, teacher: Config | None = None) -> tuple[str, ...]:
     }
     of_teacher = knowledge(teacher) if teacher else ()
     return tuple(name for name, is_told in told.items() if is_told or name in of_teacher)
+
+
+def knowledge_by_arm(arms: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
+    """`knowledge` of each arm of a campaign; the teachers of its students are among its arms."""
+    return {arm: knowledge(config, arms.get(config.teacher.arm) if config.teacher else None) for arm, config in arms.items()}
 
 
 def arm_config(base: Config, arm: str, teacher: Teacher | None = None) -> Config:

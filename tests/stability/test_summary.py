@@ -90,6 +90,24 @@ def test_one_seed_has_no_interval():
     assert entry["low"] is entry["high"] is entry["std"] is None
 
 
+def test_a_student_knows_what_its_teacher_does():
+    record = {"data": {}, "references": {}, "executions": []}
+    record["arms"] = {
+        "paper": {"objective": "adversarial"},
+        "pupil": {"objective": "distilled", "teacher": {"arm": "taught", "rule": "last epoch"}},
+        "taught": {"objective": "adversarial", "weights": {"symmetry": 1.0, "rigidity": 1.0}},
+        "ceiling": {"objective": "supervised"},
+    }
+    found = summarise(LoadedCampaign(record, curves(arms=tuple(record["arms"])))).to_json()
+    told = {arm: entry["knowledge"] for arm, entry in [*found["arms"].items(), *found["references"].items()]}
+    assert told == {
+        "paper": [],
+        "pupil": ["anatomy", "time"],
+        "taught": ["anatomy", "time"],
+        "ceiling": ["true depths"],
+    }
+
+
 def test_strict_makes_plain_values():
     given = {
         1: np.float32(0.5),

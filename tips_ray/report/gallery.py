@@ -24,7 +24,7 @@ from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import stop_tables
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.page import COMPARISONS
-from tips_ray.report.text import as_text, ends, mm
+from tips_ray.report.text import as_text, beyond_2d, ends, mm
 from tips_ray.search.trials import SearchSummary
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.summary import Summary
@@ -100,7 +100,7 @@ def describe(name: str, summary: Summary | SearchSummary, note: str = "", credit
     """The page of a result in Markdown: what was found, in tables, on which poses, by which command
     and on which machine."""
     template = environment(autoescape=False)
-    template.filters |= {"with_ends": with_ends, "as_text": as_text}
+    template.filters |= {"with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d}
     return template.get_template("gallery.md.j2").render(
         name=name,
         summary=summary,

@@ -102,12 +102,13 @@ def print_headline(summary: Summary, console: Console) -> None:
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
     table.add_column("arm", no_wrap=True)
+    table.add_column("knows beyond 2D")
     table.add_column("seeds", justify="right", no_wrap=True)
     for statistic in STATISTICS:
         table.add_column(STATISTIC_LABELS[statistic])
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
-        table.add_row(on_terminal(row["name"]), row["seeds"], *texts)
+        table.add_row(on_terminal(row["name"]), row["knows"], row["seeds"], *texts)
     console.print(table)
     console.print(on_terminal(finding(summary)), highlight=False, soft_wrap=True)

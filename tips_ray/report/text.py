@@ -1,7 +1,7 @@
 """Numbers, intervals and provenance as text, alike on all pages and on the terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tips_ray.stability.regret import MedianRegret
@@ -31,6 +31,11 @@ def as_text(value: Any, form: str = ".3g") -> str:
     if value is None or value != value:  # NaN
         return "–"
     return format(value, form) if isinstance(value, float) else str(value)
+
+
+def beyond_2d(knowledge: Sequence[str]) -> str:
+    """What an arm knows beyond single 2D poses, in words."""
+    return ", ".join(knowledge) or "nothing"
 
 
 def span(interval: Interval) -> str:

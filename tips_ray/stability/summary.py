@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
+from tips_ray.config import Config, override
+from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.codependence import Codependence, codependence_of
@@ -71,6 +73,8 @@ class RunSummary:
 class ArmSummary:
     """Counts of an arm, intervals over its seeds by metric, and its runs."""
 
+    knowledge: tuple[str, ...]
+    """What its training is told beyond single 2D poses (`presets.knowledge`)."""
     num_seeds: int
     num_epochs: int
     """Epochs that all runs have which did not diverge; all statistics use these alone."""
@@ -136,15 +140,16 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     trained = [arm for arm in arms if arm in arms_of(curves)]
     stopped = stops(curves, trained)
     scored_stops = score_stops(curves, stopped, measured.windows)
+    known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})
     seeds = sorted(int(seed) for seed in curves["seed"].unique()) if len(curves) else []
     return Summary(
         campaign=None if curves.empty else curves["campaign"].iloc[0],
         data=campaign.manifest["data"],
-        arms={arm: summarise_arm(curves, arm) for arm in arms},
+        arms={arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in arms},
         students=students,
         paired=[entry for a, b in combinations(others, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
         references=campaign.manifest["references"],
-        supervised={arm: summarise_arm(curves, arm) for arm in arms_of(curves) if arm in supervised},
+        supervised={arm: summarise_arm(curves, arm, known[arm]) for arm in arms_of(curves) if arm in supervised},
         stop_rules=rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])]),
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
@@ -158,8 +163,8 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     )
 
 
-def summarise_arm(curves: pd.DataFrame, arm: str) -> ArmSummary:
-    """The summary of one arm."""
+def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) -> ArmSummary:
+    """The summary of one arm, with what its training is told."""
     errors = errors_by_metric(curves, arm, METRICS)
     over = {metric: over_seeds(errors[metric]) for metric in METRICS}
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
@@ -167,6 +172,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str) -> ArmSummary:
     at = {metric: at_epochs(errors[metric], budgets) for metric in METRICS}
     by_seed = run_statistics(errors[HEADLINE_METRIC])
     return ArmSummary(
+        knowledge=knowledge,
         num_seeds=len(runs),
         num_epochs=num_epochs,
         **{name: {metric: over[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},

@@ -22,7 +22,15 @@ def arm(error: float, n: int, **changes: Any) -> ArmSummary:
     over = {HEADLINE_METRIC: Interval(error, 1.0, None, None, n)}
     given = dict.fromkeys(("best", "last_half", "last", "regret", "epochs_within_2mm"), over)
     best_epoch = Interval(20.0, None, None, None, n)
-    given |= {"num_seeds": n, "num_epochs": 40, "at_epochs": {}, "best_epoch": best_epoch, "runs": [], "diverged": []}
+    given |= {
+        "knowledge": (),
+        "num_seeds": n,
+        "num_epochs": 40,
+        "at_epochs": {},
+        "best_epoch": best_epoch,
+        "runs": [],
+        "diverged": [],
+    }
     return ArmSummary(**given | changes)
 
 
@@ -130,6 +138,7 @@ def test_rows_say_how_many_seeds_are_in_the_means(curves_with_divergence, summar
     assert list(rows) == ["solo", "parts", "flat", "supervised"]
     assert rows["solo"]["seeds"] == "2 of 3"
     assert rows["parts"]["seeds"] == "3"
+    assert [row["knows"] for row in rows.values()] == ["nothing", "nothing", "", "true depths"]
     assert rows["flat"][HEADLINE_METRIC]["last"]["text"] == "95.2"
     tail = curves[(curves["arm"] == "parts") & (curves["epoch"] > 20)].groupby("seed")[HEADLINE_METRIC]
     expected = f"{interval(tail.mean()).mean:.1f} ± {tail.std().mean():.1f}"

@@ -98,7 +98,7 @@ def test_narrow_screens_scroll_tables_not_the_page(browser, report):
 def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
     name = "</script><script>window.owned = 1</script><b>arm</b>"
     curves = make_curves(arms=("solo", name), num_seeds=1, num_epochs=4, actions=(name,))
-    arms = {arm: {"objective": "adversarial", name: [{name: name}]} for arm in ("solo", name)}
+    arms = {arm: {"objective": "adversarial", "data": {"test_subjects": [name]}} for arm in ("solo", name)}
     path = tmp_path / "report.html"
     path.write_text(render(curves, make_summary(curves, arms=arms, executions=[{"command": name, "seconds": 1.0}])))
     page = browser.new_page()

@@ -21,8 +21,10 @@ STUDENTS = ARMS[2:]
 
 
 def config(arm: str) -> dict:
+    if arm not in STUDENTS:
+        return {"objective": "adversarial", "partition": "solo", "weights": {"symmetry": 1.0 if arm == "parts" else 0.0}}
     teacher = {"arm": "parts", "rule": "last epoch", "runs": "own" if arm == "tips" else "all"}
-    return {"objective": "distilled" if arm in STUDENTS else "adversarial", "teacher": teacher, "partition": "solo"}
+    return {"objective": "distilled", "teacher": teacher, "partition": "solo"}
 
 
 def card(student: str) -> TeacherCard:
@@ -79,6 +81,7 @@ def test_the_page_draws_and_tells_all_of_it(opening, page):
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert "by the error on training subjects, which needs their 3D labels, one would choose" in text
     assert "tips − teachers of tips" in text
+    assert text.count("anatomy") > 3 * len(ARMS[1:])  # in each table of arms; students know what parts do
     assert "tips errs less" in text  # made-up students err by 66 mm, their teachers by 90
     assert "parts, seed by seed" in text
     assert "01234567" in text

@@ -8,7 +8,7 @@ from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, headline, stop_tables, tables
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import described, ordered
+from tips_ray.report.text import beyond_2d, described, ordered
 from tips_ray.stability.distillation import Kind
 from tips_ray.stability.summary import Summary
 
@@ -49,6 +49,7 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
         statistic_labels=STATISTIC_LABELS,
         pairs=headline.pairs(summary),
         colours=colours,
+        known={arm: beyond_2d(entry.knowledge) for arm, entry in {**summary.arms, **summary.supervised}.items()},
         **trust(summary),
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
