@@ -55,6 +55,7 @@ TABLE = (
     Column("discriminator_gradient_norm", "Discriminator gradient norm", "adversary"),
     Column("depth_sign", "Depth sign, mean over seeds", "sign", label_free=False),
     Column("part_sign_agreement", "Poses whose parts agree in sign", "sign", label_free=False, share=True),
+    Column("limb_sign_agreement", "Poses whose worst limb segment has the right sign", "sign", label_free=False, share=True),
     Column("bone_asymmetry", "Bones: left against right", "signal"),
     Column("bone_variation", "Bones: change within a clip", "signal"),
     Column("bone_proportions", "Bones: off adult proportions", "signal"),
@@ -96,6 +97,12 @@ say."""
 
 RAW_METRIC = f"raw_{HEADLINE_METRIC}"
 """The error of the weights themselves, of a run whose moving average is evaluated."""
+
+ACTION_PREFIX = f"{HEADLINE_METRIC}/"
+"""Begins the columns of the error on each action."""
+
+SUBJECT_PREFIX = f"subject_{HEADLINE_METRIC}/"
+"""Begins the columns of the error on each test subject."""
 
 SIGNALS = in_group("signal")
 """What an epoch shows of a lifter without labels."""

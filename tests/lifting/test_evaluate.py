@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tips_ray.columns import ACTION_PREFIX, SUBJECT_PREFIX
 from tips_ray.config import Config, Data, Network, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, Views, prepare
@@ -13,7 +14,7 @@ from tips_ray.lifting.evaluate import NUM_VOTERS, errors, evaluate, flat_errors,
 from tips_ray.lifting.networks import Lifter, initialise
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.metrics import p_mpjpe
-from tips_ray.poses.skeleton import LEGS_TORSO, SOLO
+from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED, SOLO
 from tips_ray.seeding import stream
 
 ERRORS = ("p_mpjpe_mm", "p_mpjpe_reflected_mm", "p_mpjpe_signed_mm", "n_mpjpe_mm", "mpjpe_mm")
@@ -86,16 +87,18 @@ def test_the_signed_error_is_of_the_pose_turned_by_the_sign(dataset):
     assert turned["p_mpjpe_reflected_mm"] == kept["p_mpjpe_reflected_mm"] <= kept["p_mpjpe_mm"]
 
 
-def test_errors_per_action_are_means_and_weigh_to_the_total(dataset):
+@pytest.mark.parametrize(("prefix", "kind"), [(ACTION_PREFIX, "action"), (SUBJECT_PREFIX, "subject")])
+def test_errors_per_group_are_means_and_weigh_to_the_total(dataset, prefix, kind):
     views = dataset.test
+    group, names = getattr(views, kind), getattr(views, f"{kind}s")
     predicted = views.pose + 80 * torch.randn(views.pose.shape, generator=torch.Generator().manual_seed(0))
     row = errors(predicted, views, sign=1.0)
     signed = p_mpjpe(predicted, views.pose)
-    shares = torch.bincount(views.action) / len(views)
-    by_action = torch.tensor([row[f"p_mpjpe_signed_mm/{action}"] for action in views.actions])
-    for index, value in enumerate(by_action.tolist()):
-        assert value == pytest.approx(float(signed[views.action == index].mean()), rel=1e-4)
-    assert float(shares @ by_action) == pytest.approx(row["p_mpjpe_signed_mm"], rel=1e-4)
+    shares = torch.bincount(group) / len(views)
+    by_group = torch.tensor([row[prefix + name] for name in names])
+    for index, value in enumerate(by_group.tolist()):
+        assert value == pytest.approx(float(signed[group == index].mean()), rel=1e-4)
+    assert float(shares @ by_group) == pytest.approx(row["p_mpjpe_signed_mm"], rel=1e-4)
 
 
 def test_sign_agreement_asks_which_sign_fits_the_truth_best(dataset):
@@ -110,12 +113,26 @@ def test_sign_agreement_asks_which_sign_fits_the_truth_best(dataset):
     assert torch.equal(found["part_sign_agreement"].bool(), both)
 
 
+@pytest.mark.parametrize("joints", [("l_wrist",), ("r_elbow", "r_wrist"), ("l_ankle",), ("r_knee", "r_ankle")], ids=str)
+def test_a_limb_inside_out_is_seen_though_the_rest_outweighs_it(dataset, joints):
+    pose = dataset.test.pose
+    assert errors(pose, dataset.test, sign=1.0)["limb_sign_agreement"] == 1.0
+    assert errors(mirror_depth(pose), dataset.test, sign=-1.0)["limb_sign_agreement"] == 1.0
+    root = {"wrist": "elbow", "elbow": "shoulder", "ankle": "knee", "knee": "hip"}[joints[0][2:]]
+    places, about = [LIFTED.index(joint) for joint in joints], LIFTED.index(joints[0][:2] + root)
+    flipped = pose.clone()
+    flipped[:, places, 2] = 2 * pose[:, about, None, 2] - pose[:, places, 2]
+    row = errors(flipped, dataset.test, sign=1.0)
+    assert row["limb_sign_agreement"] < 0.1
+    assert row["part_sign_agreement"] > 0.5
+
+
 def test_the_flat_prediction_is_as_wrong_as_the_pose_is_deep(dataset):
     row = flat_errors(dataset.test)
     assert row["mpjpe_mm"] == pytest.approx(float(dataset.test.pose[..., 2].abs().mean()), rel=1e-5)
     assert row["p_mpjpe_mm"] == pytest.approx(row["p_mpjpe_reflected_mm"])  # what is flat is its own mirror image
     assert row["p_mpjpe_mm"] == row["p_mpjpe_signed_mm"]
-    assert {name.partition("/")[0] for name in row} == set(ERRORS)
+    assert {name.partition("/")[0] for name in row} == {*ERRORS, SUBJECT_PREFIX.rstrip("/")}
 
 
 def test_lifting_undoes_the_normalisation_and_uses_no_chance(dataset):

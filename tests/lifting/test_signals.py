@@ -74,7 +74,7 @@ def about_y(pose: Tensor, azimuth: float | Tensor) -> Tensor:
 def views_of(pose: Tensor, clip: Tensor | None = None) -> Views:
     keypoints, scale = max_normalise(reproject(pose))
     nothing = torch.zeros(len(pose), dtype=torch.int64)
-    return Views(keypoints, pose, scale, nothing, ["standing"], nothing if clip is None else clip)
+    return Views(keypoints, pose, scale, nothing, ["standing"], nothing, ["somebody"], nothing if clip is None else clip)
 
 
 class Knowing(nn.Module):

@@ -191,7 +191,14 @@ def test_rules_are_scored_on_other_poses(chain: Path, capsys: pytest.CaptureFixt
     assert {row["arm"] for row in json.loads(printed.out)["runs"]} == {"solo", "parts"}
     assert "no run of tips, tips_solo, tips_ensemble, tips_oracle has what 'lowest consistency' needs; left out" in printed.err
     assert main([*command, "average of the last 10 %"]) == 0
-    assert {row["window"] for row in json.loads(capsys.readouterr().out)["runs"]} == {"19–20"}
+    printed = json.loads(capsys.readouterr().out)
+    assert {row["window"] for row in printed["runs"]} == {"19–20"}
+    assert set(printed["arms"]["tips"]["by_subject"]) == set(printed["subjects"])
+    assert printed["arms"]["tips"]["over_subjects"]["n"] == printed["arms"]["tips"]["mixed_signs"]["n"] == 2
+    assert main([*command[:4], "--by-action"]) == 0
+    printed_text = capsys.readouterr().out
+    assert all(f"by {kind}" in printed_text for kind in ("subject", "action"))
+    assert "knows beyond 2D" in printed_text
 
 
 def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path: Path, run: Callable) -> None:

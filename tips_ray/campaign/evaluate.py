@@ -14,6 +14,7 @@ from tips_ray.data.views import render_views
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
+from tips_ray.presets import knowledge_by_arm
 from tips_ray.seeding import derived_seed, stream
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
@@ -69,6 +70,11 @@ def config_of(folder: Storage, manifest: dict[str, Any], arm: str) -> Config:
             " those runs."
         )
     return override(Config(), manifest["arms"][arm])
+
+
+def knowledge_of(folder: Storage, manifest: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What each arm of a campaign knows beyond 2D poses, by the campaign's record."""
+    return knowledge_by_arm({arm: config_of(folder, manifest, arm) for arm in manifest["arms"]})
 
 
 def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:

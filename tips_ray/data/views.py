@@ -32,6 +32,9 @@ class Views:
     action: Int[Tensor, " views"]
     """Index into `actions`."""
     actions: list[str]
+    subject: Int[Tensor, " views"]
+    """Index into `subjects`."""
+    subjects: list[str]
     clip: Int[Tensor, " views"]
     """Index of the clip that a view is a frame of; a clip seen by two cameras is two."""
 
@@ -50,8 +53,8 @@ class Views:
         return self._each(lambda values: values[chosen])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Views":
-        keypoints, pose, scale, action, clip = map(change, (self.keypoints, self.pose, self.scale, self.action, self.clip))
-        return Views(keypoints, pose, scale, action, self.actions, clip)
+        names = ("keypoints", "pose", "scale", "action", "subject", "clip")
+        return replace(self, **{name: change(getattr(self, name)) for name in names})
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,18 @@ class Scene:
     """Index into `clips`."""
     action: Int[Tensor, " poses"]
     """Index into `actions`."""
+    subject: Int[Tensor, " poses"]
+    """Index into `subjects`."""
     clips: list[str]
     actions: list[str]
+    subjects: list[str]
 
     def __len__(self) -> int:
         return len(self.joints)
 
     def to(self, device: str | torch.device) -> "Scene":
         """The same on another device."""
-        return Scene(self.joints.to(device), self.clip.to(device), self.action.to(device), self.clips, self.actions)
+        return replace(self, **{name: getattr(self, name).to(device) for name in ("joints", "clip", "action", "subject")})
 
     def render(self, num_views: int, seed: int, occasion: object = "once") -> Views:
         """Let `num_views` cameras look at every pose, orthographically, on the scene's device.
@@ -88,7 +94,8 @@ class Scene:
         keypoints, scale = max_normalise(reproject(pose))
         cameras = torch.arange(num_views, device=self.clip.device).repeat_interleave(len(self))
         clip = cameras * len(self.clips) + self.clip.repeat(num_views)
-        return Views(keypoints, pose, scale, self.action.repeat(num_views), self.actions, clip)
+        action, subject = self.action.repeat(num_views), self.subject.repeat(num_views)
+        return Views(keypoints, pose, scale, action, self.actions, subject, self.subjects, clip)
 
 
 def scene(poses: PoseSet) -> Scene:
@@ -96,7 +103,9 @@ def scene(poses: PoseSet) -> Scene:
     joints = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).float()
     clips, clip_of = np.unique(poses.clip, return_inverse=True)
     actions, action_of = np.unique(poses.action, return_inverse=True)
-    return Scene(joints, torch.from_numpy(clip_of), torch.from_numpy(action_of), clips.tolist(), actions.tolist())
+    subjects, subject_of = np.unique(poses.subject, return_inverse=True)
+    clip, action, subject = map(torch.from_numpy, (clip_of, action_of, subject_of))
+    return Scene(joints, clip, action, subject, clips.tolist(), actions.tolist(), subjects.tolist())
 
 
 def render_views(poses: PoseSet, num_views: int, seed: int) -> Views:

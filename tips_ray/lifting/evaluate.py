@@ -1,20 +1,21 @@
 """Errors of a lifter on held-out poses."""
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tips_ray.columns import HEADLINE_METRIC, RAW_METRIC, TRAIN_METRIC
+from tips_ray.columns import ACTION_PREFIX, HEADLINE_METRIC, RAW_METRIC, SUBJECT_PREFIX, TRAIN_METRIC
 from tips_ray.data.views import Dataset, Views
 from tips_ray.lifting.signals import signals
-from tips_ray.poses.anatomy import correct_sign_share, depth_sign
+from tips_ray.poses.anatomy import LIMBS, correct_sign_share, depth_sign
 from tips_ray.poses.geometry import lift, mirror_depth
 from tips_ray.poses.metrics import mpjpe, n_mpjpe, p_mpjpe, p_mpjpe_by_sign
-from tips_ray.poses.skeleton import LEGS_TORSO
+from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED
 from tips_ray.poses.types import PerPose
 
 NUM_VOTERS = 2048
@@ -85,8 +86,8 @@ def raw_error(lifter: nn.Module, dataset: Dataset) -> dict[str, float]:
 
 
 def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) -> dict[str, float]:
-    """Mean errors in mm of predicted poses in mm, over all poses and per action; `sign` is the
-    depth sign that anatomy voted for."""
+    """Mean errors in mm of predicted poses in mm, over all poses, per action and per subject;
+    `sign` is the depth sign that anatomy voted for."""
     target = views.pose
     sign_corrected = predicted if sign > 0 else mirror_depth(predicted)
     aligned = p_mpjpe_by_sign(predicted, target)
@@ -100,10 +101,16 @@ def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) ->
         **sign_agreement(sign_corrected, target),
     }
     row = {name: float(value.mean()) for name, value in per_pose.items()}
-    count = torch.bincount(views.action, minlength=len(views.actions))
-    total = torch.zeros_like(count, dtype=signed.dtype).index_add_(0, views.action, signed)
-    means = (total / count).tolist()
-    return row | {f"p_mpjpe_signed_mm/{action}": mean for action, mean in zip(views.actions, means, strict=True)}
+    row["limb_sign_agreement"] = float(segment_sign_agreement(sign_corrected, target).min())
+    row |= group_means(ACTION_PREFIX, views.actions, views.action, signed)
+    return row | group_means(SUBJECT_PREFIX, views.subjects, views.subject, signed)
+
+
+def group_means(prefix: str, names: list[str], group: Int[Tensor, " views"], values: PerPose) -> dict[str, float]:
+    """The mean of the values of each group, by its name behind `prefix`."""
+    count = torch.bincount(group, minlength=len(names))
+    total = torch.zeros_like(count, dtype=values.dtype).index_add_(0, group, values)
+    return {f"{prefix}{name}": mean for name, mean in zip(names, (total / count).tolist(), strict=True)}
 
 
 def sign_agreement(predicted: Float[Tensor, "views 16 3"], target: Float[Tensor, "views 16 3"]) -> dict[str, PerPose]:
@@ -113,6 +120,15 @@ def sign_agreement(predicted: Float[Tensor, "views 16 3"], target: Float[Tensor,
     fits = {part.name: product[:, list(part.indices)].sum(-1) >= 0 for part in LEGS_TORSO}
     both = torch.stack(list(fits.values())).all(0)
     return {f"sign_agreement_{name}": fit.float() for name, fit in fits.items()} | {"part_sign_agreement": both.float()}
+
+
+def segment_sign_agreement(predicted: Float[Tensor, "views 16 3"], target: Float[Tensor, "views 16 3"]) -> Float[Tensor, " 8"]:
+    """For each thigh, shin, upper arm and forearm the share of the poses in which it points as
+    truly towards the camera or away from it."""
+    ends = [(LIFTED.index(near), LIFTED.index(far)) for limb, _, _ in LIMBS for near, far in pairwise(limb)]
+    near, far = (list(places) for places in zip(*ends, strict=True))
+    depth, truth = (pose[:, far, 2] - pose[:, near, 2] for pose in (predicted, target))
+    return (depth * truth >= 0).float().mean(0)
 
 
 def flat_errors(views: Views) -> dict[str, float]:

@@ -24,7 +24,7 @@ from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import stop_tables
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.page import COMPARISONS
-from tips_ray.report.text import as_text, beyond_2d, ends, mm
+from tips_ray.report.text import as_text, beyond_2d, ends, mm, of_n
 from tips_ray.search.trials import SearchSummary
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.summary import Summary
@@ -100,7 +100,7 @@ def describe(name: str, summary: Summary | SearchSummary, note: str = "", credit
     """The page of a result in Markdown: what was found, in tables, on which poses, by which command
     and on which machine."""
     template = environment(autoescape=False)
-    template.filters |= {"with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d}
+    template.filters |= {"with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d, "of_n": of_n}
     return template.get_template("gallery.md.j2").render(
         name=name,
         summary=summary,
@@ -127,11 +127,13 @@ def of_search(summary: SearchSummary) -> dict[str, Any]:
 def of_study(summary: Summary) -> dict[str, Any]:
     """What the page of a study shows."""
     few = len(summary.arms) < MANY_ARMS
-    rules = stop_tables.rules_to_show(summary)
+    rules, arms = stop_tables.rules_to_show(summary), {**summary.arms, **summary.supervised}
     return {
         "finding": finding(summary),
         "metric": HEADLINE_METRIC,
-        "arms": {**summary.arms, **summary.supervised},
+        "arms": arms,
+        "averaged": any(arm.last_raw.n for arm in arms.values()),
+        "divided": any(arm.last_epoch.over_subjects.n for arm in arms.values()),
         "paired": [pair for pair in pairs(summary) if few or pair.statistic == "last_half"],
         "rules": rules,
         "rule_names": stop_tables.in_order(score for scores in rules.values() for score in scores),

@@ -106,9 +106,10 @@ def print_headline(summary: Summary, console: Console) -> None:
     table.add_column("seeds", justify="right", no_wrap=True)
     for statistic in STATISTICS:
         table.add_column(STATISTIC_LABELS[statistic])
+    table.add_column("mixed signs")
     for row in headline_rows(summary):
         cells = [row[HEADLINE_METRIC][statistic] for statistic in STATISTICS]
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
-        table.add_row(on_terminal(row["name"]), row["knows"], row["seeds"], *texts)
+        table.add_row(on_terminal(row["name"]), row["knows"], row["seeds"], *texts, row["mixed"])
     console.print(table)
     console.print(on_terminal(finding(summary)), highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tips_ray.stability.groups import Count
 from tips_ray.stability.regret import MedianRegret
 from tips_ray.stability.statistics import Difference, Interval, PairedDifference
 
@@ -43,6 +44,11 @@ def span(interval: Interval) -> str:
     if interval.n == 0:
         return "no finished run"
     return "n = 1 seed, no interval" if interval.low is None else f"{mm(interval.low)} to {mm(interval.high)}"
+
+
+def of_n(count: Count) -> str:
+    """How many of how many runs; a dash where there are none."""
+    return f"{count.count} of {count.n}" if count.n else "–"
 
 
 def verdict(pair: PairedDifference) -> str:

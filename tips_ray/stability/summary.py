@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tips_ray.columns import HEADLINE_METRIC, METRICS
+from tips_ray.columns import HEADLINE_METRIC, METRICS, RAW_METRIC
 from tips_ray.config import Config, override
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
@@ -18,6 +18,7 @@ from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.codependence import Codependence, codependence_of
 from tips_ray.stability.correlations import SignalCorrelation, signal_correlations
 from tips_ray.stability.distillation import StudentComparison, compare_students, is_student, learns_from_oracle
+from tips_ray.stability.groups import Grouped, grouped, mixed_signs, of_last_epoch
 from tips_ray.stability.regret import (
     RuleChoice,
     RuleScore,
@@ -67,6 +68,7 @@ class RunSummary:
     spread: float | None
     regret: float | None
     epochs_within_2mm: int | None
+    mixed_signs: bool | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class ArmSummary:
     last: dict[str, Interval]
     regret: dict[str, Interval]
     epochs_within_2mm: dict[str, Interval]
+    last_raw: Interval
+    """Of the headline error of the weights themselves at the last epoch, where their moving average
+    is evaluated; elsewhere of no run."""
+    last_epoch: Grouped
+    """By subject and action, and how many runs have mixed signs."""
     at_epochs: dict[int, dict[str, Interval]]
     """By epoch and metric, at the shares BUDGETS of the training."""
     best_epoch: Interval
@@ -170,17 +177,19 @@ def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) ->
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
     budgets = sorted({max(1, round(share * num_epochs)) for share in BUDGETS}) if num_epochs else []
     at = {metric: at_epochs(errors[metric], budgets) for metric in METRICS}
-    by_seed = run_statistics(errors[HEADLINE_METRIC])
+    by_seed, ends = run_statistics(errors[HEADLINE_METRIC]), of_last_epoch(curves, arm)
     return ArmSummary(
         knowledge=knowledge,
         num_seeds=len(runs),
         num_epochs=num_epochs,
         **{name: {metric: over[metric][name] for metric in METRICS} for name in (*STATISTICS, "regret", "epochs_within_2mm")},
+        last_raw=interval(ends[RAW_METRIC]),
+        last_epoch=grouped(ends),
         at_epochs={epoch: {metric: at[metric][epoch] for metric in METRICS} for epoch in budgets},
         best_epoch=interval(by_seed["best_epoch"]),
         runs=[
             RunSummary(seed=int(str(seed)), **strict(row))
-            for seed, row in runs.join(by_seed, how="left").to_dict("index").items()
+            for seed, row in runs.join([by_seed, mixed_signs(ends)], how="left").to_dict("index").items()
         ],
         diverged=[entry for entry in divergences(curves) if entry.arm == arm],
     )

@@ -6,15 +6,19 @@ tips-ray evaluate reports/CAMPAIGN --data other.npz --epoch "average of the last
 import json
 import sys
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from tips_ray.columns import METRICS
+from tips_ray.columns import HEADLINE_METRIC, METRICS
 from tips_ray.config import Reading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.secrets import without_secrets
 from tips_ray.studies.options import interruptible, load_study_poses
+
+if TYPE_CHECKING:
+    from tips_ray.stability.groups import Grouped
+    from tips_ray.stability.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,10 @@ class Evaluation:
     num_views: int = 1
     """Cameras that see each pose."""
     reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = field(default_factory=Reading)
+    by_action: bool = False
+    """Print the error on each action too."""
     json: bool = False
-    """Print one JSON object instead of a table."""
+    """Print one JSON object instead of tables."""
 
     def __post_init__(self) -> None:
         if self.num_views < 1:
@@ -43,12 +49,17 @@ class Evaluation:
 
 
 def evaluate(options: Evaluation) -> None:
-    """Print the errors of the saved lifters, run by run, and their mean for each arm."""
+    """Print the errors of the saved lifters, run by run, and for each arm their mean with its
+    interval, also by subject."""
     from rich.console import Console
 
-    from tips_ray.campaign.evaluate import evaluate_saved, flat_reference
+    from tips_ray.campaign.evaluate import evaluate_saved, flat_reference, knowledge_of
     from tips_ray.report.publish import is_search
+    from tips_ray.report.text import beyond_2d
     from tips_ray.search.trials import CONFIRMATION
+    from tips_ray.stability.groups import grouped
+    from tips_ray.stability.statistics import interval
+    from tips_ray.stability.summary import strict
     from tips_ray.store.records import read_manifest
     from tips_ray.store.storage import Storage
 
@@ -62,6 +73,9 @@ def evaluate(options: Evaluation) -> None:
     if left_out:
         print(f"caution: no run of {', '.join(left_out)} has what {options.epoch!r} needs; left out.", file=sys.stderr)
     flat = flat_reference(folder, poses, options.num_views)
+    known = knowledge_of(folder, manifest)
+    by_arm = {str(arm): rows for arm, rows in errors.groupby("arm", sort=False)}
+    groups = {arm: grouped(rows) for arm, rows in by_arm.items()}
     if options.json:
         data = {"data": options.data, "subjects": poses.subjects, "num_poses": len(poses), "synthetic": poses.synthetic}
         result = {
@@ -69,11 +83,22 @@ def evaluate(options: Evaluation) -> None:
             **data,
             "epoch": options.epoch,
             "flat": flat,
+            "arms": {
+                arm: {"knowledge": known[arm], "error_mm": strict(interval(by_arm[arm][HEADLINE_METRIC])), **strict(over)}
+                for arm, over in groups.items()
+            },
             "runs": errors.to_dict("records"),
         }
         print(json.dumps(result, indent=1))
         return
-    print_errors(errors[["arm", "seed", "window", *METRICS]], flat, Console())
+    console = Console()
+    print_errors(errors[["arm", "seed", "window", *METRICS]], flat, console)
+    print_arms(
+        {arm: (beyond_2d(known[arm]), interval(rows[HEADLINE_METRIC]), groups[arm]) for arm, rows in by_arm.items()}, console
+    )
+    print_groups("subject", {arm: over.by_subject for arm, over in groups.items()}, console)
+    if options.by_action:
+        print_groups("action", {arm: over.by_action for arm, over in groups.items()}, console)
     kind = "synthetic poses" if poses.synthetic else "poses"
     oracle = " (oracle)" if options.epoch == "best" else ""
     print(f"{len(poses):,} {kind} of {', '.join(poses.subjects)}; mm; epoch: {options.epoch}{oracle}")
@@ -113,6 +138,45 @@ def print_errors(errors: Any, flat: dict[str, float], console: Any) -> None:
         table.add_row(f"[bold]{escape(str(arm))}[/]", "mean", "", *(f"[bold]{value:.1f}[/]" for value in mean))
     table.add_row("flat", "", "", *(f"{value:.1f}" for value in flat.values()))
     console.print(table)
+
+
+def print_arms(arms: "dict[str, tuple[str, Interval, Grouped]]", console: Any) -> None:
+    """Print what each arm knows, its error over runs, also with all subjects counted alike, and how
+    many of its runs have mixed signs."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tips_ray.report.text import of_n
+
+    table = Table(
+        title=f"\n{HEADLINE_METRIC}: mean over runs, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
+    for column in ("arm", "knows beyond 2D", "runs", "error", "mean over subjects", "mixed signs"):
+        table.add_column(column)
+    for arm, (knows, error, groups) in arms.items():
+        table.add_row(escape(arm), knows, str(error.n), cell(error), cell(groups.over_subjects), of_n(groups.mixed_signs))
+    console.print(table)
+
+
+def print_groups(kind: str, arms: "dict[str, dict[str, Interval]]", console: Any) -> None:
+    """Print the error on each subject or action, a row each and a column an arm."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=f"\n{HEADLINE_METRIC} by {kind}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column(kind, overflow="fold")
+    for arm in arms:
+        table.add_column(escape(arm), overflow="fold")
+    for name in next(iter(arms.values())):
+        table.add_row(escape(name), *(cell(by_name[name]) for by_name in arms.values()))
+    console.print(table)
+
+
+def cell(over: "Interval") -> str:
+    """A mean, and beneath it its interval."""
+    from tips_ray.report.text import mm, span
+
+    return f"{mm(over.mean)}\n[dim]{span(over)}[/]"
 
 
 def evaluate_command(arguments: list[str] | None) -> int:

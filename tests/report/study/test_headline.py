@@ -12,6 +12,7 @@ from tips_ray.report.study.headline import cautions, finding, headline_rows
 from tips_ray.report.text import mm, verdict
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.distillation import StudentComparison
+from tips_ray.stability.groups import grouped
 from tips_ray.stability.statistics import Divergence, Interval, PairedDifference, interval
 from tips_ray.stability.summary import ArmSummary, Summary, summarise
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
@@ -31,6 +32,7 @@ def arm(error: float, n: int, **changes: Any) -> ArmSummary:
         "runs": [],
         "diverged": [],
     }
+    given |= {"last_raw": interval(()), "last_epoch": grouped(pd.DataFrame())}
     return ArmSummary(**given | changes)
 
 

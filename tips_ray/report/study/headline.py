@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, few_seeds, mm, span
+from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, few_seeds, mm, of_n, span
 from tips_ray.stability.distillation import StudentComparison
 from tips_ray.stability.statistics import STATISTICS, Interval, PairedDifference
 from tips_ray.stability.summary import ArmSummary, Summary
@@ -184,21 +184,24 @@ def cautions(summary: Summary) -> list[str]:
 
 
 def headline_rows(summary: Summary) -> list[dict[str, Any]]:
-    """One row an arm or reference: name, kind ("arm", "supervised", "flat"), what it knows beyond
-    2D, seeds (both as text), and for each metric its cells by statistic.
+    """One row an arm or reference: name, kind ("arm", "supervised", "flat"), as text what it knows
+    beyond 2D, its seeds and how many of them have mixed signs, for each metric its cells by
+    statistic, and cells of the last epoch's raw error and mean over subjects.
 
     A cell is {text, span}: "mean ± std" where std is the spread over epochs of the last half, and
     elsewhere the mean alone.
     """
     metrics = (HEADLINE_METRIC, REFLECTED_METRIC)
     flat = [
-        {"name": name, "kind": "flat", "knows": "", "seeds": ""}
+        {"name": name, "kind": "flat", "knows": "", "seeds": "", "mixed": ""}
         | {metric: {name: {"text": mm(errors.get(metric)), "span": ""} for name in STATISTICS} for metric in metrics}
         for name, errors in summary.references.items()
     ]
     arms, supervised = (
         [
             {"name": name, "kind": kind, "knows": beyond_2d(arm.knowledge), "seeds": _seeds(arm)}
+            | {"mixed": of_n(arm.last_epoch.mixed_signs)}
+            | {"raw": _cell(arm.last_raw, "last"), "over_subjects": _cell(arm.last_epoch.over_subjects, "last")}
             | {metric: {name: _cell(getattr(arm, name)[metric], name) for name in STATISTICS} for metric in metrics}
             for name, arm in summaries.items()
         ]

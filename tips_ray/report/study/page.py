@@ -30,7 +30,7 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
         "signs": tables.term_table(curves, in_group("sign")),
         "signals": tables.term_table(curves, SIGNALS),
     }
-    actions = tables.action_intervals(curves)
+    actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
     colours = arm_colours([*summary.arms, *summary.references, *summary.supervised])
     drawn = figures.draw_all(curves, summary, panels, colours)
     return filled(
@@ -55,7 +55,9 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
         },
         actions=actions,
-        largest=max((interval.mean for by_arm in actions.values() for interval in by_arm.values() if interval.mean), default=1.0),
+        largest=tables.largest_mean(actions),
+        subjects=subjects,
+        largest_of_subjects=tables.largest_mean(subjects),
         costs=tables.cost_table(curves).astype(object).where(lambda table: table.notna(), None).to_dict("records"),
         long_table=LONG_TABLE,
         data=described(summary.data),

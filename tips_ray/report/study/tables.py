@@ -2,7 +2,7 @@
 here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -85,16 +85,39 @@ def action_intervals(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> dic
     prefix = f"{metric}/"
     columns = [column for column in map(str, curves) if column.startswith(prefix)]
     errors = {arm: errors_by_metric(curves, arm, columns) for arm in arms_of(curves)}
-    by_action = {
-        column.removeprefix(prefix): {arm: interval(last_half(errors[arm][column]).mean()) for arm in errors}
-        for column in columns
-    }
+    return hardest_first(
+        {
+            column.removeprefix(prefix): {arm: interval(last_half(errors[arm][column]).mean()) for arm in errors}
+            for column in columns
+        }
+    )
 
-    def mean(action: str) -> float:
-        means = [interval.mean for interval in by_action[action].values() if interval.mean is not None]
+
+def subject_intervals(summary: Summary) -> dict[str, dict[str, Interval]]:
+    """The last epoch's error over seeds by test subject and arm, the hardest subject first, below
+    the mean over subjects; nothing where no curve has it by subject."""
+    arms = {**summary.arms, **summary.supervised}
+    names = dict.fromkeys(name for arm in arms.values() for name in arm.last_epoch.by_subject)
+    by_subject = {
+        name: {arm: entry.last_epoch.by_subject.get(name, interval(())) for arm, entry in arms.items()} for name in names
+    }
+    mean = {arm: entry.last_epoch.over_subjects for arm, entry in arms.items()}
+    return {"mean over subjects": mean, **hardest_first(by_subject)} if names else {}
+
+
+def hardest_first(by_group: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, Interval]]:
+    """Groups of poses and their intervals by arm, by the mean of these, the highest first."""
+
+    def mean(group: str) -> float:
+        means = [interval.mean for interval in by_group[group].values() if interval.mean is not None]
         return fmean(means) if means else -math.inf
 
-    return {action: by_action[action] for action in sorted(by_action, key=mean, reverse=True)}
+    return {group: dict(by_group[group]) for group in sorted(by_group, key=mean, reverse=True)}
+
+
+def largest_mean(by_group: Mapping[str, Mapping[str, Interval]]) -> float:
+    """The highest mean of a table of intervals; 1 if there is none."""
+    return max((interval.mean for by_arm in by_group.values() for interval in by_arm.values() if interval.mean), default=1.0)
 
 
 def cost_table(curves: pd.DataFrame) -> pd.DataFrame:
