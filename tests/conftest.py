@@ -38,7 +38,14 @@ RAY = (
 """Tests that start Ray: one process runs them in turn, beside all others."""
 SLOW = (
     *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
-    *("studies/test_search.py", "studies/test_tips.py", "test_additions.py", "test_benchmarks.py", "test_wheel.py"),
+    *(
+        "studies/test_recipe.py",
+        "studies/test_search.py",
+        "studies/test_tips.py",
+        "test_additions.py",
+        "test_benchmarks.py",
+        "test_wheel.py",
+    ),
 )
 """Tests that `make test` leaves out."""
 

@@ -28,9 +28,10 @@ from tips_ray.config import (
     override,
     parts_of,
 )
+from tips_ray.ingredients import INGREDIENTS, SINGLE, base_of, pairs_to_compare
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
-from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge, laptop
+from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge, laptop, variants
 from tips_ray.seeding import stream
 
 
@@ -284,6 +285,98 @@ def test_what_an_arm_is_told_beyond_single_2d_poses():
 )
 def test_each_ingredient_says_what_it_is_told(changes, told):
     assert knowledge(override(Config(), changes)) == told
+
+
+ADVERSARIAL = ("solo", "parts", "single", "clips_solo")
+
+
+@pytest.mark.parametrize("ingredient", INGREDIENTS)
+@pytest.mark.parametrize("arm", ADVERSARIAL)
+def test_an_ingredient_changes_its_own_fields_alone_and_back_again(arm, ingredient):
+    base = laptop().config
+    whole = arm_config(base, arm)
+    (name,) = variants(base, arm, [ingredient])
+    changed = arm_config(base, name)
+    assert base_of(name, ADVERSARIAL) == arm
+    touched = {(group, field) for group, fields in INGREDIENTS[ingredient].on.items() for field in fields}
+    touched |= {("weights", "legs"), ("weights", "torso")} if ingredient == "adversary" else set()
+    differing = {(group, field) for group, fields in departures(changed, whole).items() for field in fields}
+    assert differing
+    assert differing <= touched
+    if ingredient not in (
+        "adversary",
+        "all_angles",
+        "rates",
+        "weights",
+        "pair",
+    ):  # these have fields that stay, or the study's own
+        back = f"{name}_{'without' if '_with_' in name else 'with'}_{ingredient}"
+        assert arm_config(base, back) == whole
+
+
+def test_the_recipe_without_all_of_its_ingredients_is_the_papers_arm():
+    stripped = "single" + "".join(f"_without_{ingredient}" for ingredient in SINGLE)
+    assert arm_config(Config(), stripped) == arm_config(Config(), "parts")
+    rebuilt = "parts" + "".join(f"_with_{ingredient}" for ingredient in SINGLE)
+    assert arm_config(Config(), rebuilt) == arm_config(Config(), "single")
+
+
+def test_rates_and_weights_that_are_left_out_are_the_studys_own():
+    base = override(laptop().config, {"optimiser": {"learning_rate": 7e-4}, "weights": {"legs": 0.5, "symmetry": 2.0}})
+    assert arm_config(base, "single_without_rates").optimiser.learning_rate == 7e-4
+    assert arm_config(base, "single_without_weights").weights.legs == 0.5
+    assert arm_config(base, "parts_without_symmetry").weights.symmetry == 0.0
+
+
+def test_the_horizon_of_a_cosine_is_the_studys_length():
+    assert arm_config(Config(), "parts_with_cosine", num_epochs=17).optimiser.cosine_epochs == 17
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("parts_with_magic", "Unknown ingredient 'magic' of the arm 'parts'; there are start, rates, weights"),
+        ("duo_without_symmetry", "Unknown arm 'duo'"),
+        ("parts_without_symmetry", "'symmetry' is off in the arm 'parts' already"),
+        ("single_with_symmetry", "'symmetry' is on in the arm 'single' already"),
+        ("parts_with_adversary", "'adversary' is on in the arm 'parts' already"),
+        ("supervised_with_symmetry", "'symmetry' is on in the arm 'supervised' already, or does nothing there"),
+    ],
+)
+def test_an_ingredient_that_is_unknown_or_changes_nothing_is_refused(arm, said):
+    with pytest.raises(ValueError, match=said):
+        arm_config(Config(), arm)
+
+
+def test_variants_know_what_their_ingredients_tell_them():
+    told = {arm: knowledge(arm_config(Config(), arm)) for arm in ("single_without_proportions", "parts_with_symmetry")}
+    assert told == {"single_without_proportions": ("anatomy",), "parts_with_symmetry": ("anatomy",)}
+    assert knowledge(arm_config(Config(), "parts_with_rigidity")) == ("time",)
+    assert knowledge(arm_config(Config(), "clips_without_rigidity_without_pair")) == ("anatomy",)
+    stripped = "single" + "".join(f"_without_{name}" for name in ("symmetry", "proportions", "anatomy", "mirror", "mirror_mean"))
+    assert knowledge(arm_config(Config(), stripped)) == ()
+    for unknowing in (
+        "start",
+        "rates",
+        "weights",
+        "averaging",
+        "bones",
+        "elevation",
+        "r1",
+        "relativistic",
+        "cosine",
+        "adversary",
+    ):
+        (name,) = variants(Config(), "parts", [unknowing])
+        assert knowledge(arm_config(Config(), name)) == ()
+
+
+def test_variants_are_compared_with_their_bases_alone():
+    arms = ["solo", "solo_with_r1", "parts", "solo_with_r1_with_r2", "single_without_r1"]
+    assert pairs_to_compare(arms) == [
+        *[("solo", "parts"), ("solo", "single_without_r1"), ("parts", "single_without_r1")],
+        *[("solo_with_r1", "solo"), ("solo_with_r1_with_r2", "solo_with_r1")],
+    ]
 
 
 def test_arms_that_are_compared_share_their_data():

@@ -18,6 +18,7 @@ STUDIES = {
     "tips": "The paper's whole chain: train, decide when to stop, pick teachers, distil, compare.",
     "distil": "Does a student beat its teachers, and which teachers are best?",
     "claims": "Are part generators better than a solo one, or do they only learn faster?",
+    "recipe": "What is each ingredient of the recipe worth?",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""

@@ -1,32 +1,16 @@
 """Named starting points: the arms that studies compare, and sizes of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tips_ray.config import Adversary, Config, Data, KeepWeights, Network, Optimiser, Placement, Teacher, override
 from tips_ray.errors import UserError
+from tips_ray.ingredients import CLIPS, COSINE_EPOCHS, INGREDIENTS, SINGLE, Ingredient, Variant, together, variant_of
 
 TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 """A student sees the full 2D pose (section 3.4)."""
 
-RECIPE: dict[str, Any] = {
-    "weights": {"legs": 0.22, "torso": 0.26, "reprojection": 24.0, "ninety_degree": 1.8, "knees": 3.0, "facing": 1.0},
-    "network": {"start_depth": 0.1, "discriminator_dropout": 0.1, "mirror_mean": True},
-    "adversary": {"features": "bones", "renormalise": True},
-    "optimiser": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 1.5e-3, "averaging": 0.998},
-    "augmentation": {"mirror": True},
-}
-"""What the arms of the recipe have in common. The four weights of the paper's terms were found by a
-search with labels, on validation subjects."""
-SINGLE: dict[str, Any] = {**RECIPE, "weights": {**RECIPE["weights"], "symmetry": 5.0, "proportions": 5.0}}
-"""Of single 2D poses, anatomy and the proportions of adults."""
-CLIPS: dict[str, Any] = {
-    **RECIPE,
-    "weights": {**RECIPE["weights"], "symmetry": 5.0, "rigidity": 20.0},
-    "adversary": {**RECIPE["adversary"], "sees": "pair", "gap": 8},
-}
-"""Of 2D poses, anatomy, and which of them are frames of one clip."""
 VARIED: dict[str, Any] = {
     "network": {"mirror_mean": True},
     "optimiser": {"averaging": 0.998},
@@ -45,10 +29,10 @@ ARMS: dict[str, dict[str, Any]] = {
     "tips_oracle": {**TIPS, "teacher": {"rule": "best epoch (oracle)"}},
     "tips_ensemble": {**TIPS, "teacher": {"runs": "all"}},
     "tips_solo": {**TIPS, "teacher": {"arm": "solo"}},
-    "single": SINGLE,
-    "single_solo": {**SINGLE, "partition": "solo"},
-    "clips": CLIPS,
-    "clips_solo": {**CLIPS, "partition": "solo"},
+    "single": together(SINGLE),
+    "single_solo": {**together(SINGLE), "partition": "solo"},
+    "clips": together(CLIPS),
+    "clips_solo": {**together(CLIPS), "partition": "solo"},
     "tips_single": {**TIPS, **VARIED, "teacher": {"arm": "single"}},
     "tips_clips": {**TIPS, **VARIED, "teacher": {"arm": "clips"}},
     "supervised": {"objective": "supervised", "partition": "solo", **VARIED},
@@ -58,7 +42,8 @@ ARMS: dict[str, dict[str, Any]] = {
 `solo_deep` also has twice the residual blocks, and so about as many parameters as two parts.
 `tips…` are distilled: `tips_solo` is the control, with solo as its teacher. `single` and `clips`
 are named after what they learn from; `supervised` is trained as their students are, but on true
-depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses."""
+depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the
+paper's terms that the recipe has were found by a search with labels, on validation subjects."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +123,61 @@ def knowledge_by_arm(arms: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
     return {arm: knowledge(config, arms.get(config.teacher.arm) if config.teacher else None) for arm, config in arms.items()}
 
 
-def arm_config(base: Config, arm: str, teacher: Teacher | None = None) -> Config:
-    """The config of a named arm; a distilled arm has `teacher` (by default `Teacher()`), but for
+def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epochs: int = COSINE_EPOCHS) -> Config:
+    """The config of a named arm, or of one that has or lacks an ingredient more
+    (`single_without_symmetry`); a distilled arm has `teacher` (by default `Teacher()`), but for
     what the arm's name says of it.
 
-    Raises ValueError for an unknown name.
+    `num_epochs` is the horizon of the ingredient `cosine`. Raises ValueError for an unknown name,
+    and for an ingredient that would change nothing.
     """
+    variant = variant_of(arm)
+    if variant:
+        return _varied(base, arm_config(base, variant.base, teacher, num_epochs), variant, num_epochs)
     if arm not in ARMS:
-        raise UserError(f"Unknown arm {arm!r}; there are {', '.join(ARMS)}.")
+        raise UserError(
+            f"Unknown arm {arm!r}; there are {', '.join(ARMS)}, and each of them _with_ or _without_ an ingredient, such as"
+            " single_without_symmetry."
+        )
     changes = ARMS[arm]
     if changes.get("objective") == "distilled":
         changes = {**changes, "teacher": override(teacher or Teacher(), changes.get("teacher", {}))}
     if arm == "solo_deep":
         changes = {**changes, "network": {"generator_blocks": 2 * base.network.generator_blocks}}
     return override(base, changes)
+
+
+def variants(base: Config, arm: str, ingredients: Sequence[str]) -> list[str]:
+    """An arm's names without each of some ingredients that it has, and with each that it lacks."""
+    whole = arm_config(base, arm)
+
+    def has(ingredient: str) -> bool:
+        return override(whole, _ingredient(ingredient, arm).on) == whole
+
+    return [f"{arm}_{'without' if has(ingredient) else 'with'}_{ingredient}" for ingredient in ingredients]
+
+
+def _varied(base: Config, whole: Config, variant: Variant, num_epochs: int) -> Config:
+    """A config that is `whole` but for one ingredient; `base` is the study's."""
+    ingredient = _ingredient(variant.ingredient, variant.base)
+    changes = ingredient.on if variant.is_on else ingredient.off
+    if changes is None:
+        changes = {group: {name: getattr(getattr(base, group), name) for name in on} for group, on in ingredient.on.items()}
+    if variant.ingredient == "cosine" and variant.is_on:
+        changes = {"optimiser": {"cosine_epochs": num_epochs}}
+    if whole.objective != "adversarial":  # no other objective looks at these
+        changes = {group: fields for group, fields in changes.items() if group not in ("weights", "adversary")}
+    config = override(whole, changes)
+    if config == whole:
+        is_on = "on" if variant.is_on else "off"
+        raise UserError(
+            f"{variant.ingredient!r} is {is_on} in the arm {variant.base!r} already, or does nothing there; leave out the arm"
+            f" {variant.base}_{'with' if variant.is_on else 'without'}_{variant.ingredient}."
+        )
+    return config
+
+
+def _ingredient(name: str, arm: str) -> Ingredient:
+    if name not in INGREDIENTS:
+        raise UserError(f"Unknown ingredient {name!r} of the arm {arm!r}; there are {', '.join(INGREDIENTS)}.")
+    return INGREDIENTS[name]

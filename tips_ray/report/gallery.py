@@ -23,6 +23,7 @@ from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import stop_tables
 from tips_ray.report.study.headline import finding, pairs
+from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
 from tips_ray.report.text import as_text, beyond_2d, ends, mm, of_n
 from tips_ray.search.trials import SearchSummary
@@ -69,8 +70,9 @@ def plots_of(summary: Summary | SearchSummary) -> list[str]:
     if isinstance(summary, SearchSummary):
         confirmed = summary.confirmation and summary.confirmation.gains
         return [*(["gains"] if confirmed else []), f"history-{summary.objective_columns[0]}", "surface"]
-    heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(summary.codependence)))]
-    return ["errors", *(["rules"] if summary.stop_rules else []), *heats]
+    heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(stop_tables.codependence_to_show(summary))))]
+    ingredients = [f"ingredients-{place}" for place, _ in enumerate(effects_by_base(summary), start=1)]
+    return ["errors", *ingredients, *(["rules"] if summary.stop_rules else []), *heats]
 
 
 def draw(report: Path, plots: Sequence[str], out: Path, chromium: str) -> None:
@@ -126,7 +128,7 @@ def of_search(summary: SearchSummary) -> dict[str, Any]:
 
 def of_study(summary: Summary) -> dict[str, Any]:
     """What the page of a study shows."""
-    few = len(summary.arms) < MANY_ARMS
+    few = len(summary.shown) < MANY_ARMS
     rules, arms = stop_tables.rules_to_show(summary), {**summary.arms, **summary.supervised}
     return {
         "finding": finding(summary),
@@ -139,6 +141,8 @@ def of_study(summary: Summary) -> dict[str, Any]:
         "rule_names": stop_tables.in_order(score for scores in rules.values() for score in scores),
         "rule_findings": stop_tables.rule_findings(summary),
         "signals": stop_tables.signal_rows(summary),
+        "ingredients": ingredient_rows(summary),
+        "ingredient_findings": ingredient_findings(summary),
         "budgets": stop_tables.budget_rows(summary) if rules else [],
         "cards": stop_tables.card_rows(summary),
         "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},

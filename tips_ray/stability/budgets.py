@@ -3,10 +3,10 @@ apart, read off the same curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import pandas as pd
 
+from tips_ray.ingredients import pairs_to_compare
 from tips_ray.stability.statistics import Difference, Interval, difference, errors_of, interval, run_statistics
 
 FACTOR = 3
@@ -49,8 +49,8 @@ class BudgetComparison:
 
 
 def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> BudgetComparison | None:
-    """The arms' statistics at each budget, and paired differences; None if the curves are too
-    short."""
+    """The arms' statistics at each budget, and paired differences, of variants with their base
+    alone; None if the curves are too short."""
     errors = {arm: errors_of(curves, arm) for arm in arms}
     errors = {arm: table for arm, table in errors.items() if len(table)}
     longest = min(map(len, errors.values()), default=0)
@@ -61,7 +61,7 @@ def compare_budgets(curves: pd.DataFrame, arms: Sequence[str]) -> BudgetComparis
     for epochs in budgets:
         runs = {arm: run_statistics(table.loc[:epochs]) for arm, table in errors.items()}
         entries += [BudgetStatistics(epochs, arm, *(interval(runs[arm][name]) for name in COMPARED)) for arm in runs]
-        for a, b in combinations(runs, 2):
+        for a, b in pairs_to_compare(list(runs)):
             for name in COMPARED:
                 gap = difference(runs[a][name] - runs[b][name])
                 pairs.append(BudgetDifference(**vars(gap), epochs=epochs, a=a, b=b, statistic=name))

@@ -6,7 +6,7 @@ with one row a run and epoch.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -263,8 +263,13 @@ def paired(curves: pd.DataFrame, a: str, b: str, metric: str = HEADLINE_METRIC, 
     The bootstrap interval is that of the mean of the per-seed differences, since runs of one seed
     share their data, views and starting weights' stream.
     """
-    left, right = errors_of(curves, a, metric), errors_of(curves, b, metric)
+    return paired_errors({a: errors_of(curves, a, metric), b: errors_of(curves, b, metric)}, metric, seed)
+
+
+def paired_errors(errors: Mapping[str, pd.DataFrame], metric: str, seed: int = 0) -> list[PairedDifference]:
+    """`paired` of the tables of errors of two arms."""
+    (a, left), (b, right) = errors.items()
     shared, epochs = (left.columns.intersection(right.columns), min(len(left), len(right)))
-    one, other = (run_statistics(errors.loc[:epochs, shared]) for errors in (left, right))
+    one, other = (run_statistics(table.loc[:epochs, shared]) for table in (left, right))
     gaps = {statistic: difference(one[statistic] - other[statistic], seed) for statistic in STATISTICS}
     return [PairedDifference(**vars(gap), a=a, b=b, metric=metric, statistic=name, epochs=epochs) for name, gap in gaps.items()]

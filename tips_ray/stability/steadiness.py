@@ -208,13 +208,13 @@ def ranking(errors: Mapping[str, pd.DataFrame]) -> Ranking | None:
 
 
 def summarise_steadiness(
-    curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC, students: Collection[str] = ()
+    curves: pd.DataFrame, arms: Iterable[str], metric: str = HEADLINE_METRIC, unranked: Collection[str] = ()
 ) -> Steadiness:
     """Steadiness of each arm, as intervals over its seeds, and of their ranking; `curves` is the
     tidy table.
 
     An arm without a finished run has intervals with n = 0, its divergence rate, and no place in the
-    ranking, which `students` do not have either: their epochs are others.
+    ranking, which the `unranked` do not have either, such as students: their epochs are others.
     """
     errors = {arm: errors_of(curves, arm, metric) for arm in arms}
     by_arm = {
@@ -226,7 +226,7 @@ def summarise_steadiness(
         )
         for arm, table in errors.items()
     }
-    return Steadiness(by_arm, ranking({arm: table for arm, table in errors.items() if arm not in students}))
+    return Steadiness(by_arm, ranking({arm: table for arm, table in errors.items() if arm not in unranked}))
 
 
 def _finite(errors: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS, RAW_METRIC
 from tips_ray.config import Config, override
+from tips_ray.ingredients import base_of, pairs_to_compare
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
 from tips_ray.stability.campaign import LoadedCampaign
@@ -19,6 +19,7 @@ from tips_ray.stability.codependence import Codependence, codependence_of
 from tips_ray.stability.correlations import SignalCorrelation, signal_correlations
 from tips_ray.stability.distillation import StudentComparison, compare_students, is_student, learns_from_oracle
 from tips_ray.stability.groups import Grouped, grouped, mixed_signs, of_last_epoch
+from tips_ray.stability.ingredients import IngredientEffect, ingredient_effects
 from tips_ray.stability.regret import (
     RuleChoice,
     RuleScore,
@@ -39,7 +40,7 @@ from tips_ray.stability.statistics import (
     errors_by_metric,
     interval,
     over_seeds,
-    paired,
+    paired_errors,
     run_statistics,
     runs_of,
 )
@@ -124,7 +125,19 @@ class Summary:
     distillation: list[StudentComparison]
     codependence: dict[str, Codependence]
     teachers: dict[str, TeacherCard]
+    ingredients: list[IngredientEffect]
+    """Of the arms that have an ingredient more, or less, than another."""
     provenance: Mapping[str, Any]
+
+    @property
+    def variants(self) -> dict[str, str]:
+        """The arms that are another one but for an ingredient, and that other one."""
+        return {effect.arm: effect.base for effect in self.ingredients}
+
+    @property
+    def shown(self) -> list[str]:
+        """The arms that pages draw, and compare with each other: all but variants."""
+        return [arm for arm in self.arms if arm not in self.variants]
 
     def to_json(self) -> dict[str, Any]:
         """As plain values of strict JSON."""
@@ -136,15 +149,17 @@ class Summary:
 def summarise(campaign: LoadedCampaign) -> Summary:
     """Sum up a campaign.
 
-    Supervised arms are never paired; students are compared under `distillation`. Arms that the
-    campaign names and that have no curve yet are there as well.
+    Supervised arms are never paired; students are compared under `distillation`, variants with
+    their base alone. Arms that the campaign names and that have no curve yet are there as well.
     """
     curves, configs, measured = campaign.curves, campaign.manifest["arms"], campaign.measured
     supervised = [arm for arm, config in configs.items() if config["objective"] == "supervised"]
     arms = [arm for arm in dict.fromkeys([*configs, *arms_of(curves)]) if arm not in supervised]
     students = [arm for arm in arms if arm in configs and is_student(configs[arm])]
     others = [arm for arm in arms if arm not in students]
+    variants = [arm for arm in arms if base_of(arm, arms) is not None]
     trained = [arm for arm in arms if arm in arms_of(curves)]
+    errors = {arm: errors_by_metric(curves, arm, METRICS) for arm in others}
     stopped = stops(curves, trained)
     scored_stops = score_stops(curves, stopped, measured.windows)
     known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})
@@ -154,24 +169,34 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         data=campaign.manifest["data"],
         arms={arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in arms},
         students=students,
-        paired=[entry for a, b in combinations(others, 2) for metric in METRICS for entry in paired(curves, a, b, metric)],
+        paired=[
+            entry
+            for a, b in pairs_to_compare(others)
+            for metric in METRICS
+            for entry in paired_errors({arm: errors[arm][metric] for arm in (a, b)}, metric)
+        ],
         references=campaign.manifest["references"],
         supervised={arm: summarise_arm(curves, arm, known[arm]) for arm in arms_of(curves) if arm in supervised},
         stop_rules=rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])]),
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
         signals=signal_correlations(curves, trained, students),
-        steadiness=summarise_steadiness(curves, trained, students=students),
+        steadiness=summarise_steadiness(curves, trained, unranked=[*students, *variants]),
         budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),
-        distillation=compare_students(curves, measured.taught, configs),
+        distillation=compare_students(
+            curves, measured.taught, {arm: config for arm, config in configs.items() if arm not in variants}
+        ),
         codependence=codependence_of(measured.codependence),
         teachers=campaign.cards,
+        ingredients=ingredient_effects(curves, arms),
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
     )
 
 
 def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) -> ArmSummary:
     """The summary of one arm, with what its training is told."""
+    if len(curves):
+        curves = curves[curves["arm"] == arm]
     errors = errors_by_metric(curves, arm, METRICS)
     over = {metric: over_seeds(errors[metric]) for metric in METRICS}
     runs, num_epochs = runs_of(curves, arm), len(errors[HEADLINE_METRIC])
@@ -191,7 +216,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) ->
             RunSummary(seed=int(str(seed)), **strict(row))
             for seed, row in runs.join([by_seed, mixed_signs(ends)], how="left").to_dict("index").items()
         ],
-        diverged=[entry for entry in divergences(curves) if entry.arm == arm],
+        diverged=divergences(curves),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from tips_ray.config import Teacher
+from tips_ray.config import Config, Teacher
 from tips_ray.errors import user_errors
 from tips_ray.presets import arm_config
 from tips_ray.studies.options import INTERRUPTED, Options, load_study_poses, parse, without_cluster
@@ -20,6 +20,10 @@ class ArmStudy(Options):
     """What is trained."""
     teacher: Teacher = field(default_factory=Teacher)
     """Of the distilled arms."""
+
+    def configs(self) -> dict[str, Config]:
+        """What is trained, by the name of the arm."""
+        return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in self.arms}
 
 
 def run_arm_study(
@@ -43,11 +47,10 @@ def run_arm_study(
         from tips_ray.campaign.plan import Campaign
         from tips_ray.store.storage import Storage
 
-        arms = {arm: arm_config(study.config, arm, study.teacher) for arm in study.arms}
         campaign = Campaign(
             study.name(name),
             Storage(study.storage),
-            arms,
+            study.configs(),
             study.num_seeds,
             study.num_epochs,
             evaluation=study.evaluation,

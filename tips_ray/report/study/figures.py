@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 
 from tips_ray.columns import BY_NAME, METRICS, label_of
 from tips_ray.report.study import stop_figures, stop_tables, tables
+from tips_ray.report.study.forest import draw_forest
+from tips_ray.report.study.ingredient_tables import BaseEffects, change, effects_by_base
 from tips_ray.report.style import FIXED_COLOURS, faded, finish, rounded
 from tips_ray.stability.summary import Summary
 
@@ -18,16 +20,20 @@ def draw_all(
     curves: pd.DataFrame, summary: Summary, panels: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
 ) -> dict[str, go.Figure]:
     """The figures by name, panels by that of their term; one for which there is nothing to draw is
-    left out."""
-    if curves.empty:
-        return {}
+    left out. `curves` are those of the arms to draw."""
     synthetic = bool(summary.data.get("synthetic"))
+    drawn = {
+        f"ingredients-{place}": draw_ingredients(group, colours[group.base], synthetic)
+        for place, group in enumerate(effects_by_base(summary), start=1)
+        if any(effect.whole.n for effect in group.effects)
+    }
+    if curves.empty:
+        return drawn
     metrics = [metric for metric in METRICS if metric in curves]  # none where all runs diverged in their first epoch
     lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
     regrets = {metric: tables.regret_table(curves, metric, without=list(summary.supervised)) for metric in metrics}
-    drawn = {}
     if metrics:
         drawn["errors"] = draw_error_curves(bands, runs, lines, colours, synthetic)
     if metrics and len(regrets[metrics[0]]):
@@ -35,7 +41,7 @@ def draw_all(
     if summary.stop_rules:
         scores = [score for scores in stop_tables.rules_to_show(summary).values() for score in scores]
         drawn["rules"] = stop_figures.draw_rules(scores, colours, synthetic)
-    sensitivities = {arm: codependence.sensitivity for arm, codependence in summary.codependence.items()}
+    sensitivities = {arm: codependence.sensitivity for arm, codependence in stop_tables.codependence_to_show(summary).items()}
     top = max((max(map(max, sensitivity)) for sensitivity in sensitivities.values()), default=1.0)
     for place, (arm, sensitivity) in enumerate(sensitivities.items(), start=1):
         drawn[f"codependence-{place}"] = stop_figures.draw_codependence(arm, sensitivity, top, synthetic)
@@ -83,6 +89,16 @@ def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str],
         ]
     figure = _switchable(views, dict.fromkeys(views, "Error above the run's best (mm)"), synthetic)
     return figure.update_layout(yaxis_rangemode="tozero")
+
+
+def draw_ingredients(group: BaseEffects, colour: str, synthetic: bool) -> go.Figure:
+    """What the variants of one arm change, the ingredient that is worth most at the top."""
+    series = {
+        "half of the epochs": [effect.half for effect in group.effects],
+        "all epochs": [effect.whole for effect in group.effects],
+    }
+    labels = [change(effect) for effect in group.effects]
+    return draw_forest(labels, series, group.base, f"error minus that of {group.base} (mm)", colour, synthetic)
 
 
 def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthetic: bool) -> go.Figure:

@@ -79,7 +79,7 @@ def student_finding(summary: Summary) -> list[str]:
 
 def rivals_finding(summary: Summary) -> list[str]:
     """The two best arms that are no students; nothing where none has finished an epoch."""
-    errors = {name: arm.last_half[HEADLINE_METRIC] for name, arm in summary.arms.items() if name not in summary.students}
+    errors = {name: summary.arms[name].last_half[HEADLINE_METRIC] for name in summary.shown if name not in summary.students}
     means = {name: error.mean for name, error in errors.items() if error.mean is not None}
     arms = sorted(means, key=means.__getitem__)
     if not arms:
@@ -116,14 +116,16 @@ def pair_finding(summary: Summary, arms: Sequence[str]) -> str:
 
 
 def pairs(summary: Summary, statistic: str | None = None) -> list[PairedDifference]:
-    """The paired differences of the headline metric; of one statistic only if given."""
-    return [pair for pair in summary.paired if pair.metric == HEADLINE_METRIC and statistic in (None, pair.statistic)]
+    """The paired differences of the headline metric, but for those of variants; of one statistic
+    only if given."""
+    of_metric = [pair for pair in summary.paired if pair.metric == HEADLINE_METRIC and pair.a not in summary.variants]
+    return [pair for pair in of_metric if statistic in (None, pair.statistic)]
 
 
 def cautions(summary: Summary) -> list[str]:
     """What limits the finding; one sentence or two each."""
     sentences = data_cautions(summary.data)
-    arms = {name: arm for name, arm in summary.arms.items() if arm.num_seeds}
+    arms = {name: summary.arms[name] for name in summary.shown if summary.arms[name].num_seeds}
     counts = [arm.last_half[HEADLINE_METRIC].n for arm in arms.values()]
     few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
     if few < ENOUGH_SEEDS:
@@ -163,6 +165,8 @@ def cautions(summary: Summary) -> list[str]:
                 " other teachers, and are too narrow."
             )
     for name, rules in summary.unmeasured_rules.items():
+        if name in summary.variants:
+            continue
         count, verb = (f"{len(rules)} stop rules", "are") if len(rules) > 1 else ("One stop rule", "is")
         sentences.append(
             f"{count} of {name} {verb} left out below: the averages of weights that they name have not been measured."

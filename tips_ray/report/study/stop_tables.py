@@ -9,6 +9,7 @@ from typing import Any
 
 from tips_ray.columns import label_of
 from tips_ray.report.text import ends, mm, span
+from tips_ray.stability.codependence import Codependence
 from tips_ray.stability.distillation import Kind, StudentComparison
 from tips_ray.stability.regret import RuleScore
 from tips_ray.stability.statistics import Correlation, Interval
@@ -30,9 +31,11 @@ STATISTICS = {"last_half": "error over the last half", "last": "error at the end
 
 
 def rules_by_arm(summary: Summary) -> dict[str, list[RuleScore]]:
-    """The stop rules of each arm, by median regret."""
+    """The stop rules of each arm but variants, by median regret."""
     by_arm: dict[str, list[RuleScore]] = {}
     for score in summary.stop_rules:
+        if score.arm in summary.variants:
+            continue
         by_arm.setdefault(score.arm, []).append(score)
     return by_arm
 
@@ -117,7 +120,11 @@ def signal_rows(summary: Summary) -> list[dict[str, Any]]:
     return [
         {
             "label": label_of(signal.signal),
-            "within": {arm: _correlation(interval.mean, interval) for arm, interval in signal.within.items()},
+            "within": {
+                arm: _correlation(interval.mean, interval)
+                for arm, interval in signal.within.items()
+                if arm not in summary.variants
+            },
             "between": [_correlation(over.rank_correlation, over) for over in (signal.between, signal.between_seeds)],
         }
         for signal in summary.signals
@@ -125,9 +132,11 @@ def signal_rows(summary: Summary) -> list[dict[str, Any]]:
 
 
 def budget_rows(summary: Summary) -> list[dict[str, Any]]:
-    """One row a pair of arms and statistic: {pair, statistic, cells by budget}."""
+    """One row a pair of arms that are no variants, and statistic: {pair, statistic, cells}."""
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for gap in summary.budgets.paired if summary.budgets else ():
+        if gap.a in summary.variants:
+            continue
         cell = {"text": mm(gap.difference, sign=True), "span": ends(gap, sign=True), "n": gap.n}
         rows.setdefault((f"{gap.a} − {gap.b}", STATISTICS[gap.statistic]), []).append(cell)
     return [{"pair": pair, "statistic": statistic, "cells": cells} for (pair, statistic), cells in rows.items()]
@@ -169,11 +178,16 @@ def card_rows(summary: Summary) -> list[dict[str, Any]]:
     return rows
 
 
+def codependence_to_show(summary: Summary) -> dict[str, Codependence]:
+    """The codependence of all arms but variants."""
+    return {arm: codependence for arm, codependence in summary.codependence.items() if arm not in summary.variants}
+
+
 def codependence_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row an arm: the share of a depth's sensitivity that lies outside its own part."""
     return [
         {"arm": arm, "epoch": codependence.epoch, **_share(codependence.outside_share.mean, codependence.outside_share)}
-        for arm, codependence in summary.codependence.items()
+        for arm, codependence in codependence_to_show(summary).items()
     ]
 
 

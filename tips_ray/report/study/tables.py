@@ -95,8 +95,8 @@ def action_intervals(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> dic
 
 def subject_intervals(summary: Summary) -> dict[str, dict[str, Interval]]:
     """The last epoch's error over seeds by test subject and arm, the hardest subject first, below
-    the mean over subjects; nothing where no curve has it by subject."""
-    arms = {**summary.arms, **summary.supervised}
+    the mean over subjects; nothing where no curve has it by subject. Without variants."""
+    arms = {**{arm: summary.arms[arm] for arm in summary.shown}, **summary.supervised}
     names = dict.fromkeys(name for arm in arms.values() for name in arm.last_epoch.by_subject)
     by_subject = {
         name: {arm: entry.last_epoch.by_subject.get(name, interval(())) for arm, entry in arms.items()} for name in names
