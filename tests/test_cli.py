@@ -1,11 +1,14 @@
 """`tips-ray`: its commands, and what `import tips_ray` offers."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from helpers import run_python
 from tips_ray.cli import STUDIES, main
+from tips_ray.presets import ARM_SETS, ARMS, named_arms
+from tips_ray.studies.stability import Study
 
 
 def loaded_by(*words: str) -> tuple[set[str], str]:
@@ -31,6 +34,20 @@ def test_a_study_has_its_own_help_and_its_presets(study: str, capsys: pytest.Cap
     for option in ("--weights.legs", "--network.width", "--num-workers", "--data.num-views", "--cluster", "--attach"):
         assert option in output
     assert "800)" in output
+
+
+def test_the_help_of_arms_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["stability", "--help"])
+    output = capsys.readouterr().out
+    words = set(re.findall(r"\w+", output[output.index("--arms") :]))
+    assert {*ARMS, *ARM_SETS} <= words
+
+
+@pytest.mark.parametrize(("preset", "arms"), [("quick", {"parts", "single", "supervised"}), ("paper", {"paper"})])
+def test_a_preset_names_arms(preset: str, arms: set[str]) -> None:
+    assert set(Study.defaults(preset).get("arms", Study.arms)) == arms
+    assert set(named_arms(arms)) <= set(ARMS)
 
 
 def test_help_of_a_study_is_quick_by_its_script_too() -> None:

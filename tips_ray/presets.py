@@ -1,6 +1,6 @@
 """Named starting points: the arms that studies compare, and sizes of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,9 @@ are named after what they learn from; `supervised` is trained as their students 
 depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the
 paper's terms that the recipe has were found by a search with labels, on validation subjects."""
 
+ARM_SETS: dict[str, tuple[str, ...]] = {"paper": ("solo", "parts", "supervised_plain")}
+"""Names that stand for several arms."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -72,7 +75,7 @@ def small(epoch_views: int) -> Config:
 def quick() -> Preset:
     """Minutes on two cores: shows the whole way from poses to a report, not how good an arm can
     get."""
-    return Preset(small(epoch_views=16384), num_seeds=3, num_epochs=24)
+    return Preset(small(epoch_views=8192), num_seeds=3, num_epochs=24)
 
 
 def laptop() -> Preset:
@@ -123,6 +126,11 @@ def knowledge_by_arm(arms: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
     return {arm: knowledge(config, arms.get(config.teacher.arm) if config.teacher else None) for arm, config in arms.items()}
 
 
+def named_arms(names: Iterable[str]) -> list[str]:
+    """Arms by name, each once, with the arms of a set in place of its name."""
+    return list(dict.fromkeys(arm for name in names for arm in ARM_SETS.get(name, (name,))))
+
+
 def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epochs: int = COSINE_EPOCHS) -> Config:
     """The config of a named arm, or of one that has or lacks an ingredient more
     (`single_without_symmetry`); a distilled arm has `teacher` (by default `Teacher()`), but for
@@ -135,9 +143,10 @@ def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epoch
     if variant:
         return _varied(base, arm_config(base, variant.base, teacher, num_epochs), variant, num_epochs)
     if arm not in ARMS:
+        sets = "; ".join(f"{name} stands for {' '.join(arms)}" for name, arms in ARM_SETS.items())
         raise UserError(
             f"Unknown arm {arm!r}; there are {', '.join(ARMS)}, and each of them _with_ or _without_ an ingredient, such as"
-            " single_without_symmetry."
+            f" single_without_symmetry; {sets}."
         )
     changes = ARMS[arm]
     if changes.get("objective") == "distilled":

@@ -100,7 +100,7 @@ def test_a_study_leaves_a_report_a_summary_and_curves(undisturbed: Path) -> None
     assert not table[["arm", "seed", "epoch"]].duplicated().any()
     summary = json.loads((undisturbed / "c" / "summary.json").read_text())
     assert summary["data"]["synthetic"] is True
-    assert set(summary["arms"]) == {"solo", "parts"}
+    assert set(summary["arms"]) == {"parts", "single"}
     assert {"flat", "supervised"} <= set(summary["references"])
     assert summary["arms"]["parts"]["last_half"]["p_mpjpe_signed_mm"]["n"] == 2
     assert {"a", "b", "metric", "statistic", "difference", "low", "high", "n"} <= set(summary["paired"][0])
@@ -117,14 +117,14 @@ def test_the_same_command_has_nothing_left_to_do(undisturbed: Path, capsys: pyte
 def test_another_config_under_the_same_name_is_refused(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--num-seeds", "2", "--num-epochs", "4", "--weights.legs", "0.5"]
     error = refusal(capsys, "stability", *TINY, "--storage", str(undisturbed), "--campaign", "c", *options)
-    assert "solo.weights.legs was 0.05 and is 0.5" in error
+    assert "parts.weights.legs was 0.05 and is 0.5" in error
 
 
 @pytest.mark.slow
 def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
     """Ctrl-C in a campaign on Ray Train workers; continued without them; the curves are those of
     the undisturbed campaign."""
-    options = ("--arms", "solo", "parts", "--num-seeds", "2")
+    options = ("--arms", "parts", "single", "--num-seeds", "2")
     workers = ("--num-workers", "2")  # one arm fits at a time: the other waits when the first is interrupted
     study = subprocess.Popen(
         command(tmp_path, *options, *workers, "--num-epochs", "60"),
@@ -144,11 +144,11 @@ def test_interrupted_extended_and_dealt_to_workers_it_gives_the_same_rows(undist
     ended = run_study(tmp_path, *options, "--num-epochs", "4")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(curves(tmp_path)) >= len(cut)
-    assert_same_rows(tmp_path, undisturbed, ["solo", "parts"])
+    assert_same_rows(tmp_path, undisturbed, ["parts", "single"])
 
 
 def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path, tmp_path: Path) -> None:
-    options = ("--arms", "solo", "--num-seeds", "2", "--num-epochs", "4")
+    options = ("--arms", "single", "--num-seeds", "2", "--num-epochs", "4")
     study = subprocess.Popen(
         command(tmp_path, *options), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -157,7 +157,7 @@ def test_killed_without_warning_it_continues_to_the_same_rows(undisturbed: Path,
     study.wait()
     ended = run_study(tmp_path, *options)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert_same_rows(tmp_path, undisturbed, ["solo"])
+    assert_same_rows(tmp_path, undisturbed, ["single"])
 
 
 @pytest.mark.parametrize(

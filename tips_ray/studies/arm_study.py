@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tips_ray.config import Config, Teacher
 from tips_ray.errors import user_errors
-from tips_ray.presets import arm_config
+from tips_ray.presets import arm_config, named_arms
 from tips_ray.studies.options import INTERRUPTED, Options, load_study_poses, parse, without_cluster
 
 
@@ -17,13 +17,13 @@ class ArmStudy(Options):
     """A study of arms; each study's own dataclass names its arms."""
 
     arms: tuple[str, ...] = ()
-    """What is trained."""
+    """What is trained (`presets.ARMS`), or the name of a set of arms (`presets.ARM_SETS`)."""
     teacher: Teacher = field(default_factory=Teacher)
     """Of the distilled arms."""
 
     def configs(self) -> dict[str, Config]:
         """What is trained, by the name of the arm."""
-        return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in self.arms}
+        return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in named_arms(self.arms)}
 
 
 def run_arm_study(

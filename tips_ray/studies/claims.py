@@ -20,7 +20,8 @@ class Claims(ArmStudy):
     budgets."""
 
     arms: tuple[str, ...] = ("parts", "solo", "solo_deep")
-    """solo_deep has twice the residual blocks, and so about as many parameters as the two parts."""
+    """solo_deep has twice the residual blocks, and so about as many parameters as the two parts.
+    `paper` stands for solo, parts and supervised_plain."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,7 +22,8 @@ class Distillation(ArmStudy):
     arms: tuple[str, ...] = ("tips", "tips_last", "tips_oracle", "tips_ensemble", "tips_solo")
     """tips: from parts, by --teacher.rule, seed by seed; tips_last: from their last epoch;
     tips_oracle: from their best, which it takes labels to know; tips_ensemble: from the mean of all
-    seeds; tips_solo: from solo, the control."""
+    seeds; tips_solo: from solo, the control. `paper` stands for solo, parts and
+    supervised_plain."""
 
 
 def main(arguments: list[str] | None = None) -> int:

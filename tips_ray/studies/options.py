@@ -55,6 +55,12 @@ class Options:
         if self.attach and self.cluster is None:
             raise UserError("--attach follows a study on a cluster; say which one with --cluster cluster.yaml.")
 
+    @classmethod
+    def defaults(cls, preset: str) -> dict[str, Any]:
+        """The values that a preset gives to options."""
+        values = PRESETS[preset]()
+        return {entry.name: getattr(values, entry.name) for entry in fields(values)}
+
     def name(self, study: str) -> str:
         """The campaign's name: the one given, or one made of the study's, the preset and the data,
         with a '-' for what a folder's name should not hold."""
@@ -70,8 +76,7 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
     given = [arguments[i + 1] for i, word in enumerate(arguments[:-1]) if word == "--preset"]
     given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
     name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
-    preset = PRESETS[name]()
-    default = kind(preset=name, **{entry.name: getattr(preset, entry.name) for entry in fields(preset)})
+    default = kind(preset=name, **kind.defaults(name))
     return tyro.cli(
         kind,
         prog=f"tips-ray {command}",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from tips_ray.config import Config
 from tips_ray.errors import UserError
-from tips_ray.presets import arm_config, variants
+from tips_ray.presets import arm_config, named_arms, variants
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
@@ -35,14 +35,15 @@ class Recipe(ArmStudy):
     """Left out of the bases that have them, added to those that lack them. Also rigidity and pair
     (of clips), renormalise, layer_norm, all_angles, elevation, r1, r2, relativistic, cosine."""
     arms: tuple[str, ...] = ()
-    """Further arms to train beside them, such as supervised or single_without_r1_with_r2."""
+    """Further arms to train beside them, such as supervised or single_without_r1_with_r2;
+    `paper` stands for solo, parts and supervised_plain."""
 
     def configs(self) -> dict[str, Config]:
         """The bases, their variants, and further arms."""
         if not self.bases:
             raise UserError("--bases names no arm; give at least one, such as single.")
-        changed = [name for base in self.bases for name in (base, *variants(self.config, base, self.ingredients))]
-        names = dict.fromkeys([*changed, *self.arms])
+        changed = [name for base in named_arms(self.bases) for name in (base, *variants(self.config, base, self.ingredients))]
+        names = named_arms([*changed, *self.arms])
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in names}
 
 

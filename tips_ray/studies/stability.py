@@ -11,6 +11,7 @@ to extend it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
@@ -20,10 +21,21 @@ from tips_ray.studies.options import interruptible
 class Study(ArmStudy):
     """Train arms over several seeds on Ray, and report how good and how stable they are."""
 
-    arms: tuple[str, ...] = ("solo", "parts", "supervised")
-    """solo and parts: the paper's baseline and its part generators (--partition); supervised: a
-    solo network trained on true depths, as a reference; tips: distilled from parts (see distil.py);
-    also solo_deep (as many parameters as two parts), left_right and five."""
+    arms: tuple[str, ...] = ("parts", "single", "supervised")
+    """What is trained; `paper` stands for solo parts supervised_plain.
+    By what they know beyond single 2D poses:
+    - nothing: solo, parts (by --partition), solo_deep (with as many parameters
+      as two parts), left_right, five; the students tips, tips_last,
+      tips_oracle, tips_ensemble of parts and tips_solo of solo;
+    - anatomy and the proportions of adults: single, single_solo; tips_single;
+    - anatomy, and which frames share a clip: clips, clips_solo; tips_clips;
+    - true depths, as references: supervised, trained as tips_single is, and
+      supervised_plain."""
+
+    @classmethod
+    def defaults(cls, preset: str) -> dict[str, Any]:
+        """The preset `paper` trains the paper's arms."""
+        return super().defaults(preset) | ({"arms": ("paper",)} if preset == "paper" else {})
 
 
 def main(arguments: list[str] | None = None) -> int:

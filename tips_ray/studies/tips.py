@@ -21,7 +21,8 @@ class Tips(ArmStudy):
     arms: tuple[str, ...] = ("solo", "parts", "tips", "tips_oracle", "tips_ensemble", "tips_solo")
     """solo, parts: the teachers; tips: from parts, by --teacher.rule, seed by seed; tips_oracle:
     from their best epoch, which it takes labels to know; tips_ensemble: from the mean of all seeds;
-    tips_solo: from solo, the control. Also tips_last."""
+    tips_solo: from solo, the control. Also tips_last. `paper` stands for solo, parts and
+    supervised_plain."""
 
 
 def main(arguments: list[str] | None = None) -> int:
