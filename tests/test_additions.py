@@ -27,13 +27,13 @@ from tips_ray.data.raw import RawPoses
 ACCEPTS = "the path of an .npy file"
 
 
-def detect(path):
-    return path.suffix == ".npy"
+def detect(file):
+    return file.path.suffix == ".npy"
 
 
-def read(path):
-    positions = np.load(path)
-    return RawPoses(positions, path.name, subject=np.where(np.arange(len(positions)) % 4 == 0, "b", "a"))
+def read(file):
+    positions = np.load(file.path)
+    return RawPoses(positions, file.name, subject=np.where(np.arange(len(positions)) % 4 == 0, "b", "a"))
 '''
 
 FLAT_LOSS = "def flat_loss(step: Step) -> PerJoint:\n    return step.depth.square().mean(dim=0)\n\n\n"
@@ -70,7 +70,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     "stop rule": {"stability/rules.py": [("        Last(),\n", '        Last(),\n        Fixed(1, "first epoch"),\n')]},
     "data format": {
         "data/formats/npy.py": [("", READER)],
-        "data/formats/__init__.py": [("import cmu, npz", "import cmu, npy, npz"), ("(npz, cmu)", "(npz, npy, cmu)")],
+        "data/formats/__init__.py": [("    npz,\n", "    npy,\n    npz,\n"), ("(npz, cmu)", "(npy, npz, cmu)")],
     },
     "arm": {"presets.py": [('    "parts": {},\n', '    "parts": {},\n    "flattened": {"weights": {"flat": 0.1}},\n')]},
     "figure": {

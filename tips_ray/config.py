@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from tips_ray.checks import check_fields
@@ -35,6 +36,34 @@ class Reading:
     """`swapped` if what the file calls left is right; None: what the file says."""
     drop_implausible: bool = False
     """Leave out frames that are no body, instead of refusing the file."""
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """How files of keypoints are read, and of poses where it fits."""
+
+    person: str = "largest"
+    """Whom to take where several people are seen: `largest`, `confident` (the most confident),
+    `nearest` (to the last frame, starting with the largest), `all`, or the id of a track. Where the
+    file has tracks, the largest or most confident track of each clip."""
+    min_confidence: float = 0.3
+    """Joints with less confidence are missing."""
+    max_gap: int = 0
+    """Fill joints that are missing in at most so many consecutive frames from the clip's
+    neighbouring frames; frames that stay short of joints are left out."""
+    every_nth: int = 1
+    """Take every n-th frame of each clip."""
+    image_size: tuple[int, int] | None = None
+    """Width and height of the images in pixels, where the file does not say."""
+    joint_map: Path | None = None
+    """JSON file with the file's names of joints, such as {"l_hip": "LeftUpLeg"}."""
+    cameras: Path | None = None
+    """JSON file of Human3.6M's cameras, to pair keypoints with 3D poses."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, min_confidence="[0, 1]", max_gap="[0, 10000]", every_nth="[1, 1000000]")
+        if self.image_size and not all(0 < side < 1e6 for side in self.image_size):
+            raise UserError(f"--image-size is {self.image_size}; give the width and the height in pixels.")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from tips_ray.config import FileReading
 from tips_ray.data.formats import read
+from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.orientation import check_orientation
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.raw import make_poseset
+from tips_ray.data.raw import RawPoses, make_poseset
+from tips_ray.data.rawkeypoints import RawKeypoints, check_upright, labels_of, make_keypointset
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import Sides, UpAxis
 
@@ -20,14 +23,17 @@ def load_poses(
     up: UpAxis | None = None,
     sides: Sides | None = None,
     drop_implausible: bool = False,
+    files: FileReading | None = None,
 ) -> PoseSet:
     """The poses that `spec` names: "synthetic", or a file or folder of one of
-    `data.formats.FORMATS`.
+    `data.formats.FORMATS`. Of keypoints that come with their poses, the poses, as their cameras see
+    them.
 
     `seed` draws the synthetic poses; poses that were measured do not depend on it. `up` and `sides`
     replace what the file says of its axes and sides; `drop_implausible` leaves out frames that are
-    no body. Raises UserError for anything else, and for poses that clearly do not stand or face as
-    they are said to, unless `up` or `sides` says the same as the file.
+    no body; `files` says how files are read otherwise. Raises UserError for anything else, and for
+    poses that clearly do not stand or face as they are said to, unless `up` or `sides` says the
+    same as the file.
     """
     if spec == "synthetic":
         from tips_ray.data.synthetic import synthesise
@@ -35,12 +41,60 @@ def load_poses(
         if up not in (None, "y") or sides not in (None, "named"):
             raise UserError("The synthetic poses are y up with sides as named; leave out up and sides.")
         return synthesise(seed=seed)
-    stated = read(spec)
+    stated = read(spec, files)
+    if isinstance(stated, RawKeypoints):
+        stated = poses_seen(stated)
     raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
     poses = make_poseset(raw, drop_implausible)
     as_stated = (raw.up, raw.sides) == (stated.up, stated.sides)
     cautions = check_orientation(poses, raw.up, raw.sides, as_stated, insist=as_stated and bool(up or sides))
     return replace(poses, notes=(*poses.notes, *cautions))
+
+
+def load_keypoints(
+    spec: str, *, up: UpAxis | None = None, sides: Sides | None = None, files: FileReading | None = None
+) -> KeypointSet:
+    """The keypoints of the file or folder that `spec` names, with the poses that are seen where it
+    has them (see `KeypointSet`).
+
+    `up` ("y" or "-y") and `sides` replace what the file says; `files` chooses people and says when
+    a joint is missing and what becomes of its frame. Raises UserError for anything that is no
+    keypoints.
+    """
+    stated = read(spec, files)
+    if isinstance(stated, RawPoses):
+        raise UserError(f"{stated.name}: {stated.format or 'a file'}: 3D poses without 2D keypoints; load it as poses.")
+    raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
+    keypoints = make_keypointset(raw, files)
+    if up is None or raw.up != stated.up:
+        check_upright(keypoints)
+    return keypoints
+
+
+def poses_seen(raw: RawKeypoints) -> RawPoses:
+    """The poses that come with keypoints, y down in the frame of each camera; raises UserError if
+    there are none."""
+    clips = [clip for clip in raw.clips if clip.positions is not None]
+    if len(clips) < len(raw.clips) or not clips:
+        raise UserError(f"{raw.name}: {raw.format}: 2D keypoints without 3D poses; load it as keypoints.")
+    lengths = [len(clip.keypoints) for clip in clips]
+    subject, action, names = (np.array(column) for column in zip(*(labels_of(clip) for clip in clips), strict=True))
+    posed = [np.asarray(clip.positions) for clip in clips]
+    valid = np.concatenate([np.isfinite(clip.keypoints).any(axis=(1, 2)) for clip in clips])
+    valid &= np.concatenate([np.isfinite(positions).any(axis=(1, 2)) for positions in posed])
+    return RawPoses(
+        np.concatenate(posed)[valid],
+        raw.name,
+        raw.joint_names,
+        subject=np.repeat(subject, lengths)[valid],
+        action=np.repeat(action, lengths)[valid],
+        clip=np.repeat(names, lengths)[valid],
+        up=raw.up,
+        sides=raw.sides,
+        synthetic=raw.synthetic,
+        notes=(*raw.notes, "The poses are in the frames of their cameras."),
+        format=raw.format,
+    )
 
 
 def last_quarter(subjects: list[str]) -> tuple[str, ...]:

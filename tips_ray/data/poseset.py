@@ -1,13 +1,31 @@
 """A set of 3D poses with who, what and where each comes from."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS, ROOT
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What was read, and what became of it."""
+
+    format: str = ""
+    """Name of the format."""
+    frames: int = 0
+    """Frames in the file."""
+    people: int = 0
+    """People seen in it: tracks where it has them, else the most in one frame of each clip."""
+    left_out: tuple[tuple[str, int], ...] = ()
+    """Why frames are not in the set, and how many."""
+    filled: int = 0
+    """Frames of the set with a joint that was filled from neighbours."""
+    derived: tuple[str, ...] = ()
+    """Joints that the file lacks, such as "pelvis from l_hip and r_hip"."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,7 @@ class PoseSet:
     name: str
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         check_labels(check_positions(self.positions), subject=self.subject, action=self.action, clip=self.clip)
@@ -60,9 +79,9 @@ class PoseSet:
 
 def check_labels(num_poses: int, **labels: np.ndarray) -> None:
     """Raise UserError unless each array of labels has one entry for each pose."""
-    for field, given in labels.items():
+    for name, given in labels.items():
         if given.shape != (num_poses,):
-            raise UserError(f"{field!r} has shape {given.shape}; give one entry for each of the {num_poses} poses.")
+            raise UserError(f"{name!r} has shape {given.shape}; give one entry for each of the {num_poses} poses.")
 
 
 def check_positions(positions: np.ndarray) -> int:

@@ -6,9 +6,10 @@ from typing import get_args
 
 import numpy as np
 
+from tips_ray.data.derive import Derivation, JointMap, derivation
 from tips_ray.data.labels import clean_labels, clean_text, merge_takes
 from tips_ray.data.plausible import check_unit, implausible_frames
-from tips_ray.data.poseset import PoseSet
+from tips_ray.data.poseset import Origin, PoseSet
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS, Sides, UpAxis, mirrored
 
@@ -34,6 +35,7 @@ class RawPoses:
     """(frames, joints, 3), mm."""
     name: str
     joint_names: Sequence[object] = JOINTS
+    """What joints are called; those that are lacking are derived as `derive.DERIVED` says."""
     subject: np.ndarray | None = None
     action: np.ndarray | None = None
     clip: np.ndarray | None = None
@@ -44,6 +46,10 @@ class RawPoses:
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     """Sentences for the user, such as what in the file is not read."""
+    format: str = ""
+    """Name of the format."""
+    joint_map: JointMap | None = None
+    """A user's names of joints."""
 
 
 def make_poseset(raw: RawPoses, drop_implausible: bool = False) -> PoseSet:
@@ -55,7 +61,9 @@ def make_poseset(raw: RawPoses, drop_implausible: bool = False) -> PoseSet:
     """
     name = clean_text(raw.name)
     try:
-        positions = y_up(raw)
+        check_shape(np.asarray(raw.positions), len(raw.joint_names))
+        joints = derivation(raw.joint_names, raw.joint_map)
+        positions = y_up(raw, joints)
         unlabelled = np.full(len(positions), "all")
         subject, action = (
             unlabelled if labels is None else clean_labels(labels, field, len(positions))
@@ -73,8 +81,17 @@ def make_poseset(raw: RawPoses, drop_implausible: bool = False) -> PoseSet:
         if faults and not (drop_implausible and kept.any()):
             raise UserError(describe_faults(faults, clip))
         left_out = (f"{len(faults):,} of {len(kept):,} frames are no body and are left out.",) if faults else ()
+        derived = (f"Joints that the file lacks are derived: {', '.join(joints.derived)}.",) if joints.derived else ()
         labels = {"subject": subject[kept], "action": action[kept], "clip": clip[kept]}
-        return PoseSet(positions[kept], **labels, name=name, synthetic=raw.synthetic, notes=(*raw.notes, *takes, *left_out))
+        origin = Origin(
+            raw.format,
+            len(kept),
+            len(set(subject.tolist())),
+            (("that are no body", len(faults)),) if faults else (),
+            derived=joints.derived,
+        )
+        notes = (*raw.notes, *takes, *derived, *left_out)
+        return PoseSet(positions[kept], **labels, name=name, synthetic=raw.synthetic, notes=notes, origin=origin)
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
 
@@ -89,22 +106,26 @@ def describe_faults(faults: dict[int, str], clip: np.ndarray) -> str:
     )
 
 
-def y_up(raw: RawPoses) -> np.ndarray:
-    """float32 (frames, 17, 3) in storage order, y up, left and right as `sides` says."""
-    positions = np.asarray(raw.positions)
+def check_shape(positions: np.ndarray, num_names: int) -> None:
+    """Raise UserError unless positions are real numbers (frames, joints, 3) for that many names."""
     if positions.dtype.kind not in "fiu":
         raise UserError(f"'positions' holds {positions.dtype.name} values; give real numbers, in millimetres.")
-    if positions.ndim != 3 or positions.shape[1:] != (len(raw.joint_names), 3) or not len(positions):
+    if positions.ndim != 3 or positions.shape[1:] != (num_names, 3) or not len(positions):
         raise UserError(
-            f"'positions' has shape {positions.shape} for {len(raw.joint_names)} joint names;"
+            f"'positions' has shape {positions.shape} for {num_names} joint names;"
             f" give (frames, {len(JOINTS)}, 3) with at least one frame, in millimetres."
         )
-    order = joint_order(raw.joint_names)
+
+
+def y_up(raw: RawPoses, joints: Derivation) -> np.ndarray:
+    """float32 (frames, 17, 3) in storage order, y up, left and right as `sides` says."""
+    positions = np.asarray(raw.positions)
     for field, value, accepted in (("up axis", raw.up, get_args(UpAxis)), ("sides", raw.sides, get_args(Sides))):
         if value not in accepted:
             raise UserError(f"the {field} {clean_text(value)!r} is not known; give one of {', '.join(accepted)}.")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is no body
-        return turned(positions[:, order].astype(np.float32), raw.up, raw.sides)
+        whole = positions[:, joints.direct] if joints.direct else joints.apply(positions, np.ones(positions.shape[:2]))[0]
+        return turned(whole.astype(np.float32), raw.up, raw.sides)
 
 
 def turned(positions: np.ndarray, up: str, sides: str) -> np.ndarray:
@@ -113,17 +134,3 @@ def turned(positions: np.ndarray, up: str, sides: str) -> np.ndarray:
     axes, signs = UP_AXES[up]
     positions = positions[:, OTHER_SIDE] if sides == "swapped" else positions
     return positions[..., axes] * np.array(signs, dtype=positions.dtype)
-
-
-def joint_order(joint_names: Sequence[object]) -> list[int]:
-    """Indices that bring joints so named into storage order; raises UserError for unknown,
-    repeated or missing names."""
-    names = [clean_text(joint) for joint in joint_names]
-    unknown = [joint for joint in names if joint not in JOINTS]
-    missing = [joint for joint in JOINTS if names.count(joint) != 1]
-    if unknown or missing:
-        raise UserError(
-            f"unknown joints: {', '.join(unknown) or 'none'}; missing or repeated: {', '.join(missing) or 'none'}."
-            f" The skeleton has exactly {', '.join(JOINTS)}."
-        )
-    return [names.index(joint) for joint in JOINTS]

@@ -17,7 +17,7 @@ CMU17 = Path(__file__).resolve().parents[4] / "shared/data/cmu17.npz"
 
 def read_npz(path: Path) -> PoseSet:
     """The file as a set of poses."""
-    return make_poseset(npz.read(path))
+    return make_poseset(npz.read_npz(path))
 
 
 def plain(**changes) -> dict[str, np.ndarray]:
@@ -86,17 +86,17 @@ def test_labels_by_clip_are_looked_up(tmp_path):
 
 
 def test_axes_and_sides_are_read_also_with_blanks_around_them(tmp_path):
-    raw = npz.read(saved(tmp_path, plain(up=np.array("-z "), sides=np.array(["swapped"]))))
+    raw = npz.read_npz(saved(tmp_path, plain(up=np.array("-z "), sides=np.array(["swapped"]))))
     assert (raw.up, raw.sides) == ("-z", "swapped")
 
 
 def test_other_keys_are_named_and_misspelt_ones_are_refused(tmp_path):
-    raw = npz.read(saved(tmp_path, plain(confidence=np.zeros(6), fps=np.array(25))))
+    raw = npz.read_npz(saved(tmp_path, plain(confidence=np.zeros(6), fps=np.array(25))))
     assert raw.notes == ("The file's confidence, fps are not read.",)
-    assert npz.read(saved(tmp_path, plain(subject=np.arange(6), subjects=np.arange(6)))).notes  # a list beside the labels
+    assert npz.read_npz(saved(tmp_path, plain(subject=np.arange(6), subjects=np.arange(6)))).notes  # a list beside the labels
     for key, meant in {"subjects": "subject", "Action": "action", "clip_name": "clip_names", "side": "sides"}.items():
         with pytest.raises(ValueError, match=f"'{key}' is not a key of the plain format; rename it to '{meant}'"):
-            npz.read(saved(tmp_path, plain(**{key: np.arange(6)})))
+            npz.read_npz(saved(tmp_path, plain(**{key: np.arange(6)})))
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,58 @@
-"""Readers of pose data, one file a format: what each accepts, whether a path is its own, and the
-poses as the file gives them."""
+"""Readers of poses and keypoints, one file a format: what each accepts, whether a path is its own,
+and what the file gives."""
 
 from pathlib import Path
 
-from tips_ray.data.formats import cmu, npz
+from tips_ray.config import FileReading
+from tips_ray.data.formats import (
+    bvh,
+    cmu,
+    coco,
+    deeplabcut,
+    detectron,
+    h36m_fetch,
+    mediapipe,
+    mmpose_json,
+    mmpose_npz,
+    mpi_inf_3dhp,
+    npz,
+    npz_keypoints,
+    openpose,
+    refused,
+    results,
+    videopose3d,
+)
+from tips_ray.data.formats.opened import Opened
+from tips_ray.data.labels import clean_text
 from tips_ray.data.raw import RawPoses
+from tips_ray.data.rawkeypoints import RawKeypoints
 from tips_ray.errors import UserError
 
-FORMATS = (npz, cmu)
-"""A new format is a file with `ACCEPTS`, `detect` and `read`, named here."""
+FORMATS = (
+    *(refused, videopose3d, detectron, mmpose_npz, npz_keypoints),
+    *(mpi_inf_3dhp, h36m_fetch, deeplabcut, openpose, coco, results, mediapipe, mmpose_json, bvh),
+    *(npz, cmu),
+)
+"""A new format is a file with `ACCEPTS`, `detect` and `read`, named here. The first that a file is
+of reads it; the last two take what the others leave: any other .npz, any other folder."""
 
-ACCEPTED = ", ".join(("'synthetic'", *(reader.ACCEPTS for reader in FORMATS[:-1]))) + f", or {FORMATS[-1].ACCEPTS}"
+ACCEPTED = (
+    ", ".join(("'synthetic'", *(reader.ACCEPTS for reader in FORMATS[:-1] if reader.ACCEPTS))) + f", or {FORMATS[-1].ACCEPTS}"
+)
 
 
-def read(spec: str) -> RawPoses:
-    """The poses of the file or folder that `spec` names; raises UserError for one of no known
-    format."""
+def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoints:
+    """The poses or keypoints of the file or folder that `spec` names; raises UserError for one of
+    no known format."""
     path = Path(spec).expanduser()
+    file = Opened(path, reading or FileReading())
     for reader in FORMATS:
-        if reader.detect(path):
-            return reader.read(path)
-    fault = "is a file of another kind" if path.is_file() else "does not exist"
-    raise UserError(f"{spec!r} {fault}; poses are {ACCEPTED}.")
+        if reader.detect(file):
+            try:
+                return reader.read(file)
+            except UserError as error:
+                if str(path) in str(error):
+                    raise
+                raise UserError(f"{path}: {error}") from error
+    fault = "is a file of another kind" if path.is_file() else "does not exist" if not path.exists() else "is no file or folder"
+    raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {ACCEPTED}.")

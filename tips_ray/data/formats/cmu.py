@@ -13,6 +13,7 @@ import numpy as np
 
 from tips_ray.data.formats.amc import bone_ends, read_amc
 from tips_ray.data.formats.asf import Skeleton, read_asf
+from tips_ray.data.formats.opened import Opened
 from tips_ray.data.poseset import root_centred
 from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
@@ -55,14 +56,14 @@ LOOK_AHEAD = 64
 """Frames that `moved` compares at once; only its speed depends on it."""
 
 
-def detect(path: Path) -> bool:
-    """Whether the path names a folder."""
-    return path.is_dir()
+def detect(file: Opened) -> bool:
+    """Whether the path names a folder that no other format has: what CMU's needs is said of it."""
+    return file.path.is_dir()
 
 
-def read(path: Path) -> RawPoses:
+def read(file: Opened) -> RawPoses:
     """Read a folder as `read_cmu` does, thinned."""
-    return read_cmu(path, MIN_DISPLACEMENT_MM)
+    return read_cmu(file.path, MIN_DISPLACEMENT_MM)
 
 
 def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | Path | None = None) -> RawPoses:
@@ -93,6 +94,7 @@ def read_cmu(folder: str | Path, min_displacement_mm: float = 0.0, index: str | 
         subject=np.repeat([subject_of(name) for name in names], lengths),
         action=np.repeat([actions.get(name, "all") for name in names], lengths),
         clip=np.repeat(names, lengths),
+        format="CMU motion capture",
     )
 
 

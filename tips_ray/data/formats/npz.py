@@ -2,15 +2,16 @@
 without pickle."""
 
 import difflib
-import errno
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tips_ray.data.derive import read_joint_map
+from tips_ray.data.formats.damage import MAX_ARRAY_BYTES, damage_named
+from tips_ray.data.formats.opened import Opened
 from tips_ray.data.labels import clean_text
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.raw import RawPoses
@@ -18,20 +19,23 @@ from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 from tips_ray.store.atomic import replacing
 
-ACCEPTS = "the path of an .npz file of poses"
+ACCEPTS = "an .npz file of poses"
 REQUIRED = ("positions", "joint_names")
 OPTIONAL = ("subject", "action", "clip", "clip_names", "clip_action", "up", "sides", "synthetic")
-MAX_ARRAY_BYTES = 16 << 30
-"""Larger arrays are refused before they are unpacked: a small file can hold one that fills the
-memory."""
 
 
-def detect(path: Path) -> bool:
+def detect(file: Opened) -> bool:
     """Whether the path names a file of this format."""
-    return path.suffix == ".npz"
+    return file.path.suffix == ".npz" or "positions" in file.keys
 
 
-def read(path: Path) -> RawPoses:
+def read(file: Opened) -> RawPoses:
+    """The file's poses, by the user's names of joints if there are any."""
+    raw = read_npz(file.path)
+    return raw if file.reading.joint_map is None else replace(raw, joint_map=read_joint_map(file.reading.joint_map))
+
+
+def read_npz(path: Path) -> RawPoses:
     """Read poses from an .npz file of plain arrays.
 
     Required: `positions` (frames, 17, 3) in mm, `joint_names` (17,) in any order. Optional:
@@ -61,8 +65,14 @@ def read(path: Path) -> RawPoses:
         up=clean_text(scalar(arrays, "up", "y", path)),
         sides=clean_text(scalar(arrays, "sides", "named", path)),
         synthetic=bool(scalar(arrays, "synthetic", False, path)),
-        notes=(f"The file's {', '.join(ignored)} {'is' if len(ignored) == 1 else 'are'} not read.",) if ignored else (),
+        notes=unread(ignored),
+        format="plain poses",
     )
+
+
+def unread(keys: list[str]) -> tuple[str, ...]:
+    """What is said of keys that are not read."""
+    return (f"The file's {', '.join(keys)} {'is' if len(keys) == 1 else 'are'} not read.",) if keys else ()
 
 
 def write_npz(poses: PoseSet, path: str | Path) -> None:
@@ -91,7 +101,9 @@ def check_suffix(path: str | Path) -> Path:
     return Path(path)
 
 
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+def read_arrays(
+    path: Path, required: tuple[str, ...] = REQUIRED, optional: tuple[str, ...] = OPTIONAL
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of the plain format that the file holds, and the names of its others.
 
     Raises UserError for a file that is not a sound .npz of them, and for a name that is clearly a
@@ -106,15 +118,15 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         with damage_named(f"{path}: the file"):
             file = np.load(stream, allow_pickle=False)
         with file:
-            ignored = [clean_text(key) for key in file.files if key not in (*REQUIRED, *OPTIONAL)]
-            check_spelling(ignored, file.files, path)
-            return {key: read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}, ignored
+            ignored = [clean_text(key) for key in file.files if key not in (*required, *optional)]
+            check_spelling(ignored, {*required, *optional}.difference(file.files), path)
+            return {key: read_array(file, key, path) for key in (*required, *optional) if key in file.files}, ignored
 
 
-def check_spelling(ignored: list[str], keys: list[str], path: Path) -> None:
+def check_spelling(ignored: list[str], lacking: set[str], path: Path) -> None:
     """Raise UserError for a key that is all but one of the format's that the file lacks, such as
     "subjects"."""
-    absent = {alike(key): key for key in (*REQUIRED, *OPTIONAL) if key not in keys}
+    absent = {alike(key): key for key in sorted(lacking)}
     for key in ignored:
         if meant := difflib.get_close_matches(alike(key), absent, n=1, cutoff=0.9):
             raise UserError(f"{path}: {key!r} is not a key of the plain format; rename it to {absent[meant[0]]!r}.")
@@ -137,26 +149,6 @@ def read_array(file: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path}: {key!r} is no NumPy array; write the file again with numpy.savez.")
     return array
-
-
-@contextmanager
-def damage_named(what: str) -> Iterator[None]:
-    """Turn whatever NumPy, zipfile and its decompressors raise on bytes that are not what they
-    should be into a UserError of one sentence; an error of the disk stays what it is."""
-    try:
-        yield
-    except Exception as error:
-        reason = clean_text(error)[:200] or type(error).__name__
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a place before the file's start
-            raise
-        if "allow_pickle" in reason:
-            raise UserError(
-                f"{what} needs pickle, which can run code when it is loaded;"
-                " save numbers, and text as numpy.array(names, dtype=str)."
-            ) from error
-        if isinstance(error, MemoryError):
-            raise UserError(f"{what} does not fit into the memory, or is damaged ({reason}).") from error
-        raise UserError(f"{what} is damaged ({reason}); write the file again.") from error
 
 
 def expand_clips(arrays: dict[str, np.ndarray], path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:

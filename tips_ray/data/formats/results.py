@@ -1,0 +1,37 @@
+"""Lists of people, one an image and person: AlphaPose's results, and COCO's form of results, which
+ViTPose, YOLO's validation and MMPose's evaluation write."""
+
+from typing import Any
+
+from tips_ray.data.formats.detections import Detection, Image, dicts, joint_rows, keypoints_of
+from tips_ray.data.formats.opened import Opened
+from tips_ray.data.labels import clean_text
+from tips_ray.data.rawkeypoints import RawKeypoints
+
+ACCEPTS = "AlphaPose's or COCO's results (.json)"
+
+
+def detect(file: Opened) -> bool:
+    """Whether the file is a list of people with an image and keypoints each."""
+    content = file.json if file.looks_like_json else None
+    first = next((entry for entry in content if isinstance(entry, dict)), {}) if isinstance(content, list) else {}
+    return "image_id" in first and "keypoints" in first
+
+
+def read(file: Opened) -> RawKeypoints:
+    """Everyone in every image; a confidence above 1 counts as 1."""
+    entries = dicts(file.json, f"{file.path}: the list")
+    places: dict[str, int] = {}
+    detections = []
+    for number, entry in enumerate(entries):
+        image = places.setdefault(clean_text(entry.get("image_id")), len(places))
+        joints = joint_rows(entry.get("keypoints"), f"{file.path}: entry {number}")
+        detections.append(Detection(image, joints, entry.get("idx", entry.get("track_id"))))
+    alphapose = any("idx" in entry or "box" in entry or is_file_name(entry.get("image_id")) for entry in entries)
+    format = "AlphaPose results" if alphapose else "COCO results"
+    return keypoints_of(file, format, [Image(name) for name in places], detections, video=True if alphapose else None)
+
+
+def is_file_name(image: Any) -> bool:
+    """Whether an image is named by its file, as AlphaPose does, and not by a number."""
+    return isinstance(image, str) and not image.isdecimal()
