@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from helpers import ROOT, refusal, run_python
+from tests.data.formats import made
+from tips_ray.cli import main
+from tips_ray.config import FileReading
+from tips_ray.data import load_keypoints
 from tips_ray.poses.skeleton import JOINTS
 
 CMU = ROOT.parent / "shared/data/cmu_asf_amc"
@@ -41,6 +45,8 @@ def test_info_prints_the_tables_and_writes_a_page(plain):
         (("info", "missing.npz"), "no such file"),
         (("info", "good.npz", "--test-subjects", "z"), "there are a, b, c"),
         (("info", "good.npz", "--out", "good.npz/page.html"), "Cannot use 'good.npz' (File exists)"),
+        (("convert", "good.npz", "out.txt"), "ends in .npz"),
+        (("convert", "good.npz", "out.npz", "--joint-map", "none.json"), "Cannot use 'none.json'"),
         (("cmu", ".", "out.npz"), "no .amc files"),
         (("cmu", ".", "out.txt"), "ends in .npz"),
     ],
@@ -52,6 +58,22 @@ def test_mistakes_end_with_one_sentence_and_code_2(plain, monkeypatch, capsys, w
     assert error.startswith("error: ")
     assert said in error
     assert sorted(path.name for path in plain.rglob("*")) == before
+
+
+def test_keypoints_are_described_drawn_and_converted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (coco,) = made.coco(tmp_path)
+    main(["data", "info", "coco.json", "--max-gap", "1"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for said in ("COCO keypoints", "4 frames have joints from their neighbours", "1000 x 800", "pelvis from l_hip and r_hip"):
+        assert said in printed
+    page = (tmp_path / "reports" / "data-coco.html").read_text(encoding="utf-8")
+    assert "on its image plane" in page
+    main(["data", "convert", "coco.json", "out.npz", "--max-gap", "1"])
+    assert "out.npz: 48 frames of keypoints, 4 subjects, 4 clips" in capsys.readouterr().out
+    again = load_keypoints("out.npz")
+    first = load_keypoints(str(coco), files=FileReading(max_gap=1))
+    np.testing.assert_array_equal(again.keypoints, first.keypoints)
 
 
 @pytest.mark.skipif(not CMU.exists(), reason="CMU's original files are not on this machine")

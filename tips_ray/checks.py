@@ -16,7 +16,7 @@ WORDS = {
     NoneType: "None",
 }
 
-UNGROUPED = ("config", "placement")
+UNGROUPED = ("config", "placement", "file-reading")
 """The groups whose options have no prefix."""
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from tips_ray.config import Reading
+from tips_ray.config import FileReading, Reading
 from tips_ray.errors import UserError, user_errors
 
 STUDIES = {
@@ -23,8 +23,8 @@ STUDIES = {
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""
 
-MAX_ROWS = 15
-"""Actions shown in the terminal; the page shows all."""
+MAX_ROWS = {"Subjects": 40, "Actions": 15}
+"""Shown in the terminal; the page shows all."""
 
 
 app = tyro.extras.SubcommandApp()
@@ -62,29 +62,68 @@ def convert_cmu(
 def info(
     spec: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SPEC")],
     reading: Annotated[Reading, tyro.conf.OmitArgPrefixes],
+    files: Annotated[FileReading, tyro.conf.OmitArgPrefixes],
     out: Path | None = None,
     test_subjects: tuple[str, ...] = (),
 ) -> None:
-    """Print what a set of poses holds, and write a page with a few of its skeletons.
+    """Print what a set of poses or keypoints holds, and write a page with a few of its skeletons.
 
     Args:
-        spec: 'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files.
-        reading: How to read the poses.
+        spec: 'synthetic', or a file or folder of any format that is read (see docs/formats.md).
+        reading: How to read poses.
+        files: How to read files.
         out: The page to write; by default reports/data-NAME.html.
-        test_subjects: Subjects to hold out; by default the last quarter.
+        test_subjects: Subjects of poses to hold out; by default the last quarter.
     """
     from rich.console import Console
 
-    from tips_ray.data.load import load_poses
+    from tips_ray.data.keypoint_summary import summarise_keypoints
+    from tips_ray.data.load import load_any
+    from tips_ray.data.poseset import PoseSet
     from tips_ray.data.summary import summarise
     from tips_ray.report.data.page import write_data_page
 
-    poses = load_poses(spec, **vars(reading))
-    summary = summarise(poses, test_subjects)
+    poses = load_any(spec, reading, files)
+    summary = summarise(poses, test_subjects) if isinstance(poses, PoseSet) else summarise_keypoints(poses)
     page = out or Path("reports") / f"data-{Path(poses.name).stem}.html"
     write_data_page(poses, summary, page)  # first: whoever reads the tables may stop reading
     print_summary(summary, Console())
     print(f"Page: {page}")
+
+
+@data.command(name="convert")
+def convert(
+    spec: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="IN")],
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT.npz")],
+    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes],
+    files: Annotated[FileReading, tyro.conf.OmitArgPrefixes],
+    poses: bool = False,
+) -> None:
+    """Convert poses or keypoints of any format that is read into one plain .npz file.
+
+    Args:
+        spec: A file or folder of any format that is read (see docs/formats.md).
+        out: The file to write: 'positions' of poses, or 'keypoints' with their 'confidence', and
+            their 'positions' where they come with them.
+        reading: How to read poses.
+        files: How to read files.
+        poses: Of keypoints that come with their 3D poses, write the poses alone.
+    """
+    from tips_ray.data.formats.npz import check_suffix, write_npz
+    from tips_ray.data.formats.npz_keypoints import write_keypoints
+    from tips_ray.data.load import load_any, load_poses
+    from tips_ray.data.poseset import PoseSet
+
+    check_suffix(out)
+    converted = load_poses(spec, **vars(reading), files=files) if poses else load_any(spec, reading, files)
+    if isinstance(converted, PoseSet):
+        write_npz(converted, out)
+    else:
+        write_keypoints(converted, out)
+    for note in converted.notes:
+        print(f"note: {note}", file=sys.stderr)
+    kind = "poses" if isinstance(converted, PoseSet) else "frames of keypoints"
+    print(f"{out}: {len(converted):,} {kind}, {len(converted.subjects)} subjects, {len(set(converted.clip.tolist()))} clips")
 
 
 def print_summary(summary, console) -> None:
@@ -102,7 +141,7 @@ def print_summary(summary, console) -> None:
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for column, kind in frame.dtypes.items():
             table.add_column(str(column), justify="right" if kind.kind in "if" else "left")
-        shown = frame if title == "Subjects" else frame.head(MAX_ROWS)
+        shown = frame.head(MAX_ROWS[title])
         for row in cells(shown):
             table.add_row(*map(escape, row))
         console.print()

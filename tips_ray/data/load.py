@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tips_ray.config import FileReading
+from tips_ray.config import FileReading, Reading
 from tips_ray.data.formats import read
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.orientation import check_orientation
@@ -42,8 +42,12 @@ def load_poses(
             raise UserError("The synthetic poses are y up with sides as named; leave out up and sides.")
         return synthesise(seed=seed)
     stated = read(spec, files)
-    if isinstance(stated, RawKeypoints):
-        stated = poses_seen(stated)
+    raw = poses_seen(stated) if isinstance(stated, RawKeypoints) else stated
+    return poses_as_stated(raw, up, sides, drop_implausible)
+
+
+def poses_as_stated(stated: RawPoses, up: UpAxis | None, sides: Sides | None, drop_implausible: bool) -> PoseSet:
+    """The poses of a file, with axes and sides as given or else as it says, and checked."""
     raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
     poses = make_poseset(raw, drop_implausible)
     as_stated = (raw.up, raw.sides) == (stated.up, stated.sides)
@@ -64,11 +68,26 @@ def load_keypoints(
     stated = read(spec, files)
     if isinstance(stated, RawPoses):
         raise UserError(f"{stated.name}: {stated.format or 'a file'}: 3D poses without 2D keypoints; load it as poses.")
+    return keypoints_as_stated(stated, up, sides, files)
+
+
+def keypoints_as_stated(stated: RawKeypoints, up: UpAxis | None, sides: Sides | None, files: FileReading | None) -> KeypointSet:
+    """The keypoints of a file, with axes and sides as given or else as it says, and checked."""
     raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
     keypoints = make_keypointset(raw, files)
     if up is None or raw.up != stated.up:
         check_upright(keypoints)
     return keypoints
+
+
+def load_any(spec: str, reading: Reading, files: FileReading) -> PoseSet | KeypointSet:
+    """The keypoints that `spec` names where it has any, and else its poses."""
+    if spec == "synthetic":
+        return load_poses(spec, **vars(reading))
+    stated = read(spec, files)
+    if isinstance(stated, RawKeypoints):
+        return keypoints_as_stated(stated, reading.up, reading.sides, files)
+    return poses_as_stated(stated, reading.up, reading.sides, reading.drop_implausible)
 
 
 def poses_seen(raw: RawKeypoints) -> RawPoses:

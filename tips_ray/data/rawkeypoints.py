@@ -44,6 +44,9 @@ class RawClip:
     positions: np.ndarray | None = None
     """(frames, joints, 3), mm, in the frame of the camera, with the same axis up as the
     keypoints."""
+    filled: np.ndarray | None = None
+    """(frames, joints), joints that were missing and filled already; with it, the others are there
+    whatever their confidence."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,9 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     lost = ~seen(points) | (np.abs(points) > MAX_COORDINATE).any(axis=-1)
     at_origin = (points == 0).all(axis=-1)
     lost |= at_origin & ~at_origin.all(axis=0)  # in all frames: the origin of the coordinates
-    lost |= at_origin.all(axis=-1)[:, None] | (confidence < reading.min_confidence) | (confidence <= 0)
+    lost |= at_origin.all(axis=-1)[:, None]
+    if clip.filled is None:
+        lost |= (confidence < reading.min_confidence) | (confidence <= 0)
     points[lost] = np.nan
     order = np.lexsort((lost.sum(axis=1), frame))
     first = np.ones(len(order), dtype=bool)
@@ -131,10 +136,12 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     whole, certain = joints.apply(points[order], confidence[order])
     frame = frame[order]
     whole[np.asarray((whole == whole[:, :1]).all(axis=(1, 2)))] = np.nan  # all joints at one point are nobody
-    missing = ~seen(whole)
+    missing = ~seen(whole) | (certain <= 0)
+    nobody = np.asarray(~seen(whole).any(axis=1))
     whole = fill_gaps(whole, frame, reading.max_gap) if reading.max_gap else whole
     kept = np.asarray(seen(whole).all(axis=1))
-    absent, short = ~kept & missing.all(axis=1), ~kept & ~missing.all(axis=1)
+    absent = ~kept & nobody
+    short = ~kept & ~nobody
     unposed = np.zeros(len(kept), dtype=bool)
     arrays = {"confidence": np.where(missing, 0, certain).astype(np.float32), "missing": missing, "frame": frame}
     arrays["keypoints"] = oriented(whole, raw)

@@ -61,6 +61,9 @@ def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
         "Axes and sides": f"{describe(measure(evenly(poses.positions)))} (+1 wholly, -1 the opposite)",
         "Fingerprint": poses.fingerprint,
     }
+    if poses.origin.format:
+        overview["Format"] = poses.origin.format
+        overview["Joints derived"] = ", ".join(poses.origin.derived) or "none"
     if poses.notes:
         overview["Notes"] = " ".join(poses.notes)
     return Summary(poses.name, poses.synthetic, overview, subjects, action_table(poses))

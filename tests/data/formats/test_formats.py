@@ -151,8 +151,8 @@ def test_frames_short_of_joints_are_left_out_or_filled_over_small_gaps(folder):
 
 
 def test_written_keypoints_are_read_again(folder, tmp_path):
-    for name in ("coco.json", "fetch", "plain.npz"):
-        keypoints = load_keypoints(str(folder / name))
+    for name in ("coco.json", "fetch", "plain.npz", "openpose"):
+        keypoints = load_keypoints(str(folder / name), files=FileReading(max_gap=2, min_confidence=0.1))
         write_keypoints(keypoints, tmp_path / "out.npz")
         assert load_keypoints(str(tmp_path / "out.npz")).fingerprint == keypoints.fingerprint
 

@@ -35,7 +35,8 @@ def read_keypoints(path: Path) -> RawKeypoints:
 
     Required: `keypoints` (frames, joints, 2 or 3), NaN or 0 0 where a joint is missing, a third
     number being the confidence; `joint_names` (joints,). Optional: `confidence` or `visible`
-    (frames, joints); labels as in `read_npz`; `frame`, `image_size` (frames, 2) or (2,),
+    (frames, joints); `missing` (frames, joints), joints that were filled already, after which no
+    confidence is too low; labels as in `read_npz`; `frame`, `image_size` (frames, 2) or (2,),
     `clip_image_size` (clips, 2); `positions` (frames, joints, 3), the poses that are seen, mm, in
     the frame of the camera; `up`, "-y" (default) or "y", of keypoints and positions; `sides`,
     `synthetic`. Raises UserError as `read_npz` does.
@@ -74,7 +75,10 @@ def read_keypoints(path: Path) -> RawKeypoints:
         "image_size": (size, (frames, 2)),
         "frame": (arrays.get("frame"), (frames,)),
     }
-    expected |= {"positions": (arrays.get("positions"), (frames, joints, 3))}
+    expected |= {
+        "positions": (arrays.get("positions"), (frames, joints, 3)),
+        "missing": (arrays.get("missing"), (frames, joints)),
+    }
     for key, (array, shape) in expected.items():
         if array is not None and (array.shape != shape or array.dtype.kind not in "fiub"):
             raise UserError(f"{path}: {key!r} has shape {array.shape} of {array.dtype.name}; give numbers of shape {shape}.")
@@ -119,6 +123,7 @@ def clips_of(
                 action="" if labels["action"] is None else labels["action"][first],
                 image_size=(width, height) if 0 < width < 1e6 and 0 < height < 1e6 else None,
                 positions=arrays["positions"][rows] if "positions" in arrays else None,
+                filled=arrays["missing"][rows].astype(bool) if "missing" in arrays else None,
             )
         )
     return clips

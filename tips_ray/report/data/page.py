@@ -1,5 +1,5 @@
-"""The page of `tips-ray data info`: what a set of poses holds, and a few of its skeletons, in one
-file that opens offline."""
+"""The page of `tips-ray data info`: what a set of poses or keypoints holds, and a few of its
+skeletons, in one file that opens offline."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.summary import BONE_SPREAD, MAX_BONE_SPREAD, Summary, cells
 from tips_ray.report.base import filled
+from tips_ray.report.data.image_plane import image_plane_figure
 from tips_ray.report.data.viewer import COLOURS, facing_viewer, in_a_row, skeleton_figure
 from tips_ray.report.text import SYNTHETIC
 from tips_ray.store.atomic import replace_file
@@ -18,23 +20,25 @@ MAX_SKELETONS = 8
 """Each is a WebGL scene; browsers keep 16 alive at most, some telephones 8."""
 
 
-def write_data_page(poses: PoseSet, summary: Summary, path: str | Path) -> None:
+def write_data_page(poses: PoseSet | KeypointSet, summary: Summary, path: str | Path) -> None:
     """Write the page; raises OSError if the place cannot be written, and leaves nothing
     half-written."""
     replace_file(Path(path), render_data(poses, summary).encode())
 
 
-def render_data(poses: PoseSet, summary: Summary) -> str:
+def render_data(poses: PoseSet | KeypointSet, summary: Summary) -> str:
     """The page as HTML text."""
     frames = examples(poses)
     names = [f"skeleton-{place}" for place in range(len(frames))]
     origins = [f"subject {poses.subject[frame]}, clip {poses.clip[frame]}" for frame in frames]
     cards = [{"action": str(poses.action[frame]), "origin": origin} for frame, origin in zip(frames, origins, strict=True)]
-    counts = [f"{summary.overview[what]} {what.lower()}" for what in ("Poses", "Subjects", "Actions")]
+    planar = isinstance(poses, KeypointSet)
+    counts = [f"{summary.overview[what]} {what.lower()}" for what in ("Frames" if planar else "Poses", "Subjects", "Actions")]
     return filled(
         "data/page.html.j2",
         dict(zip(names, skeletons(poses, frames), strict=True)),
-        title="Poses",
+        title="Keypoints" if planar else "Poses",
+        planar=planar,
         campaign=summary.name + (" (synthetic)" if summary.synthetic else ""),
         finding=f"{', '.join(counts)}.",
         cautions=cautions(summary),
@@ -49,13 +53,16 @@ def render_data(poses: PoseSet, summary: Summary) -> str:
 def cautions(summary: Summary) -> list[str]:
     """What a reader must know of the poses; one sentence or two each."""
     flagged = [SYNTHETIC] if summary.synthetic else []
-    if summary.subjects[BONE_SPREAD].max() > MAX_BONE_SPREAD:
+    if BONE_SPREAD in summary.subjects and summary.subjects[BONE_SPREAD].max() > MAX_BONE_SPREAD:
         flagged.append(f"Bone lengths {summary.overview['Bone lengths']}")
     return flagged
 
 
-def skeletons(poses: PoseSet, frames: list[int]) -> list[go.Figure]:
-    """A figure of each of some frames, all to one scale."""
+def skeletons(poses: PoseSet | KeypointSet, frames: list[int]) -> list[go.Figure]:
+    """A figure of each of some frames: poses all to one scale, keypoints on their image plane."""
+    if isinstance(poses, KeypointSet):
+        sizes = [(int(width), int(height)) if width else None for width, height in poses.image_size[frames]]
+        return [image_plane_figure(poses.keypoints[at], poses.missing[at], size) for at, size in zip(frames, sizes, strict=True)]
     upright = facing_viewer(poses.positions[frames].astype(float))
     upright[..., 1] -= upright[..., 1].min(axis=1, keepdims=True)
     reach, height = in_a_row(upright)[2], float(upright[..., 1].max())
@@ -63,7 +70,7 @@ def skeletons(poses: PoseSet, frames: list[int]) -> list[go.Figure]:
     return [figure.update_layout(showlegend=False) for figure in figures]
 
 
-def examples(poses: PoseSet) -> list[int]:
+def examples(poses: PoseSet | KeypointSet) -> list[int]:
     """Frames to show: the middle of the longest clip of each of the most frequent actions, or of
     the longest clips if all poses have one action.
     """
