@@ -117,6 +117,13 @@ CONSISTENCY = ("loss_reprojection", "loss_ninety_degree")
 """The unweighted consistency terms (equations 2 to 5), which need no labels; their sum is the
 label-free objective."""
 
+FLAT_SIGNALS = {"bone_asymmetry": 0.11, "view_inconsistency_mm": 91.0, "frechet_2d": 0.07}
+"""Signals that tell configs apart, whatever their weights, and what the flat pose has of each: on
+CMU's and on synthetic poses within 10 %."""
+
+SIGNAL_SHARES = {name: 1 / (len(FLAT_SIGNALS) * flat) for name, flat in FLAT_SIGNALS.items()}
+"""Factors with which these signals are summed: 1 for flat poses."""
+
 DERIVED: dict[str, tuple[tuple[str, ...], float]] = {
     "consistency": (CONSISTENCY, 1.0),
     "discriminator_accuracy": (("real_accuracy", "fake_accuracy"), 0.5),

@@ -127,12 +127,16 @@ class Weights:
 @dataclass(frozen=True)
 class WeightRanges:
     """What a search tries for each weight, by default about a decade around the paper's value; its
-    logarithm is uniform."""
+    logarithm is uniform. The config that the search starts from lies within."""
 
     legs: tuple[float, float] = (0.01, 1.0)
     reprojection: tuple[float, float] = (1.0, 100.0)
     ninety_degree: tuple[float, float] = (0.3, 30.0)
     torso: tuple[float, float] = (0.01, 1.0)
+    symmetry: tuple[float, float] | None = None
+    """None: as in the config that the search starts from; so are the next two."""
+    proportions: tuple[float, float] | None = None
+    rigidity: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,7 @@ OBJECTIVES = {
     "instability": ["instability_mm"],
     "pareto": ["error_mm", "instability_mm"],
     "label_free": ["label_free"],
+    "signals": ["signals"],
 }
 
 
@@ -247,7 +248,7 @@ def make_search(
         row = {"search": name, "number": place, "trial": f"trial-{place:05d}", "state": state[place]}
         row |= {"epochs": int(end[place]), "seeds": num_seeds if end[place] else 0}
         scores = dict.fromkeys(
-            ("error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"), np.nan
+            ("error_mm", "error_std_mm", "instability_mm", "label_free", "signals", "best_epoch", "best_error_mm"), np.nan
         )
         if end[place] and state[place] != "diverged":
             window, means = own[:, end[place] // 2 :], own.mean(axis=0)
@@ -259,6 +260,7 @@ def make_search(
                 "instability_mm": np.sqrt(within + np.nan_to_num(std) ** 2),
             }
             scores |= {"label_free": 0.01 + 0.0004 * level[place] + rng.normal(0, 0.0008)}
+            scores |= {"signals": 0.005 * level[place] + rng.normal(0, 0.005)}
             scores |= {"best_epoch": float(means.argmin() + 1), "best_error_mm": means.min()}
         row |= scores | {"hours": 0.004 * end[place] * num_seeds, "baseline": place == 0}
         rows.append(row | {path: params[path][place] for path in fields})
@@ -286,7 +288,7 @@ def make_search_summary(
         campaign="made-up-search",
         objective=objective,
         objective_columns=columns,
-        oracle=objective != "label_free",
+        oracle=objective not in ("label_free", "signals"),
         window=(num_epochs // 2 + 1, num_epochs),
         num_seeds=int(trials["seeds"].max()) if len(trials) else 2,
         num_epochs=num_epochs,
@@ -296,6 +298,7 @@ def make_search_summary(
         counts={str(state): int(count) for state, count in trials["state"].value_counts().items()},
         ranked=complete["trial"].tolist(),
         label_free_and_error=rank_correlation(complete["label_free"].astype(float), complete["error_mm"].astype(float)),
+        signals_and_error=rank_correlation(complete["signals"].astype(float), complete["error_mm"].astype(float)),
         flat=95.2,
         data={
             "spec": "synthetic" if synthetic else "poses.npz",

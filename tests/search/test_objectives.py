@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.columns import CONSISTENCY, FLAT_SIGNALS, HEADLINE_METRIC
 from tips_ray.search.objectives import (
     SCORED,
     SCORES,
+    WATCHED,
     check_objective,
     is_complete,
     pareto_front,
@@ -31,7 +32,7 @@ def curve(arm: str, seed: int, num_epochs: int, rng: np.random.Generator, diverg
     rows = []
     for epoch in range(1, num_epochs + 1):
         last = diverges and epoch == num_epochs
-        errors, losses = rng.uniform(40, 90), rng.uniform(0, 1, 2)
+        errors, losses, signals = rng.uniform(40, 90), rng.uniform(0, 1, 2), rng.uniform(0, 1, 3)
         rows.append(
             {
                 "arm": arm,
@@ -40,6 +41,7 @@ def curve(arm: str, seed: int, num_epochs: int, rng: np.random.Generator, diverg
                 "status": "diverged" if last else "ok",
                 HEADLINE_METRIC: math.nan if last else errors,
                 **dict(zip(CONSISTENCY, losses, strict=True)),
+                **dict(zip(FLAT_SIGNALS, signals, strict=True)),
             }
         )
     return rows
@@ -61,16 +63,18 @@ def slow_scores(rows: Curve, num_seeds: int, num_epochs: int) -> dict[str, float
         return found
     reached = int(found["epochs"])
     window = range(reached // 2 + 1, reached + 1)
-    means, variances, consistencies = [], [], []
+    means, variances, consistencies, signals = [], [], [], []
     for run in runs.values():
         errors = [run[epoch][HEADLINE_METRIC] for epoch in window]
         means.append(sum(errors) / len(errors))
         variances.append(statistics.variance(errors) if len(errors) > 1 else 0.0)
         consistencies.append(sum(run[epoch][term] for epoch in window for term in CONSISTENCY) / len(errors))
+        signals.append(sum(run[epoch][name] / flat for epoch in window for name, flat in FLAT_SIGNALS.items()) / len(errors) / 3)
     between = statistics.stdev(means) if num_seeds > 1 else math.nan
     found["error_mm"], found["error_std_mm"] = sum(means) / num_seeds, between
     found["instability_mm"] = math.sqrt(sum(variances) / num_seeds + (0.0 if math.isnan(between) else between**2))
     found["label_free"] = sum(consistencies) / num_seeds
+    found["signals"] = sum(signals) / num_seeds
     by_epoch = {e: sum(run[e][HEADLINE_METRIC] for run in runs.values()) / num_seeds for e in range(1, reached + 1)}
     found["best_epoch"] = min(by_epoch, key=by_epoch.__getitem__)
     found["best_error_mm"] = by_epoch[int(found["best_epoch"])]
@@ -124,6 +128,7 @@ def test_a_supervised_trial_has_an_error_and_no_consistency() -> None:
     score = score_trials(rows, 1, 4).loc["t"]
     assert math.isfinite(score["error_mm"])
     assert math.isnan(score["label_free"])
+    assert math.isfinite(score["signals"])
 
 
 def test_instability_counts_both_the_moment_of_stopping_and_the_seed() -> None:
@@ -161,12 +166,12 @@ def test_seed_means_average_the_seeds_that_have_an_epoch() -> None:
 def test_what_a_pruner_watches_is_the_mean_of_all_seeds_or_nothing() -> None:
     rng = np.random.default_rng(0)
     rows = curve("a", 0, 3, rng) + curve("a", 1, 2, rng) + curve("b", 0, 2, rng)
-    means = watched(pd.DataFrame([*rows, *rows[:2]]), CONSISTENCY, 2)
+    means = watched(pd.DataFrame([*rows, *rows[:2]]), WATCHED["label_free"], 2)
     assert list(means.index) == [("a", 1), ("a", 2)]
     for (_, epoch), value in means.items():
         given_ = [row[CONSISTENCY[0]] + row[CONSISTENCY[1]] for row in rows if row["arm"] == "a" and row["epoch"] == epoch]
         assert value == pytest.approx(sum(given_) / 2)
-    assert watched(pd.DataFrame(columns=SCORED), (HEADLINE_METRIC,), 2).empty
+    assert watched(pd.DataFrame(columns=SCORED), WATCHED["error"], 2).empty
 
 
 def test_an_objective_that_does_not_exist_is_refused() -> None:

@@ -27,6 +27,7 @@ BASE = Config(network=Network(width=128), optimiser=Optimiser(learning_rate=5e-4
 
 def test_by_default_the_four_weights_are_searched_a_decade_around_the_papers_values() -> None:
     space = weight_space(WeightRanges())
+    assert weight_space(WeightRanges(symmetry=(1.0, 9.0))).keys() - space.keys() == {"weights.symmetry"}
     assert list(space) == ["weights.legs", "weights.reprojection", "weights.ninety_degree", "weights.torso"]
     check_space(space, BASE)
     for path, values in space.items():

@@ -13,7 +13,7 @@ import torch
 
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.teachers import teachers_of
-from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC, SIGNAL_SHARES
 from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, prepare
@@ -117,6 +117,7 @@ def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str,
     finite = [row for row in rows if row["status"] != "diverged"]
     errors = [row[HEADLINE_METRIC] for row in finite]
     consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in finite]
+    signals = [sum(row.get(name, float("nan")) * share for name, share in SIGNAL_SHARES.items()) for row in finite]
     nan = float("nan")
     return {
         "arm": arm,
@@ -124,6 +125,7 @@ def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str,
         "error_mm": statistics.fmean(errors) if finite else nan,
         "spread_mm": statistics.pstdev(errors) if finite else nan,
         "consistency": statistics.fmean(consistency) if finite else nan,
+        "signals": statistics.fmean(signals) if finite else nan,
         "num_diverged": len(rows) - len(finite),
     }
 

@@ -73,8 +73,8 @@ def is_search(folder: Storage) -> bool:
 
 def print_search(summary: SearchSummary, console: Console, num_shown: int = 5) -> None:
     """Print the best trials of a search, its first, and the finding."""
-    labels = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency"}
-    labels = {key: label for key, label in labels.items() if key != "label_free" or summary.objective == "label_free"}
+    labels = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency", "signals": "signals"}
+    labels = {key: label for key, label in labels.items() if key.endswith("_mm") or key in summary.objective_columns}
     by = f"{' and '.join(labels[key] for key in summary.objective_columns)}{' (oracle)' if summary.oracle else ''}"
     console.print(f"\nBest trials by {by}; {summary.metric} over the last half of the epochs, mean over seeds", soft_wrap=True)
     best = best_and_starts(summary, num_shown)

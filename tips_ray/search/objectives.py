@@ -6,13 +6,13 @@ is the last half of the epochs, as everywhere: whoever cannot know when to stop 
 in it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
+from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC, SIGNAL_SHARES
 from tips_ray.errors import UserError
 
 OBJECTIVES: dict[str, tuple[str, ...]] = {
@@ -20,6 +20,7 @@ OBJECTIVES: dict[str, tuple[str, ...]] = {
     "instability": ("instability_mm",),
     "pareto": ("error_mm", "instability_mm"),
     "label_free": ("label_free",),
+    "signals": ("signals",),
 }
 """Scores that are minimised, by the objective's name."""
 
@@ -27,16 +28,21 @@ ORACLES = ("error", "instability", "pareto")
 """Objectives that need 3D labels: what is chosen by them could not have been chosen in their
 absence."""
 
-WATCHED: dict[str, tuple[str, ...]] = {"error": (HEADLINE_METRIC,), "label_free": CONSISTENCY}
-"""Columns whose sum a pruner watches, epoch by epoch, by the objectives that can be pruned."""
+WATCHED: dict[str, dict[str, float]] = {
+    "error": {HEADLINE_METRIC: 1.0},
+    "label_free": dict.fromkeys(CONSISTENCY, 1.0),
+    "signals": SIGNAL_SHARES,
+}
+"""Columns that a pruner watches, epoch by epoch, with the factors of their sum, by the objectives
+that can be pruned."""
 
-SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY]
+SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY, *SIGNAL_SHARES]
 """Columns of the curves that scores need."""
 
 TIMED = ["train_seconds", "evaluate_seconds"]
 """Columns of the curves that say how long an epoch took."""
 
-SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "best_epoch", "best_error_mm"]
+SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "signals", "best_epoch", "best_error_mm"]
 
 Score = Mapping[Any, Any]
 """A trial's row of `score_trials`."""
@@ -64,7 +70,9 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     standard deviation between those means. `instability_mm` is the root of the mean variance over
     the window's epochs plus the variance between seeds: how far the error of one run, stopped
     somewhere in the window, lies from `error_mm`. `label_free` is the window mean of the sum of the
-    consistency terms. `best_epoch` is an oracle: the epoch at which the mean over seeds,
+    consistency terms, `signals` that of the mean of some label-free signals, each as a share of
+    the flat pose's: unlike losses, these are measured of every config alike, whichever terms and
+    weights it trains with. `best_epoch` is an oracle: the epoch at which the mean over seeds,
     `best_error_mm`, is lowest.
 
     A trial of which not all seeds have all epochs is scored on those that all of them have: not
@@ -79,15 +87,16 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     found["diverged"] = (rows["status"] == "diverged").groupby(rows["arm"]).any()
     rows = rows.assign(reached=rows["arm"].map(found["epochs"].where(~found["diverged"], 0)))
     rows = rows[rows["epoch"] <= rows["reached"]]
-    consistency = rows.reindex(columns=list(CONSISTENCY)).sum(axis=1, skipna=False)
-    window = rows.assign(label_free=consistency)[rows["epoch"] > rows["reached"] // 2]
+    sums = {name: weighted_sum(rows, WATCHED[name]) for name in ("label_free", "signals")}
+    window = rows.assign(**sums)[rows["epoch"] > rows["reached"] // 2]
     by_seed = window.groupby(["arm", "seed"], sort=True)
     errors = by_seed[HEADLINE_METRIC].agg(["mean", "var"]).groupby("arm")
     between = errors["mean"].std()
     found["error_mm"] = errors["mean"].mean()
     found["error_std_mm"] = between
     found["instability_mm"] = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
-    found["label_free"] = by_seed["label_free"].mean().groupby("arm").mean()
+    for name in sums:
+        found[name] = by_seed[name].mean().groupby("arm").mean()
     means = seed_means(rows)
     best = means.sort_values("error_mm", kind="stable").drop_duplicates("arm").set_index("arm")
     found["best_epoch"] = best["epoch"].astype(float)
@@ -95,10 +104,16 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     return found.rename_axis("arm")
 
 
-def watched(curves: pd.DataFrame, columns: Sequence[str], num_seeds: int) -> pd.Series:
-    """The sum of some columns averaged over seeds, by arm and epoch, where all seeds have it."""
+def weighted_sum(rows: pd.DataFrame, factors: Mapping[str, float]) -> pd.Series:
+    """The sum of some columns, each times its factor; NaN where one is missing."""
+    return rows.reindex(columns=list(factors)).mul(pd.Series(factors)).sum(axis=1, skipna=False)
+
+
+def watched(curves: pd.DataFrame, factors: Mapping[str, float], num_seeds: int) -> pd.Series:
+    """The sum of some columns, each times its factor, averaged over seeds, by arm and epoch, where
+    all seeds have it."""
     rows = curves[curves["seed"] < num_seeds].drop_duplicates(["arm", "seed", "epoch"], keep="last")
-    values = rows[["arm", "epoch"]].assign(value=rows[list(columns)].sum(axis=1, skipna=False))
+    values = rows[["arm", "epoch"]].assign(value=weighted_sum(rows, factors))
     means = values.groupby(["arm", "epoch"], sort=True)["value"].agg(["mean", "count"])
     return means.loc[means["count"] == num_seeds, "mean"]
 

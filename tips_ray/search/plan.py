@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tips_ray.campaign.plan import Plan, check_version, differences
 from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config
 from tips_ray.errors import UserError
-from tips_ray.search.objectives import check_objective
+from tips_ray.search.objectives import WATCHED, check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
 from tips_ray.store.records import MANIFEST, SEARCH, holds, read_manifest
 
@@ -53,7 +53,7 @@ class Search(Plan):
     space: Space
     num_seeds: int
     num_epochs: int
-    objective: Literal["error", "instability", "pareto", "label_free"] = "error"
+    objective: Literal["error", "instability", "pareto", "label_free", "signals"] = "error"
     pruner: Literal["none", "asha", "median"] = "none"
     seed: int = 0
     """Of Optuna's sampler."""
@@ -64,7 +64,7 @@ class Search(Plan):
         check_space(self.space, self.base)
         if self.pruner not in PRUNERS:
             raise UserError(f"There is no pruner {self.pruner!r}; there are {', '.join(PRUNERS)}.")
-        if self.pruner != "none" and self.objective not in ("error", "label_free"):
+        if self.pruner != "none" and self.objective not in WATCHED:
             raise UserError(
                 f"The objective {self.objective!r} cannot be pruned: what is stopped early has had less time to be unstable,"
                 " and would look better than it is. Give --pruner none."
@@ -74,7 +74,7 @@ class Search(Plan):
         if self.objective == "label_free" and self.base.objective != "adversarial":
             raise UserError(
                 f"The objective 'label_free' is the sum of consistency losses, which a {self.base.objective} config has none of;"
-                " search for error or instability, or an adversarial config."
+                " search for error, instability or signals, or an adversarial config."
             )
         if not 1 <= self.num_seeds < FRESH_SEED or not 1 <= self.num_epochs <= MAX_EPOCHS:
             raise UserError(

@@ -13,7 +13,12 @@ from tips_ray.search.queue import EndedTrial
 from tips_ray.store.records import trial_name, trial_number
 
 SECONDS_BETWEEN_LINES = 60.0
-UNITS = {"error_mm": "mm", "instability_mm": "mm instability", "label_free": "consistency"}
+UNITS = {
+    "error_mm": "mm",
+    "instability_mm": "mm instability",
+    "label_free": "consistency",
+    "signals": "of the flat pose's signals",
+}
 
 
 class SearchProgress(LiveProgress):

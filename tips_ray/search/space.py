@@ -17,9 +17,10 @@ Space = Mapping[str, BaseDistribution]
 
 
 def weight_space(ranges: WeightRanges) -> dict[str, BaseDistribution]:
-    """The weights w1 to w4, log-uniform; raises ValueError for a range that is upside down or not
-    above 0."""
-    return {f"weights.{name}": log_uniform(f"weights.{name}", *ends) for name, ends in asdict(ranges).items()}
+    """The weights that have a range, log-uniform; raises ValueError for one that is upside down or
+    not above 0."""
+    given = {f"weights.{name}": ends for name, ends in asdict(ranges).items() if ends is not None}
+    return {path: log_uniform(path, *ends) for path, ends in given.items()}
 
 
 def log_uniform(path: str, low: float, high: float) -> FloatDistribution:

@@ -11,7 +11,7 @@ from tips_ray.search.queue import TrialQueue
 from tips_ray.search.space import changes
 from tips_ray.store.records import trial_name
 
-REPORTED = {"error": "error_mm", "label_free": "consistency"}
+REPORTED = {"error": "error_mm", "label_free": "consistency", "signals": "signals"}
 """What a pruner watches, by objective."""
 
 

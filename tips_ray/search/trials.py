@@ -198,6 +198,7 @@ class SearchSummary:
     ranked: list[str]
     """Names of the complete trials, best first; of a Pareto search the front alone."""
     label_free_and_error: Correlation
+    signals_and_error: Correlation
     trials: pd.DataFrame
     """One row a trial, as `trial_table` makes them."""
     confirmation: Confirmation | None
@@ -224,6 +225,7 @@ def summarise_search(tables: SearchTables, folder: Storage | None = None) -> Sea
         counts={str(state): count for state, count in trials["state"].value_counts().items()},
         ranked=order,
         label_free_and_error=rank_correlation(complete["label_free"], complete["error_mm"]),
+        signals_and_error=rank_correlation(complete["signals"], complete["error_mm"]),
         trials=trials,
         confirmation=confirmation(folder, tables, order) if folder else None,
         provenance=origin(manifest["executions"], manifest["config"]),

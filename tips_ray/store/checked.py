@@ -156,7 +156,7 @@ class SearchRecord(Manifest):
     config: dict[str, Any]
     space: dict[str, Annotated[RangeRecord | ChoiceRecord, Field(discriminator="kind")]]
     baseline: dict[str, Scalar]
-    objective: Literal["error", "instability", "pareto", "label_free"]
+    objective: Literal["error", "instability", "pareto", "label_free", "signals"]
     pruner: Literal["none", "asha", "median"] = "none"
     num_seeds: Annotated[int, Field(ge=1, lt=1000)]
     num_epochs: Positive

@@ -1,10 +1,11 @@
 """Which loss weights make the best, or the most stable, lifter, and how much of the gain is luck?
 
-Searches w1 to w4 (and any other field) with Optuna on Ray, then trains the winners and the paper's
-weights again on fresh seeds and unseen subjects:
+Searches w1 to w4 (and any other field) with Optuna on Ray, then trains the winners and the weights
+it started from, by default the paper's, again on fresh seeds and unseen subjects:
 
     tips-ray search                                                # the embedded synthetic poses
     tips-ray search --preset laptop --data poses.npz --num-trials 30
+    tips-ray search --arm single --minimise signals --ranges.symmetry 0.5 50
     tips-ray search --vary optimiser.learning_rate=1e-4..2e-3 network.generator_norm=batch,layer
 
 Run the same command again to continue after an interruption; give more --num-trials (or +20),
@@ -18,8 +19,9 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from tips_ray.config import MAX_SEEDS, WeightRanges
+from tips_ray.config import MAX_SEEDS, Config, WeightRanges
 from tips_ray.errors import UserError, user_errors
+from tips_ray.presets import arm_config
 from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_study_poses, parse, without_cluster
 
 
@@ -34,12 +36,17 @@ class WeightSearch(Options):
     """Epochs to train in all, summed over runs (trials x seeds)."""
     max_hours: float | None = None
     """Wall time of this execution; trials under way go on in the next."""
-    minimise: Literal["error", "instability", "pareto", "label_free"] = "error"
+    arm: str = "parts"
+    """The arm that the search starts from, such as single. What an arm sets is not taken from other
+    options."""
+    minimise: Literal["error", "instability", "pareto", "label_free", "signals"] = "error"
     """The objective, over the last half of the epochs: error, instability (between seeds and
-    epochs), both (pareto), or label_free (the sum of the consistency terms). All but the last are
-    oracles: they need 3D labels."""
+    epochs), both (pareto), label_free (the sum of the consistency terms), or signals (bone
+    asymmetry, inconsistency between views and distance from observed keypoints, as shares of the
+    flat pose's), which can be compared between configs of other terms and weights. All but the
+    last two are oracles: they need 3D labels."""
     pruner: Literal["none", "asha", "median"] = "none"
-    """Stop poor trials early, by their mean over seeds; for error and label_free."""
+    """Stop poor trials early, by their mean over seeds; for error, label_free and signals."""
     ranges: WeightRanges = field(default_factory=WeightRanges)
     vary: tuple[str, ...] = ()
     """Other fields to search: FIELD=LOW..HIGH (log-uniform; append :linear if it is not to be) or
@@ -73,7 +80,8 @@ def search_and_report(arguments: list[str]) -> int:
     console = Console()
     with user_errors():
         options = parse(WeightSearch, "search", arguments, __doc__)
-        name, space = options.name("weights"), search_space(options)
+        name, base = options.name("weights"), arm_config(options.config, options.arm)
+        space = search_space(options, base)
         if options.cluster:
             from tips_ray.cluster.submit import Submission, run_on
 
@@ -93,7 +101,7 @@ def search_and_report(arguments: list[str]) -> int:
         search = Search(
             name,
             Storage(options.storage),
-            replace(options.config, data=seen),
+            replace(base, data=seen),
             space,
             options.num_seeds,
             options.num_epochs,
@@ -126,9 +134,9 @@ def search_and_report(arguments: list[str]) -> int:
     return 1 if failures else INTERRUPTED if stopped else 0
 
 
-def search_space(options: WeightSearch) -> dict[str, Any]:
-    """The search space, by dotted path; raises UserError for a field that is unknown or given
-    twice."""
+def search_space(options: WeightSearch, base: Config) -> dict[str, Any]:
+    """The search space around a config, by dotted path; raises UserError for a field that is
+    unknown or given twice."""
     from tips_ray.search.space import parse_field, weight_space
 
     space: dict[str, Any] = weight_space(options.ranges)
@@ -137,7 +145,7 @@ def search_space(options: WeightSearch) -> dict[str, Any]:
             known = ", ".join(entry.name for entry in fields(options.ranges))
             raise UserError(f"--fix {name!r} is no weight, or is given twice; the weights are {known}.")
     for text in options.vary:
-        path, values = parse_field(text, options.config)
+        path, values = parse_field(text, base)
         if path in space:
             raise UserError(f"{path} is searched twice; give each field once, and the ranges of weights with --ranges.")
         space[path] = values

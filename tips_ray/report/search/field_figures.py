@@ -14,7 +14,7 @@ from tips_ray.report.search.tables import is_log, positions, short_names, shorte
 from tips_ray.report.style import faded, finish, rounded
 from tips_ray.report.text import as_text
 
-SCORE_COLOURS = {"error_mm": TRIAL, "instability_mm": "#E69F00", "label_free": "#CC79A7"}
+SCORE_COLOURS = {"error_mm": TRIAL, "instability_mm": "#E69F00", "label_free": "#CC79A7", "signals": "#009E73"}
 MAX_LINES = 300
 """Trials in the figure of parallel axes."""
 

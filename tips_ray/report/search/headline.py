@@ -8,9 +8,10 @@ from tips_ray.config import Weights
 from tips_ray.report.search.tables import complete_trials, edges, luck_of_the_best, short_names
 from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm
 from tips_ray.search.trials import Confirmation, Gain, SearchSummary
+from tips_ray.stability.statistics import Correlation
 
-SCORE_LABELS = {"error_mm": "error", "instability_mm": "instability", "label_free": "label-free score"}
-SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": ""}
+SCORE_LABELS = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency", "signals": "signals"}
+SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": "", "signals": ""}
 
 
 def score_label(column: str, summary: SearchSummary, unit: bool = True) -> str:
@@ -184,9 +185,14 @@ def cautions(summary: SearchSummary) -> list[str]:
 
 
 def agreement(summary: SearchSummary) -> str:
-    """Whether the label-free score orders the trials as the error does; nothing where there are too
+    """Whether the label-free scores order the trials as the error does; nothing where there are too
     few."""
-    correlation = summary.label_free_and_error
+    scores = {"sum of the consistency terms": summary.label_free_and_error, "score by signals": summary.signals_and_error}
+    return " ".join(filter(None, (score_agreement(name, correlation) for name, correlation in scores.items())))
+
+
+def score_agreement(name: str, correlation: Correlation) -> str:
+    """Whether one label-free score orders the trials as the error does."""
     if correlation.rank_correlation is None or correlation.low is None or correlation.high is None:
         return ""
     if correlation.low > 0:
@@ -197,7 +203,7 @@ def agreement(summary: SearchSummary) -> str:
         meaning = "it cannot be told whether choosing by it, without labels, would help or harm"
     numbers = f"{correlation.rank_correlation:+.2f} (Spearman; 95% interval {correlation.low:+.2f} to {correlation.high:+.2f})"
     return (
-        f"Over {correlation.n:,} complete trials the label-free score and the error have a rank correlation of"
+        f"Over {correlation.n:,} complete trials the {name} and the error have a rank correlation of"
         f" {numbers.replace('-', '−')}: {meaning}."
     )
 

@@ -154,7 +154,7 @@ def trial_rows(complete: pd.DataFrame, fields: list[str], summary: SearchSummary
                 "spread": "" if pd.isna(row["error_std_mm"]) else f" ± {mm(row['error_std_mm'])}",
                 "gain": "–" if row["baseline"] or pd.isna(gain) else mm(round(gain, 1) + 0.0, sign=True),
                 "instability": "–" if pd.isna(row["instability_mm"]) else f"{row['instability_mm']:.2f}",
-                "label_free": words.score(row["label_free"], "label_free"),
+                **{column: words.score(row[column], column) for column in ("label_free", "signals")},
                 "best_epoch": "–" if pd.isna(row["best_epoch"]) else f"{row['best_epoch']:.0f}",
                 "best_error": words.score(row["best_error_mm"], "error_mm"),
                 "time": duration(3600 * row["hours"]),

@@ -14,7 +14,7 @@ from tips_ray.search.objectives import pareto_front
 from tips_ray.search.trials import SearchSummary
 
 KEYS = ["search", "number"]
-SCORE_COLUMNS = ["error_mm", "instability_mm", "label_free"]
+SCORE_COLUMNS = ["error_mm", "instability_mm", "label_free", "signals"]
 """What may be an objective; all are better when smaller."""
 BUDGETS = {"a quarter": 0.25, "half": 0.5, "three quarters": 0.75, "all": 1.0}
 
