@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tips_ray.columns import DISAGREEMENTS, SIGNALS
+from tips_ray.columns import DISAGREEMENTS, SIGNAL_SHARES, SIGNALS
 from tips_ray.config import Config, Network, override
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.synthetic.body import SEGMENTS
@@ -451,3 +451,13 @@ def test_signals_of_degenerate_views_are_numbers(few, make):
             assert math.isnan(found.pop("bone_variation"))
         assert all(map(math.isfinite, found.values())), found
         assert min(found.values()) > -1e-6
+
+
+def test_the_score_of_a_search_by_signals_is_about_1_for_flat_poses() -> None:
+    class Flat(nn.Module):
+        def forward(self, keypoints: Tensor) -> Tensor:
+            return keypoints.new_zeros(keypoints.shape[:-1])
+
+    views = prepare(synthesise(num_poses=4000), Config().data).train.spread(2048)
+    flat = signals(Flat(), views, views.pose * torch.tensor([1.0, 1.0, 0.0]), 1.0)
+    assert sum(flat[name] * share for name, share in SIGNAL_SHARES.items()) == pytest.approx(1.0, abs=0.15)

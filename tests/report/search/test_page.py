@@ -161,8 +161,8 @@ def test_real_poses_and_label_free_objectives_are_not_called_otherwise(make_sear
     text = text_of(render_search(make_search_summary(trials, "label_free", synthetic=False), surface))
     assert "ynthetic data" not in text
     assert "this search is an oracle" not in text
-    assert "Minimised: label-free score. " in text
-    assert "has the lowest label-free score" in text
+    assert "Minimised: sum of consistency terms. " in text
+    assert "has the lowest sum of consistency terms" in text
     assert "its error is" in text
 
 
@@ -176,8 +176,11 @@ def test_says_whether_the_label_free_score_orders_trials_as_the_error_does(make_
         (-trials["error_mm"], "−1.00 to −1.00): trials with a lower score tend to err more: it would choose the wrong ones"),
         (trials["number"] * 7 % 11, "it cannot be told whether choosing by it, without labels, would help or harm"),
     ):
-        table = trials.assign(label_free=label_free.astype(float))
-        assert said in agreement(make_search_summary(table))
+        for column, name in (("label_free", "the sum of consistency terms"), ("signals", "the mean of signals")):
+            table = trials.assign(**{"label_free": np.nan, "signals": np.nan, column: label_free.astype(float)})
+            sentences = agreement(make_search_summary(table))
+            assert said in sentences
+            assert name in sentences
     assert not agreement(make_search_summary(trials[:5]))
 
 

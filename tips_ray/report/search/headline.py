@@ -10,7 +10,12 @@ from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_see
 from tips_ray.search.trials import Confirmation, Gain, SearchSummary
 from tips_ray.stability.statistics import Correlation
 
-SCORE_LABELS = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency", "signals": "signals"}
+SCORE_LABELS = {
+    "error_mm": "error",
+    "instability_mm": "instability",
+    "label_free": "sum of consistency terms",
+    "signals": "mean of signals",
+}
 SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": "", "signals": ""}
 
 
@@ -187,8 +192,8 @@ def cautions(summary: SearchSummary) -> list[str]:
 def agreement(summary: SearchSummary) -> str:
     """Whether the label-free scores order the trials as the error does; nothing where there are too
     few."""
-    scores = {"sum of the consistency terms": summary.label_free_and_error, "score by signals": summary.signals_and_error}
-    return " ".join(filter(None, (score_agreement(name, correlation) for name, correlation in scores.items())))
+    correlations = {"label_free": summary.label_free_and_error, "signals": summary.signals_and_error}
+    return " ".join(filter(None, (score_agreement(SCORE_LABELS[name], over) for name, over in correlations.items())))
 
 
 def score_agreement(name: str, correlation: Correlation) -> str:
