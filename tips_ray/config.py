@@ -134,9 +134,11 @@ class WeightRanges:
     ninety_degree: tuple[float, float] = (0.3, 30.0)
     torso: tuple[float, float] = (0.01, 1.0)
     symmetry: tuple[float, float] | None = None
-    """None: as in the config that the search starts from; so are the next two."""
+    """None: not searched."""
     proportions: tuple[float, float] | None = None
+    """None: not searched."""
     rigidity: tuple[float, float] | None = None
+    """None: not searched."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epoch
     if variant:
         return _varied(base, arm_config(base, variant.base, teacher, num_epochs), variant, num_epochs)
     if arm not in ARMS:
-        sets = "; ".join(f"{name} stands for {' '.join(arms)}" for name, arms in ARM_SETS.items())
+        sets = "; ".join(f"--arms {name} stands for {' '.join(arms)}" for name, arms in ARM_SETS.items())
         raise UserError(
             f"Unknown arm {arm!r}; there are {', '.join(ARMS)}, and each of them _with_ or _without_ an ingredient, such as"
             f" single_without_symmetry; {sets}."
