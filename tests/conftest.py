@@ -39,7 +39,10 @@ RAY = (
 SLOW = (
     *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
     *(
+        "studies/test_noise.py",
+        "studies/test_partitions.py",
         "studies/test_recipe.py",
+        "studies/test_screen.py",
         "studies/test_search.py",
         "studies/test_tips.py",
         "test_additions.py",

@@ -19,6 +19,7 @@ from tips_ray.config import (
     KeepWeights,
     Network,
     Numerics,
+    Observation,
     Optimiser,
     Placement,
     Teacher,
@@ -83,6 +84,9 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Data, "test_subjects", "S1", "a list of texts"),
         (Data, "test_subjects", (6, 8), "a list of texts"),
         (Data, "new_views_each_epoch", 1, "True or False"),
+        (Observation, "noise_mm", -1.0, r"a number, at least 0 and at most \d+"),
+        (Observation, "missing", 1.0, r"a number, at least 0 and below 1"),
+        (Observation, "distance_m", 1.0, r"a number, at least 2 and at most \d+, or None"),
         (Network, "width", 0, r"a whole number, at least 1 and at most \d+"),
         (Network, "width", 10**9, r"a whole number, at least 1 and at most 16384"),
         (Data, "num_views", 10**26, r"a whole number, at least 1 and at most 1000"),
@@ -139,7 +143,9 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
 )
 @pytest.mark.usefixtures("without_shape_checks")
 def test_a_value_outside_its_field_is_refused(section, field, value, accepted):
-    group = {Config: "", Placement: "", KeepWeights: "keep-weights."}.get(section, f"{section.__name__.lower()}.")
+    group = {Config: "", Placement: "", KeepWeights: "keep-weights.", Observation: "data.observation."}.get(
+        section, f"{section.__name__.lower()}."
+    )
     option = f"--{group}{field.replace('_', '-')}"
     with pytest.raises(ValueError, match=rf"^{re.escape(option)} is .*; give {accepted}\.$"):
         section(**{field: value})

@@ -16,8 +16,8 @@ WORDS = {
     NoneType: "None",
 }
 
-UNGROUPED = ("config", "placement", "file-reading")
-"""The groups whose options have no prefix."""
+PREFIXES = {"config": "", "placement": "", "file-reading": "", "observation": "data.observation."}
+"""What stands before the options of groups that are not called as their class is."""
 
 
 def check_fields(config: Any, **intervals: str) -> None:
@@ -39,7 +39,7 @@ def check_fields(config: Any, **intervals: str) -> None:
 def option_of(config: Any, field: str) -> str:
     """The option of the command line that sets a field, such as --network.width."""
     group = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(config).__name__).lower()
-    return "--" + ("" if group in UNGROUPED else f"{group}.") + field.replace("_", "-")
+    return "--" + PREFIXES.get(group, f"{group}.") + field.replace("_", "-")
 
 
 def is_of(value: object, kind: Any) -> bool:

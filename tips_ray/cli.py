@@ -19,6 +19,9 @@ STUDIES = {
     "distil": "Does a student beat its teachers, and which teachers are best?",
     "claims": "Are part generators better than a solo one, or do they only learn faster?",
     "recipe": "What is each ingredient of the recipe worth?",
+    "screen": "Which of the choices that the paper leaves open matter?",
+    "partitions": "Does another partition of the body beat legs and torso?",
+    "noise": "What do noisy, missing or perspective keypoints do to arms?",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""

@@ -67,6 +67,28 @@ class FileReading:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """How the 2D input is made of poses, of training and test alike; errors are measured against
+    the true poses."""
+
+    noise_mm: float = 0.0
+    """Standard deviation of Gaussian noise on both coordinates of each keypoint, in mm at the
+    body."""
+    missing: float = 0.0
+    """Share of keypoints that are missing, at random. A missing one is put where its parent in the
+    skeleton lies: a wrist at the elbow."""
+    distance_m: float | None = None
+    """Distance of a perspective camera from the pelvis, in m; None: orthographic."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, noise_mm="[0, 1000]", missing="[0, 1)", distance_m="[2, 1000000]")
+
+
+EXACT = Observation()
+"""Orthographic, without noise, and whole."""
+
+
+@dataclass(frozen=True)
 class Data(Reading):
     """Which poses are seen, and from where."""
 
@@ -88,6 +110,8 @@ class Data(Reading):
     seed: int = 0
     """Seed of the cameras, of the subset, and of the synthetic poses; shared by all runs of a
     study."""
+    observation: Observation = field(default_factory=Observation)
+    """How cameras and detectors see them."""
 
     def __post_init__(self) -> None:
         check_fields(self, num_views="[1, 1000]", max_train_poses="[1, 1000000000]", epoch_views="[1, 1000000000]")

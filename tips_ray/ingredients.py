@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from tips_ray.design import row_of
+
 COSINE_EPOCHS = 120
 """Horizon of the cosine of the learning rates where a study does not say how long it trains."""
 
@@ -111,8 +113,9 @@ def base_of(arm: str, arms: Collection[str]) -> str | None:
 
 
 def pairs_to_compare(arms: Sequence[str]) -> list[tuple[str, str]]:
-    """Every two of the arms that are no variants, and each variant with its base alone."""
-    whole = [arm for arm in arms if base_of(arm, arms) is None]
+    """Every two of the arms that are neither variants nor rows of a design, and each variant with
+    its base alone."""
+    whole = [arm for arm in arms if base_of(arm, arms) is None and row_of(arm) is None]
     return [*combinations(whole, 2), *((arm, base) for arm in arms if (base := base_of(arm, arms)) is not None)]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tips_ray.config import Adversary, Config, Data, KeepWeights, Network, Optimiser, Placement, Teacher, override
+from tips_ray.design import row_changes, row_of
 from tips_ray.errors import UserError
 from tips_ray.ingredients import CLIPS, COSINE_EPOCHS, INGREDIENTS, SINGLE, Ingredient, Variant, together, variant_of
 
@@ -142,6 +143,9 @@ def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epoch
     variant = variant_of(arm)
     if variant:
         return _varied(base, arm_config(base, variant.base, teacher, num_epochs), variant, num_epochs)
+    row = row_of(arm)
+    if row:
+        return override(arm_config(base, row[0], teacher, num_epochs), row_changes(row[1]))
     if arm not in ARMS:
         sets = "; ".join(f"--arms {name} stands for {' '.join(arms)}" for name, arms in ARM_SETS.items())
         raise UserError(

@@ -51,7 +51,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
         if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
             continue
         window = choose_window(curve, epoch, kept_epochs(run))
-        views = render_views(poses, num_views, derived_seed(config.data.seed, "test"))
+        views = render_views(poses, num_views, derived_seed(config.data.seed, "test"), config.data.observation)
         sign = float(curve["depth_sign"].iloc[window.last - 1])
         found = errors(lift_views(load_window(run, window, config), views), views, sign)
         rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
@@ -79,8 +79,8 @@ def knowledge_of(folder: Storage, manifest: dict[str, Any]) -> dict[str, tuple[s
 
 def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:
     """Errors of the flat prediction on the same views."""
-    config = next(iter(read_manifest(folder)["arms"].values()))
-    found = flat_errors(render_views(poses, num_views, derived_seed(config["data"]["seed"], "test")))
+    config = override(Config(), next(iter(read_manifest(folder)["arms"].values())))
+    found = flat_errors(render_views(poses, num_views, derived_seed(config.data.seed, "test"), config.data.observation))
     return {metric: found[metric] for metric in METRICS}
 
 

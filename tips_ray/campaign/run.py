@@ -19,7 +19,7 @@ from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
 from tips_ray.campaign.tune import check_capacity, execute
-from tips_ray.config import Config, Data, Evaluation, Placement, override
+from tips_ray.config import EXACT, Config, Data, Evaluation, Placement, departures, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Dataset, check_batch_size, prepare
 from tips_ray.errors import UserError
@@ -132,6 +132,7 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
         "train_subjects": dataset.train_poses.subjects,
         "test_subjects": dataset.test_poses.subjects,
         "left_out_subjects": list(data.left_out_subjects),
+        "observation": departures(data.observation, EXACT),
     }
 
 

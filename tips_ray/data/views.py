@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tips_ray.config import ELEVATION_DEGREES, Config, Data, Evaluation
+from tips_ray.config import ELEVATION_DEGREES, EXACT, Config, Data, Evaluation, Observation
 from tips_ray.data.load import leave_out, split_by_subject
+from tips_ray.data.observe import observe
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.errors import UserError
-from tips_ray.poses.geometry import View, max_normalise, reproject, rotate
+from tips_ray.poses.geometry import View, max_normalise, rotate
 from tips_ray.seeding import derived_seed, stream
 
 
@@ -80,18 +81,18 @@ class Scene:
         """The same on another device."""
         return replace(self, **{name: getattr(self, name).to(device) for name in ("joints", "clip", "action", "subject")})
 
-    def render(self, num_views: int, seed: int, occasion: object = "once") -> Views:
-        """Let `num_views` cameras look at every pose, orthographically, on the scene's device.
+    def render(self, num_views: int, seed: int, occasion: object = "once", observation: Observation = EXACT) -> Views:
+        """Let `num_views` cameras look at every pose, on the scene's device.
 
         A camera keeps its azimuth (uniform) and elevation (uniform within 10 degrees) for a whole
         clip; both depend only on the seed, the clip's name, the camera's number and the occasion,
-        so that adding a clip moves no other camera. Views come camera by camera, each in the order
-        of the poses.
+        so that adding a clip moves no other camera, but makes other noise. Views come camera by
+        camera, each in the order of the poses.
         """
         angles = [[_camera_angles(seed, clip, camera, occasion) for clip in self.clips] for camera in range(num_views)]
         azimuth, elevation = self.joints.new_tensor(angles)[:, self.clip].unbind(-1)
         pose = rotate(self.joints.expand(num_views, *self.joints.shape), View(azimuth, elevation)).flatten(0, 1)
-        keypoints, scale = max_normalise(reproject(pose))
+        keypoints, scale = max_normalise(observe(pose, observation, seed, occasion))
         cameras = torch.arange(num_views, device=self.clip.device).repeat_interleave(len(self))
         clip = cameras * len(self.clips) + self.clip.repeat(num_views)
         action, subject = self.action.repeat(num_views), self.subject.repeat(num_views)
@@ -108,9 +109,9 @@ def scene(poses: PoseSet) -> Scene:
     return Scene(joints, clip, action, subject, clips.tolist(), actions.tolist(), subjects.tolist())
 
 
-def render_views(poses: PoseSet, num_views: int, seed: int) -> Views:
+def render_views(poses: PoseSet, num_views: int, seed: int, observation: Observation = EXACT) -> Views:
     """Let `num_views` cameras look at every pose of a set, as `Scene.seen_by` does."""
-    return scene(poses).render(num_views, seed)
+    return scene(poses).render(num_views, seed, observation=observation)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Dataset:
         forgotten after it.
         """
         if config.new_views_each_epoch:
-            return self.train_scene.render(config.num_views, config.seed, occasion=epoch)
+            return self.train_scene.render(config.num_views, config.seed, epoch, config.observation)
         return self.train
 
     def to(self, device: str | torch.device) -> "Dataset":
@@ -152,8 +153,8 @@ def prepare(poses: PoseSet, data: Data, evaluation: Evaluation | None = None) ->
         train = train.select(kept.numpy())
     train_scene = scene(train)
     return Dataset(
-        train_scene.render(data.num_views, derived_seed(data.seed, "train")),
-        render_views(test, evaluation.num_views, derived_seed(data.seed, "test")),
+        train_scene.render(data.num_views, derived_seed(data.seed, "train"), observation=data.observation),
+        render_views(test, evaluation.num_views, derived_seed(data.seed, "test"), data.observation),
         train,
         test,
         train_scene,

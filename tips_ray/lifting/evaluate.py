@@ -134,5 +134,6 @@ def segment_sign_agreement(predicted: Float[Tensor, "views 16 3"], target: Float
 def flat_errors(views: Views) -> dict[str, float]:
     """Errors in mm of the flat prediction, every depth 0: those of a lifter that has learnt
     nothing."""
-    row = errors(views.pose * views.pose.new_tensor([1.0, 1.0, 0.0]), views, sign=1.0)
+    flat = lift(views.keypoints, torch.zeros_like(views.pose[..., 2])) * views.scale[:, None, None]
+    row = errors(flat, views, sign=1.0)
     return {name: value for name, value in row.items() if "mpjpe" in name}

@@ -80,6 +80,9 @@ def data_cautions(data: Mapping[str, Any]) -> list[str]:
         sentences.append(
             "Every epoch saw the poses from new true views, which carry 3D information: this is the weakly supervised variant."
         )
+    if data.get("observation"):
+        seen = ", ".join(f"{name} {value:g}" for name, value in data["observation"].items())
+        sentences.append(f"The 2D input of training and test was made so: {seen}; errors are against the true poses.")
     return sentences
 
 

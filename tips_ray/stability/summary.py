@@ -11,6 +11,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS, RAW_METRIC
 from tips_ray.config import Config, override
+from tips_ray.design import row_of
 from tips_ray.ingredients import base_of, pairs_to_compare
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
@@ -29,6 +30,7 @@ from tips_ray.stability.regret import (
     stops,
     unmeasured_rules,
 )
+from tips_ray.stability.screening import FactorEffect, factor_effects
 from tips_ray.stability.statistics import (
     STATISTICS,
     Divergence,
@@ -127,17 +129,21 @@ class Summary:
     teachers: dict[str, TeacherCard]
     ingredients: list[IngredientEffect]
     """Of the arms that have an ingredient more, or less, than another."""
+    screening: list[FactorEffect]
+    """Of the factors of a design, if arms are its rows."""
     provenance: Mapping[str, Any]
 
     @property
-    def variants(self) -> dict[str, str]:
-        """The arms that are another one but for an ingredient, and that other one."""
-        return {effect.arm: effect.base for effect in self.ingredients}
+    def hidden(self) -> dict[str, str]:
+        """The arms that have a section of their own, by the arm that they are made of: variants,
+        and rows of a design."""
+        variants = {effect.arm: effect.base for effect in self.ingredients}
+        return variants | {arm: row[0] for arm in self.arms if (row := row_of(arm))}
 
     @property
     def shown(self) -> list[str]:
-        """The arms that pages draw, and compare with each other: all but variants."""
-        return [arm for arm in self.arms if arm not in self.variants]
+        """The arms that pages draw, and compare with each other: all but `hidden`."""
+        return [arm for arm in self.arms if arm not in self.hidden]
 
     def to_json(self) -> dict[str, Any]:
         """As plain values of strict JSON."""
@@ -150,14 +156,15 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     """Sum up a campaign.
 
     Supervised arms are never paired; students are compared under `distillation`, variants with
-    their base alone. Arms that the campaign names and that have no curve yet are there as well.
+    their base alone, rows of a design with no arm. Arms that the campaign names and that have no
+    curve yet are there as well.
     """
     curves, configs, measured = campaign.curves, campaign.manifest["arms"], campaign.measured
     supervised = [arm for arm, config in configs.items() if config["objective"] == "supervised"]
     arms = [arm for arm in dict.fromkeys([*configs, *arms_of(curves)]) if arm not in supervised]
     students = [arm for arm in arms if arm in configs and is_student(configs[arm])]
     others = [arm for arm in arms if arm not in students]
-    variants = [arm for arm in arms if base_of(arm, arms) is not None]
+    hidden = [arm for arm in arms if base_of(arm, arms) is not None or row_of(arm)]
     trained = [arm for arm in arms if arm in arms_of(curves)]
     errors = {arm: errors_by_metric(curves, arm, METRICS) for arm in others}
     stopped = stops(curves, trained)
@@ -181,14 +188,15 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
         signals=signal_correlations(curves, trained, students),
-        steadiness=summarise_steadiness(curves, trained, unranked=[*students, *variants]),
+        steadiness=summarise_steadiness(curves, trained, unranked=[*students, *hidden]),
         budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),
         distillation=compare_students(
-            curves, measured.taught, {arm: config for arm, config in configs.items() if arm not in variants}
+            curves, measured.taught, {arm: config for arm, config in configs.items() if arm not in hidden}
         ),
         codependence=codependence_of(measured.codependence),
         teachers=campaign.cards,
         ingredients=ingredient_effects(curves, arms),
+        screening=factor_effects(curves, arms),
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
     )
 

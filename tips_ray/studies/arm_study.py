@@ -2,7 +2,8 @@
 ended."""
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -10,6 +11,10 @@ from tips_ray.config import Config, Teacher
 from tips_ray.errors import user_errors
 from tips_ray.presets import arm_config, named_arms
 from tips_ray.studies.options import INTERRUPTED, Options, load_study_poses, parse, without_cluster
+
+if TYPE_CHECKING:
+    from tips_ray.data.poseset import PoseSet
+    from tips_ray.store.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,10 @@ class ArmStudy(Options):
         """What is trained, by the name of the arm."""
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in named_arms(self.arms)}
 
+    def further(self, folder: "Storage", poses: "PoseSet") -> dict[str, Config]:
+        """What is trained after that, which may depend on what has been measured."""
+        return {}
+
 
 def run_arm_study(
     kind: type[ArmStudy],
@@ -39,36 +48,45 @@ def run_arm_study(
     `name` begins the campaign's name where none is given; studies with the same one continue each
     other's campaigns.
     """
-    console = Console()
     arguments = sys.argv[1:] if arguments is None else arguments
     with user_errors():
         study = parse(kind, command, arguments, description, preset)
-        # Imported late, so that --help and mistakes are answered at once.
-        from tips_ray.campaign.plan import Campaign
-        from tips_ray.store.storage import Storage
+        return carry_out(study, command, study.name(name), arguments)
 
-        campaign = Campaign(
-            study.name(name),
-            Storage(study.storage),
-            study.configs(),
-            study.num_seeds,
-            study.num_epochs,
-            evaluation=study.evaluation,
-            keep_weights=study.keep_weights,
-        )
-        if study.cluster:
-            from tips_ray.cluster.submit import Submission, run_on
 
-            submission = Submission(command, without_cluster(arguments), campaign.name, study.data)
-            return run_on(study.cluster, submission, study.attach, console)
+def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list[str]) -> int:
+    """Train what is missing of a study, and report; returns the exit code."""
+    # Imported late, so that --help and mistakes are answered at once.
+    from tips_ray.campaign.plan import Campaign
+    from tips_ray.store.storage import Storage
 
-        from tips_ray.campaign.run import run_study
-        from tips_ray.campaign.session import Session
-        from tips_ray.report.publish import print_headline, publish
+    console = Console()
+    campaign = Campaign(
+        campaign_name,
+        Storage(study.storage),
+        study.configs(),
+        study.num_seeds,
+        study.num_epochs,
+        evaluation=study.evaluation,
+        keep_weights=study.keep_weights,
+    )
+    if study.cluster:
+        from tips_ray.cluster.submit import Submission, run_on
 
-        poses = load_study_poses(study.data, study.config.data)
-        ending = run_study(campaign, Session(poses, study.data, study.placement, console))
-        print_headline(publish(campaign.folder), console)
+        submission = Submission(command, without_cluster(arguments), campaign.name, study.data)
+        return run_on(study.cluster, submission, study.attach, console)
+
+    from tips_ray.campaign.run import run_study
+    from tips_ray.campaign.session import Session
+    from tips_ray.report.publish import print_headline, publish
+
+    poses = load_study_poses(study.data, study.config.data)
+    session = Session(poses, study.data, study.placement, console)
+    ending = run_study(campaign, session)
+    further = {} if ending.unfinished else study.further(campaign.folder, poses)
+    if further:
+        ending = run_study(replace(campaign, arms={**campaign.arms, **further}), session)
+    print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)
     if ending.unfinished:

@@ -1,6 +1,6 @@
 """Tables in, Plotly figures out. `tables` builds what is drawn here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,7 +9,9 @@ from tips_ray.columns import BY_NAME, METRICS, label_of
 from tips_ray.report.study import stop_figures, stop_tables, tables
 from tips_ray.report.study.forest import draw_forest
 from tips_ray.report.study.ingredient_tables import BaseEffects, change, effects_by_base
-from tips_ray.report.style import FIXED_COLOURS, faded, finish, rounded
+from tips_ray.report.study.screening_tables import RESPONSE_LABELS, effects_of_bases, level_label
+from tips_ray.report.style import FIXED_COLOURS, OTHER_COLOURS, faded, finish, rounded
+from tips_ray.stability.screening import FactorEffect
 from tips_ray.stability.summary import Summary
 
 FEW_SEEDS = 5
@@ -27,6 +29,8 @@ def draw_all(
         for place, group in enumerate(effects_by_base(summary), start=1)
         if any(effect.whole.n for effect in group.effects)
     }
+    for place, (base, effects) in enumerate(effects_of_bases(summary).items(), start=1):
+        drawn[f"screening-{place}"] = draw_screening(base, effects, colours.get(base, OTHER_COLOURS[0]), synthetic)
     if curves.empty:
         return drawn
     metrics = [metric for metric in METRICS if metric in curves]  # none where all runs diverged in their first epoch
@@ -99,6 +103,13 @@ def draw_ingredients(group: BaseEffects, colour: str, synthetic: bool) -> go.Fig
     }
     labels = [change(effect) for effect in group.effects]
     return draw_forest(labels, series, group.base, f"error minus that of {group.base} (mm)", colour, synthetic)
+
+
+def draw_screening(base: str, effects: Mapping[str, Sequence[FactorEffect]], colour: str, synthetic: bool) -> go.Figure:
+    """What each factor of a design does to the rows of a base, the largest effect at the top."""
+    series = {RESPONSE_LABELS[name]: effects[name] for name in ("spread", "last_half")}
+    labels = [level_label(effect) for effect in effects["last_half"]]
+    return draw_forest(labels, series, base, f"effect on {base} (mm)", colour, synthetic)
 
 
 def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthetic: bool) -> go.Figure:

@@ -28,7 +28,7 @@ def draw_forest(
     figure = go.Figure()
     for place, (name, series) in enumerate(effects.items()):
         counts = place == len(effects) - 1
-        shade = colour if counts else faded(colour, 0.55)
+        shade = colour if counts else faded(colour, 0.7)
         heights = [row + 0.16 * (2 * place - len(effects) + 1) for row in range(len(labels))]
         near = [effect if abs(effect.difference or 0.0) <= limit else UNKNOWN for effect in series]
         hover = {
@@ -58,7 +58,7 @@ def draw_forest(
             y=heights,
             mode="markers+text",
             marker={"color": shade, "size": 8, "symbol": ["triangle-right" if value > 0 else "triangle-left" for value in far]},
-            text=[mm(value, sign=True) if value else "" for value in far],
+            text=[mm(value, sign=True) if value and counts else "" for value in far],
             textposition=["middle left" if value > 0 else "middle right" for value in far],
             textfont_size=11,
             cliponaxis=False,

@@ -118,7 +118,7 @@ def pair_finding(summary: Summary, arms: Sequence[str]) -> str:
 def pairs(summary: Summary, statistic: str | None = None) -> list[PairedDifference]:
     """The paired differences of the headline metric, but for those of variants; of one statistic
     only if given."""
-    of_metric = [pair for pair in summary.paired if pair.metric == HEADLINE_METRIC and pair.a not in summary.variants]
+    of_metric = [pair for pair in summary.paired if pair.metric == HEADLINE_METRIC and pair.a not in summary.hidden]
     return [pair for pair in of_metric if statistic in (None, pair.statistic)]
 
 
@@ -165,7 +165,7 @@ def cautions(summary: Summary) -> list[str]:
                 " other teachers, and are too narrow."
             )
     for name, rules in summary.unmeasured_rules.items():
-        if name in summary.variants:
+        if name in summary.hidden:
             continue
         count, verb = (f"{len(rules)} stop rules", "are") if len(rules) > 1 else ("One stop rule", "is")
         sentences.append(

@@ -1,5 +1,6 @@
 """What the page says of ingredients: rows and sentences from a summary."""
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,7 @@ def ingredient_rows(summary: Summary) -> list[dict[str, Any]]:
             {
                 "change": change(effect),
                 "arm": effect.arm,
-                "label": INGREDIENTS[effect.ingredient].label if effect.ingredient in INGREDIENTS else "",
+                "label": _label(summary, effect),
                 "half": _cell(effect.half),
                 "whole": _cell(effect.whole),
                 "seeds": effect.whole.n,
@@ -92,6 +93,14 @@ def verdict(gap: Difference) -> str:
     if gap.low <= 0 <= gap.high:
         return "cannot tell apart"
     return "errs more" if gap.low > 0 else "errs less"
+
+
+def _label(summary: Summary, effect: IngredientEffect) -> str:
+    """What the ingredient is; of a partition that a config spells out, the joints of its parts."""
+    if effect.ingredient in INGREDIENTS:
+        return INGREDIENTS[effect.ingredient].label
+    partition = summary.provenance["config"].get(effect.arm, {}).get("partition", "")
+    return " | ".join(" ".join(joints) for joints in json.loads(partition).values()) if partition.startswith("{") else ""
 
 
 def _cell(effect: BudgetEffect) -> dict[str, str]:

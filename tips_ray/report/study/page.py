@@ -6,7 +6,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
-from tips_ray.report.study import figures, headline, ingredient_tables, stop_tables, tables
+from tips_ray.report.study import figures, headline, ingredient_tables, screening_tables, stop_tables, tables
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import beyond_2d, described, ordered
 from tips_ray.stability.distillation import Kind
@@ -25,7 +25,7 @@ COMPARISONS: dict[Kind, str] = {
 def render(curves: pd.DataFrame, summary: Summary) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
     if len(curves):
-        curves = curves[~curves["arm"].isin(list(summary.variants))]
+        curves = curves[~curves["arm"].isin(list(summary.hidden))]
     panels = {
         "losses": tables.term_table(curves, in_group("loss")),
         "adversary": tables.term_table(curves, in_group("adversary")),
@@ -34,7 +34,7 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
     }
     actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
     colours = arm_colours([*summary.shown, *summary.references, *summary.supervised])
-    colours |= {arm: colours.get(base, "#7F7F7F") for arm, base in summary.variants.items()}
+    colours |= {arm: colours.get(base, "#7F7F7F") for arm, base in summary.hidden.items()}
     drawn = figures.draw_all(curves, summary, panels, colours)
     return filled(
         "study/page.html.j2",
@@ -55,6 +55,9 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
         known={arm: beyond_2d(entry.knowledge) for arm, entry in {**summary.arms, **summary.supervised}.items()},
         **trust(summary),
         ingredients=ingredient_tables.ingredient_rows(summary),
+        screening=screening_tables.screening_rows(summary),
+        screening_findings=screening_tables.screening_findings(summary),
+        response_labels=list(screening_tables.RESPONSE_LABELS.values()),
         ingredient_findings=ingredient_tables.ingredient_findings(summary),
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()

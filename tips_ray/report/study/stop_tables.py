@@ -34,7 +34,7 @@ def rules_by_arm(summary: Summary) -> dict[str, list[RuleScore]]:
     """The stop rules of each arm but variants, by median regret."""
     by_arm: dict[str, list[RuleScore]] = {}
     for score in summary.stop_rules:
-        if score.arm in summary.variants:
+        if score.arm in summary.hidden:
             continue
         by_arm.setdefault(score.arm, []).append(score)
     return by_arm
@@ -121,9 +121,7 @@ def signal_rows(summary: Summary) -> list[dict[str, Any]]:
         {
             "label": label_of(signal.signal),
             "within": {
-                arm: _correlation(interval.mean, interval)
-                for arm, interval in signal.within.items()
-                if arm not in summary.variants
+                arm: _correlation(interval.mean, interval) for arm, interval in signal.within.items() if arm not in summary.hidden
             },
             "between": [_correlation(over.rank_correlation, over) for over in (signal.between, signal.between_seeds)],
         }
@@ -135,7 +133,7 @@ def budget_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row a pair of arms that are no variants, and statistic: {pair, statistic, cells}."""
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for gap in summary.budgets.paired if summary.budgets else ():
-        if gap.a in summary.variants:
+        if gap.a in summary.hidden:
             continue
         cell = {"text": mm(gap.difference, sign=True), "span": ends(gap, sign=True), "n": gap.n}
         rows.setdefault((f"{gap.a} − {gap.b}", STATISTICS[gap.statistic]), []).append(cell)
@@ -180,7 +178,7 @@ def card_rows(summary: Summary) -> list[dict[str, Any]]:
 
 def codependence_to_show(summary: Summary) -> dict[str, Codependence]:
     """The codependence of all arms but variants."""
-    return {arm: codependence for arm, codependence in summary.codependence.items() if arm not in summary.variants}
+    return {arm: codependence for arm, codependence in summary.codependence.items() if arm not in summary.hidden}
 
 
 def codependence_rows(summary: Summary) -> list[dict[str, Any]]:
