@@ -76,7 +76,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     "figure": {
         "report/study/figures.py": [
             ("def draw_error_curves(", DRAW.lstrip("\n") + "\n\ndef draw_error_curves("),
-            ("    drawn = {}\n", '    drawn = {"seconds": draw_seconds(curves)}\n'),
+            ("    if metrics:\n", '    drawn["seconds"] = draw_seconds(curves)\n    if metrics:\n'),
         ],
         "report/study/page.html.j2": [
             ('<section id="signs"', '{{ figure("seconds", "Seconds of an epoch.") }}\n<section id="signs"')
