@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 
 from tips_ray.config import FileReading
-from tips_ray.data.derive import Derivation, derivation, read_joint_map, seen
+from tips_ray.data.derive import Derivation, derivation, every_axis, read_joint_map, seen
 from tips_ray.data.gaps import fill_gaps
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.labels import clean_text, merge_takes
@@ -122,8 +122,8 @@ def in_pixels(clips: Sequence[RawClip], reading: FileReading) -> tuple[list[RawC
 def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: FileReading) -> Ready:
     """One clip with the 17 joints, sorted, filled, and without frames that are short of joints."""
     points, confidence, frame = checked(clip, len(raw.joint_names))
-    lost = ~seen(points) | (np.abs(points) > MAX_COORDINATE).any(axis=-1)
-    at_origin = (points == 0).all(axis=-1)
+    lost = ~every_axis(np.abs(points) <= MAX_COORDINATE)  # NaN is not at most anything
+    at_origin = every_axis(np.equal(points, 0))
     lost |= at_origin & ~at_origin.all(axis=0)  # in all frames: the origin of the coordinates
     lost |= at_origin.all(axis=-1)[:, None]
     if clip.filled is None:
@@ -135,7 +135,7 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     order = order[first]
     whole, certain = joints.apply(points[order], confidence[order])
     frame = frame[order]
-    whole[np.asarray((whole == whole[:, :1]).all(axis=(1, 2)))] = np.nan  # all joints at one point are nobody
+    whole[np.asarray(every_axis(whole == whole[:, :1]).all(axis=1))] = np.nan  # all joints at one point are nobody
     missing = ~seen(whole) | (certain <= 0)
     nobody = np.asarray(~seen(whole).any(axis=1))
     whole = fill_gaps(whole, frame, reading.max_gap) if reading.max_gap else whole
@@ -146,7 +146,9 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     arrays = {"confidence": np.where(missing, 0, certain).astype(np.float32), "missing": missing, "frame": frame}
     arrays["keypoints"] = oriented(whole, raw)
     if clip.positions is not None:
-        poses = joints.apply(np.asarray(clip.positions, dtype=np.float32)[order], np.ones(lost.shape)[order])[0]
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is no pose
+            positions = np.asarray(clip.positions).astype(np.float32, copy=False)
+        poses = joints.apply(positions[order], np.ones(lost.shape)[order])[0]
         unposed = kept & ~seen(poses).all(axis=1)
         arrays["positions"] = oriented(poses, raw)
     kept &= ~unposed
@@ -157,7 +159,7 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
 
 def checked(clip: RawClip, num_joints: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keypoints (float64, a copy), confidences from 0 to 1 and numbers of a clip's frames."""
-    points = np.array(clip.keypoints, dtype=np.float64 if clip.keypoints.dtype == np.float64 else np.float32)
+    points = clip.keypoints.astype(np.float64 if clip.keypoints.dtype == np.float64 else np.float32)
     if points.shape[1] != num_joints:
         raise UserError(f"'keypoints' has shape {points.shape} for {num_joints} joint names.")
     confidence = np.ones(points.shape[:2]) if clip.confidence is None else np.asarray(clip.confidence, dtype=float)

@@ -5,12 +5,14 @@ import pickle
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from tips_ray.config import FileReading
 from tips_ray.data import KeypointSet, load_keypoints, load_poses
 from tips_ray.data.formats.npz_keypoints import write_keypoints
+from tips_ray.data.joint_sets import COCO
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 
@@ -64,6 +66,22 @@ CASES = [
 @pytest.mark.parametrize(("name", "clip", "number", "frames"), CASES)
 def test_keypoints_of_each_format_are_those_it_was_made_of(folder, name, clip, number, frames):
     assert_limbs(load_keypoints(str(folder / name)), clip, number, frames)
+
+
+def test_deeplabcuts_hdf5_is_read_without_running_what_it_says(folder, tmp_path):
+    whole = load_keypoints(str(folder / "deeplabcut.csv"), files=FileReading(person="ind1"))
+    points = made.of_set(made.pixels(made.clips()[0][2]), COCO)
+    columns = [("net", "ind1", name, axis) for name in COCO for axis in ("x", "y", "likelihood")]
+    for name, axes in (("good.h5", columns), ("evil.h5", Evil())):
+        table = np.zeros(made.FRAMES, dtype=[("index", "i8"), ("values_block_0", "f8", (len(columns),))])
+        table["index"] = np.arange(made.FRAMES)
+        table["values_block_0"] = np.concatenate([points, np.full((made.FRAMES, 17, 1), 0.9)], axis=-1).reshape(made.FRAMES, -1)
+        with h5py.File(tmp_path / name, "w") as file:
+            file["df_with_missing/table"] = table
+            file["df_with_missing"].attrs["non_index_axes"] = np.bytes_(pickle.dumps([(1, axes)], protocol=0))
+    np.testing.assert_allclose(load_keypoints(str(tmp_path / "good.h5")).keypoints, whole.keypoints, atol=0.01)
+    with pytest.raises(UserError, match="a Python object"):
+        load_keypoints(str(tmp_path / "evil.h5"))
 
 
 @pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.json"])

@@ -33,6 +33,8 @@ def reason(file: Opened) -> str | None:
             "C3D: it holds markers on the skin, not joints; compute joint centres with your laboratory's model (with ezc3d in"
             " Python), and save 'positions' (frames, 17, 3) in mm and 'joint_names' with numpy.savez."
         )
+    if file.path.is_file() and file.path.suffix.lower() in (".asf", ".amc"):
+        return "one of CMU's .asf and .amc files: give the folder that holds a skeleton with its motions."
     if file.head.removeprefix(b"\xef\xbb\xbf").startswith(b"PathFileType"):
         return (
             "TRC: it holds markers on the skin, not joints; compute joint centres (in OpenSim: inverse kinematics), and save"
