@@ -123,7 +123,7 @@ def y_up(raw: RawPoses, joints: Derivation) -> np.ndarray:
     for field, value, accepted in (("up axis", raw.up, get_args(UpAxis)), ("sides", raw.sides, get_args(Sides))):
         if value not in accepted:
             raise UserError(f"the {field} {clean_text(value)!r} is not known; give one of {', '.join(accepted)}.")
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is no body
+    with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 becomes infinite, which is no body
         whole = positions[:, joints.direct] if joints.direct else joints.apply(positions, np.ones(positions.shape[:2]))[0]
         return turned(whole.astype(np.float32), raw.up, raw.sides)
 

@@ -125,7 +125,7 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     lost = ~every_axis(np.abs(points) <= MAX_COORDINATE)  # NaN is not at most anything
     at_origin = every_axis(np.equal(points, 0))
     lost |= at_origin & ~at_origin.all(axis=0)  # in all frames: the origin of the coordinates
-    lost |= at_origin.all(axis=-1)[:, None]
+    lost |= at_origin.all(axis=-1, keepdims=True)
     if clip.filled is None:
         lost |= (confidence < reading.min_confidence) | (confidence <= 0)
     points[lost] = np.nan
@@ -146,7 +146,7 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     arrays = {"confidence": np.where(missing, 0, certain).astype(np.float32), "missing": missing, "frame": frame}
     arrays["keypoints"] = oriented(whole, raw)
     if clip.positions is not None:
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is no pose
+        with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 becomes infinite, which is no pose
             positions = np.asarray(clip.positions).astype(np.float32, copy=False)
         poses = joints.apply(positions[order], np.ones(lost.shape)[order])[0]
         unposed = kept & ~seen(poses).all(axis=1)
@@ -177,8 +177,8 @@ def oriented(points: np.ndarray, raw: RawKeypoints) -> np.ndarray:
     turns, so that the axes stay right-handed."""
     points = points[:, OTHER_SIDE] if raw.sides == "swapped" else points
     if raw.up == "-y":
-        points = points * np.array([1, -1, -1][: points.shape[-1]])
-    return points.astype(np.float32)
+        points = points * np.array([1, -1, -1][: points.shape[-1]], dtype=np.float32)
+    return points.astype(np.float32, copy=False)
 
 
 def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, name: str) -> KeypointSet:

@@ -9,8 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
+from scipy.io import savemat
 
-from tips_ray.data.joint_sets import COCO, HUMAN36M_32_USED, MEDIAPIPE, MPI_INF_3DHP, OPENPOSE_BODY25
+from tips_ray.data.joint_sets import COCO, HUMAN36M_32_USED, MEDIAPIPE, MPI_INF_3DHP, MPI_INF_3DHP_28, OPENPOSE_BODY25
 from tips_ray.data.synthetic import synthesise
 from tips_ray.poses.skeleton import JOINTS
 
@@ -145,7 +146,15 @@ def mpi_inf_3dhp(folder: Path) -> list[Path]:
             file["annot2"], file["univ_annot3"] = keypoints[:, None], poses[:, None]
             file["valid_frame"], file["activity_annotation"] = valid[:, None].astype(float), np.full((FRAMES, 1), float(number))
     np.savez(folder / "data_test_3dhp.npz", data=object_array(packed))
-    return [folder / "data_test_3dhp.npz", folder / "3dhp", folder / "3dhp" / "TS1" / "annot_data.mat"]
+    place = folder / "3dhp_train" / "S1" / "Seq2"
+    place.mkdir(parents=True)
+    cells = {"annot2": np.empty((2, 1), dtype=object), "univ_annot3": np.empty((2, 1), dtype=object)}
+    for camera in range(2):
+        mm = clips()[camera][2]
+        cells["annot2"][camera, 0] = of_set(pixels(mm), MPI_INF_3DHP_28).reshape(FRAMES, -1)
+        cells["univ_annot3"][camera, 0] = of_set(camera_frame(mm), MPI_INF_3DHP_28).reshape(FRAMES, -1)
+    savemat(place / "annot.mat", cells)
+    return [*(folder / name for name in ("data_test_3dhp.npz", "3dhp", "3dhp/TS1/annot_data.mat", "3dhp_train"))]
 
 
 def h36m_fetch(folder: Path) -> list[Path]:

@@ -50,6 +50,7 @@ CASES = [
     ("data_test_3dhp.npz", "TS2", 1, [at for at in ALL if at % 5]),
     ("3dhp", "TS4", 3, [at for at in ALL if at % 5]),
     ("3dhp/TS1/annot_data.mat", "TS1", 0, [at for at in ALL if at % 5]),
+    ("3dhp_train", "S1/Seq2/1", 1, ALL),
     ("fetch", "S9/Walking 1/55011271", 3, ALL),
     ("coco.json", "S1_Walking_1", 1, [0, 1, *range(3, 12)]),
     ("alphapose-results.json", "alphapose-results", 0, ALL),
@@ -97,7 +98,7 @@ def test_mediapipe_needs_the_size_of_the_image_or_landmarks_in_metres(folder, na
         assert any("1.25 times as wide as high" in note for note in guessed.notes)
 
 
-@pytest.mark.parametrize("name", ["h36m_test.npz", "data_test_3dhp.npz", "3dhp", "fetch"])
+@pytest.mark.parametrize("name", ["h36m_test.npz", "data_test_3dhp.npz", "3dhp", "3dhp_train", "fetch"])
 def test_poses_that_come_with_keypoints_are_those_that_are_seen(folder, name):
     paired = load_keypoints(str(folder / name))
     assert paired.positions is not None

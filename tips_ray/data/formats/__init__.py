@@ -15,6 +15,7 @@ from tips_ray.data.formats import (
     mmpose_json,
     mmpose_npz,
     mpi_inf_3dhp,
+    mpi_inf_3dhp_train,
     npz,
     npz_keypoints,
     openpose,
@@ -30,7 +31,7 @@ from tips_ray.errors import UserError
 
 FORMATS = (
     *(refused, videopose3d, detectron, mmpose_npz, npz_keypoints),
-    *(mpi_inf_3dhp, h36m_fetch, deeplabcut, openpose, coco, results, mediapipe, mmpose_json, bvh),
+    *(mpi_inf_3dhp, mpi_inf_3dhp_train, h36m_fetch, deeplabcut, openpose, coco, results, mediapipe, mmpose_json, bvh),
     *(npz, cmu),
 )
 """A new format is a file with `ACCEPTS`, `detect` and `read`, named here. The first that a file is
