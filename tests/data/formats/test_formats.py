@@ -141,6 +141,21 @@ def test_bvh_is_read_in_mm_whatever_its_unit_without_its_rest_pose(tmp_path, sca
     assert poses.origin.format == "BVH"
 
 
+def test_a_joint_map_reads_motions_of_unknown_bones(tmp_path):
+    (tmp_path / "odd.bvh").write_text(made.bvh_text().replace("Leg", "Qeg"), newline="")
+    with pytest.raises(UserError, match=r"unknown joints: .*--joint-map FILE"):
+        load_poses(str(tmp_path / "odd.bvh"))
+    bones = {"pelvis": "Hips", "thorax": "Neck", "neck": "Head", "head": "rig:Head end", "spine": "Spine2"}
+    ends = {"hip": "UpQeg", "knee": "Qeg", "ankle": "Foot", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"}
+    bones |= {f"{side[0].lower()}_{joint}": f"{side}{bone}" for side in ("Left", "Right") for joint, bone in ends.items()}
+    named = {joint: bone if ":" in bone else f"rig:{bone}" for joint, bone in bones.items()}
+    (tmp_path / "map.json").write_text(json.dumps(named))
+    mapped = load_poses(str(tmp_path / "odd.bvh"), files=FileReading(joint_map=tmp_path / "map.json"))
+    (tmp_path / "plain.bvh").write_text(made.bvh_text(), newline="")
+    limbs = mapped.positions[:, LIMBS] - load_poses(str(tmp_path / "plain.bvh")).positions[:, LIMBS]
+    np.testing.assert_allclose(limbs, 0, atol=0.01)
+
+
 def test_a_track_the_largest_the_nearest_the_most_confident_or_all_people(folder):
     def taken(person: str, name: str = "openpose") -> KeypointSet:
         return load_keypoints(str(folder / name), files=FileReading(person=person))

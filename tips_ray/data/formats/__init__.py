@@ -35,7 +35,7 @@ FORMATS = (
     *(npz, cmu),
 )
 """A new format is a file with `ACCEPTS`, `detect` and `read`, named here. The first that a file is
-of reads it; the last two take what the others leave: any other .npz, any other folder."""
+of reads it; `npz` takes every other .npz."""
 
 ACCEPTED = (
     ", ".join(("'synthetic'", *(reader.ACCEPTS for reader in FORMATS[:-1] if reader.ACCEPTS))) + f", or {FORMATS[-1].ACCEPTS}"
@@ -55,5 +55,6 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
                 if str(path) in str(error):
                     raise
                 raise UserError(f"{path}: {error}") from error
-    fault = "is a file of another kind" if path.is_file() else "does not exist" if not path.exists() else "is no file or folder"
+    kinds = {"is a file of another kind": path.is_file(), "is a folder without such files": path.is_dir(), "does not exist": True}
+    fault = next(fault for fault, true in kinds.items() if true)
     raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {ACCEPTED}.")

@@ -14,8 +14,9 @@ from tips_ray.natural import natural_key
 
 ACCEPTS = "a .bvh file, or a folder of them"
 UNITS = {"centimetres": 10.0, "inches": 25.4, "metres": 1000.0, "millimetres": 1.0, "CMU's units": 25.4 / 0.45}
-STATURE_MM = (1300.0, 2100.0)
-"""From the ankles to the head, of the unit that is taken."""
+STATURE_MM, BOX_MM = (1300.0, 2100.0), (1300.0, 3000.0)
+"""Of the unit that is taken: along the bones from an ankle to the head; and the diagonal of the box
+around a skeleton whose joints are not known."""
 
 MIN_HEAD = 0.05
 """A head shorter than this share of the body has no end that can be used."""
@@ -101,13 +102,13 @@ def human_names(hierarchy: Hierarchy, positions: np.ndarray) -> list[str]:
 def unit_of(names: list[str], positions: np.ndarray, path: Path) -> tuple[str, float]:
     """The unit, and mm in it, in which the skeleton has a person's size, by its bones from ankle to
     hip and from pelvis to head."""
-    size = float(np.median(np.linalg.norm(np.ptp(positions, axis=1), axis=-1)))
+    (low, high), size = BOX_MM, float(np.median(np.linalg.norm(np.ptp(positions, axis=1), axis=-1)))
     chain = [("l_ankle", "l_knee"), ("l_knee", "l_hip"), ("pelvis", "thorax"), ("thorax", "head")]
     if all(name in names for bone in chain for name in bone):
         bones = [positions[:, names.index(a)] - positions[:, names.index(b)] for a, b in chain]
-        size = float(np.median(sum(np.linalg.norm(bone, axis=-1) for bone in bones)))
+        (low, high), size = STATURE_MM, float(np.median(sum(np.linalg.norm(bone, axis=-1) for bone in bones)))
     for unit, factor in UNITS.items():
-        if STATURE_MM[0] <= size * factor <= STATURE_MM[1]:
+        if low <= size * factor <= high:
             return unit, factor
     raise UserError(
         f"{path}: BVH with a skeleton {size:.3g} long, which is no person's size in {', '.join(UNITS)}; scale its offsets."

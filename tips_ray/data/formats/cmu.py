@@ -57,8 +57,8 @@ LOOK_AHEAD = 64
 
 
 def detect(file: Opened) -> bool:
-    """Whether the path names a folder that no other format has: what CMU's needs is said of it."""
-    return file.path.is_dir()
+    """Whether the path names a folder with skeletons or motions of CMU's."""
+    return file.path.is_dir() and any(path.suffix.lower() in (".asf", ".amc") for path in file.path.rglob("*"))
 
 
 def read(file: Opened) -> RawPoses:
