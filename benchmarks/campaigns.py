@@ -12,6 +12,7 @@ from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
 from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Sources
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.run import run_search, split_for_search
 from tips_ray.search.space import weight_space
@@ -66,7 +67,9 @@ def timed_search(config: Config, poses: PoseSet, storage: Storage, num_trials: i
     with running_ray():
         ray_start = time.perf_counter() - began
         slots = int(ray.cluster_resources()["CPU"])
-        ending = run_search(search, Budget(num_trials), None, Session(poses, "synthetic", Placement(), Console(quiet=True)))
+        ending = run_search(
+            search, Budget(num_trials), None, Session(Sources(poses), "synthetic", Placement(), Console(quiet=True))
+        )
     wall = time.perf_counter() - began
     if ending.failures or ending.unfinished:
         raise RuntimeError(f"Not all trials ended: {ending}")

@@ -60,7 +60,7 @@ def main(options: Options) -> None:
         latest = len(run.folder.read(state_name(run.num_epochs))) / 1e3
     share = statistics.median(shares[1:])
     print(
-        f"{options.arm}: {len(dataset.test):,} test views; {statistics.median(evaluating[1:]):.3f} s to evaluate,"
+        f"{options.arm}: {len(dataset.test or ()):,} test views; {statistics.median(evaluating[1:]):.3f} s to evaluate,"
         f" {statistics.median(storing[1:]):.3f} s to store, {share:.1%} of an epoch; {kept:.0f} kB for each epoch that is kept,"
         f" {latest:.0f} kB for the latest state"
     )

@@ -24,7 +24,7 @@ from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
+from tips_ray.data.views import Sources, prepare
 from tips_ray.lifting.train import fit
 from tips_ray.report.publish import publish_search
 from tips_ray.search.plan import Budget, Search
@@ -97,7 +97,7 @@ def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int)
 
 def run_study(search: Search, poses: PoseSet, num_trials: int) -> None:
     """What `studies/weight_search.py` does before its confirmation."""
-    run_search(search, Budget(num_trials), None, Session(poses, "synthetic", Placement(), Console(quiet=True)))
+    run_search(search, Budget(num_trials), None, Session(Sources(poses), "synthetic", Placement(), Console(quiet=True)))
 
 
 def fill(queue: TrialQueue, folder: Storage) -> dict[str, Any]:

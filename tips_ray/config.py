@@ -21,7 +21,12 @@ Value = TypeVar("Value", bound=Any)
 MAX_SEEDS, MAX_EPOCHS, MAX_TRIALS = 10_000, 1_000_000, 1_000_000
 
 ELEVATION_DEGREES = 10.0
-"""Cameras and random rotations look up or down by at most this much (section 3.2.1)."""
+"""Rendered cameras look up or down by at most this much, and so do random rotations by default
+(section 3.2.1)."""
+
+NOMINAL_MM = 780.0
+"""The size given to keypoints of which no size is known: about the median, over adults who are seen
+from all around, of a pose's largest coordinate relative to the pelvis."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,9 @@ class Adversary:
     """`pair`: two frames of a clip, seen by one camera, at one scale (time)."""
     gap: int | None = 8
     """Greatest distance, in frames, of the two frames of a pair; None: anywhere in the clip."""
+    elevation_degrees: float = ELEVATION_DEGREES
+    """Random views look up or down by at most this much: as much as the cameras that observed the
+    keypoints."""
     elevation: Literal["ignored", "learnt"] = "ignored"
     """`learnt`: a network tells the elevation of a pose's camera, which is undone before the pose
     is rotated (ElePose)."""
@@ -228,7 +236,8 @@ class Adversary:
     """Weight of R2: the same by reprojected poses."""
 
     def __post_init__(self) -> None:
-        check_fields(self, real_label="(0, 1]", swap_labels="[0, 1]", gap="[1, 1000000]", r1="[0, 1000000]", r2="[0, 1000000]")
+        weights = {"r1": "[0, 1000000]", "r2": "[0, 1000000]"}
+        check_fields(self, real_label="(0, 1]", swap_labels="[0, 1]", gap="[1, 1000000]", elevation_degrees="[0, 90]", **weights)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import Config, Placement, override
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
+from tips_ray.data.views import Sources
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.curves import read_curves
 from tips_ray.store.storage import Storage
@@ -41,7 +42,7 @@ def rows(of: Campaign) -> pd.DataFrame:
 def undisturbed(ray_folder: Path, poses: PoseSet, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Rows of one arm, three seeds, trained in the trial itself."""
     plain = campaign(tmp_path_factory.mktemp("undisturbed"))
-    assert execute(plain, ["solo"], Placement(), poses, []) == {}
+    assert execute(plain, ["solo"], Placement(), Sources(poses), []) == {}
     found = rows(plain)
     assert found.groupby("seed")["epoch"].agg(list).tolist() == [list(range(1, NUM_EPOCHS + 1))] * 3
     return found
@@ -64,7 +65,7 @@ def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
 ) -> None:
     dealt = campaign(tmp_path, num_epochs=4)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert execute(dealt, ["solo"], TWO_WORKERS, poses, []) == {}
+    assert execute(dealt, ["solo"], TWO_WORKERS, Sources(poses), []) == {}
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers  # not Tune's
     expected = undisturbed[undisturbed["epoch"] <= 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows(dealt), expected, check_exact=True)
@@ -73,7 +74,7 @@ def test_seeds_dealt_to_workers_give_the_rows_of_seeds_that_take_turns(
 def test_an_arm_that_fails_is_reported_while_the_others_finish(undisturbed: pd.DataFrame, poses: PoseSet, tmp_path: Path) -> None:
     broken = override(CONFIG, {"optimiser": {"batch_size": 256}})
     mixed = campaign(tmp_path, num_epochs=4, broken=broken, solo=CONFIG)
-    failures = execute(mixed, ["broken", "solo"], Placement(cpus_per_worker=0.5), poses, [])
+    failures = execute(mixed, ["broken", "solo"], Placement(cpus_per_worker=0.5), Sources(poses), [])
     assert list(failures) == ["broken"]
     assert failures["broken"].startswith("The batch size 256 is larger than an epoch of 128 views")
     assert unfinished(mixed, LoadedCampaign({}, read_curves(mixed.folder, mixed.name)), mixed.arms) == ["broken"]

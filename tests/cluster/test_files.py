@@ -101,7 +101,7 @@ def test_only_files_of_a_report_are_taken_from_the_head_node() -> None:
 )
 def test_no_password_goes_into_the_command_line_of_a_job(arguments: list[str]) -> None:
     with pytest.raises(ValueError, match="holds a password") as refusal:
-        Submission("search", arguments, "not-made", "synthetic").check()
+        Submission("search", arguments, "not-made", {}).check()
     assert "s3cret" not in str(refusal.value)
 
 

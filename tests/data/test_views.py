@@ -155,7 +155,7 @@ def test_views_are_moved_as_a_whole(poses):
     [
         (
             Data(num_views=1, max_train_poses=50),
-            "The batch size 64 is larger than the data: 50 training poses seen by 1 cameras are 50 views",
+            "The batch size 64 is larger than the data, 50 training views",
         ),
         (
             Data(epoch_views=63),
@@ -166,4 +166,4 @@ def test_views_are_moved_as_a_whole(poses):
 )
 def test_data_that_cannot_be_trained_on_are_refused(poses, data, said):
     with pytest.raises(ValueError, match=said):
-        check_batch_size(override(CONFIG, {"data": data}), len(prepare(poses, data).train_poses))
+        check_batch_size(override(CONFIG, {"data": data}), len(prepare(poses, data).train))

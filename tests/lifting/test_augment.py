@@ -1,5 +1,7 @@
 """How batches are varied: mirrored and turned poses have exactly the depths that they are given."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +14,8 @@ from tips_ray.poses.geometry import lift, max_normalise, mirror_keypoints, mirro
 from tips_ray.poses.metrics import p_mpjpe
 from tips_ray.poses.skeleton import BONES, JOINTS, LIFTED
 from tips_ray.seeding import stream
+
+LIMIT = math.radians(10.0)
 
 
 def make_batch(seed: int, count: int = 8) -> Batch:
@@ -53,7 +57,7 @@ def test_half_of_the_views_are_mirrored_pairs_alike(in_pairs):
 @given(seed=st.integers(0, 1000), turned=st.floats(0, 1))
 def test_turned_poses_are_the_same_poses_from_elsewhere(seed, turned):
     batch = make_batch(seed)
-    seen = turn_share(batch, Augmentation(turned=turned), streams(seed))
+    seen = turn_share(batch, Augmentation(turned=turned), LIMIT, streams(seed))
     count = round(8 * turned)
     for before, after in zip(batch, seen, strict=True):
         assert torch.equal(after[count:], before[count:])
@@ -68,7 +72,7 @@ def test_turned_poses_are_the_same_poses_from_elsewhere(seed, turned):
 @given(seed=st.integers(0, 1000))
 def test_stretched_bones_are_as_much_longer_on_both_sides(seed):
     batch = make_batch(seed)
-    seen = turn_share(batch, Augmentation(turned=1.0, stretched=0.1), streams(seed))
+    seen = turn_share(batch, Augmentation(turned=1.0, stretched=0.1), LIMIT, streams(seed))
     before, after = (smooth_lengths(lift(each.keypoints, each.depth) * each.scale[:, None, None]) for each in (batch, seen))
     factor = after / before
     torch.testing.assert_close(factor, stretch_factors(8, 0.1, stream(seed, "stretch")).double(), rtol=1e-5, atol=1e-5)
@@ -88,5 +92,7 @@ def test_factors_have_the_spread_that_was_asked_for():
 def test_what_is_turned_stays_as_it_was_without_stretching():
     """A stream of its own for each use: stretching moves no azimuth."""
     batch = make_batch(3)
-    plain, stretched = (turn_share(batch, Augmentation(turned=1.0, stretched=spread), streams(0)) for spread in (0.0, 1e-6))
+    plain, stretched = (
+        turn_share(batch, Augmentation(turned=1.0, stretched=spread), LIMIT, streams(0)) for spread in (0.0, 1e-6)
+    )
     torch.testing.assert_close(plain.keypoints, stretched.keypoints, rtol=0, atol=1e-4)

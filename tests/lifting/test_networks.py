@@ -119,7 +119,7 @@ def test_a_discriminator_of_pairs_sees_both_frames_and_their_bones():
 
 
 def test_a_learnt_elevation_is_one_that_cameras_have():
-    elevation = Elevation(SMALL, stream(0, "dropout"))
+    elevation = Elevation(SMALL, stream(0, "dropout"), math.radians(10.0))
     angles = elevation(1e6 * keypoints(20))
     assert angles.shape == (20,)
     assert angles.abs().max() <= math.radians(10) + 1e-6

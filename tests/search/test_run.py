@@ -28,7 +28,7 @@ from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Data, KeepWeights, Placement, WeightRanges, override
 from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
+from tips_ray.data.views import Sources, prepare
 from tips_ray.search.export import study_name
 from tips_ray.search.objectives import OBJECTIVES
 from tips_ray.search.plan import FRESH_SEED, Budget, Search
@@ -61,7 +61,9 @@ def search_of(folder: Path, base: Config = CONFIG, **settings: Any) -> Search:
 def conducted(search: Search, num_trials: int, **limits: Any) -> tuple[SearchEnding, str]:
     """Conduct a search; returns how it ended, and what it said."""
     said = io.StringIO()
-    ending = run_search(search, Budget(num_trials, **limits), None, Session(POSES, "synthetic", Placement(), Console(file=said)))
+    ending = run_search(
+        search, Budget(num_trials, **limits), None, Session(Sources(POSES), "synthetic", Placement(), Console(file=said))
+    )
     return ending, said.getvalue()
 
 
@@ -179,7 +181,9 @@ def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: 
 def test_too_few_cpus_are_refused_and_nothing_stays(ray_folder: Path, tmp_path: Path) -> None:
     search = search_of(tmp_path / "storage")
     with pytest.raises(ValueError, match="One arm needs 1 x 640 CPUs at once"):
-        run_search(search, Budget(2), None, Session(POSES, "synthetic", Placement(cpus_per_worker=640), Console(quiet=True)))
+        run_search(
+            search, Budget(2), None, Session(Sources(POSES), "synthetic", Placement(cpus_per_worker=640), Console(quiet=True))
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -222,7 +226,7 @@ def test_when_time_is_up_trials_stay_open(ray_folder: Path, tmp_path: Path) -> N
 
 def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: Search, tmp_path: Path) -> None:
     search = copy_of(undisturbed, tmp_path)
-    session = Session(POSES, "synthetic", Placement(), Console(quiet=True))
+    session = Session(Sources(POSES), "synthetic", Placement(), Console(quiet=True))
     ending = confirm(search, UNSEEN, 2, 2, session)
     assert ending is not None
     assert (ending.failures, ending.unfinished) == ({}, [])

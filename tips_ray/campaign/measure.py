@@ -17,8 +17,7 @@ from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
 from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.config import Config, Evaluation, Placement
-from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Dataset
+from tips_ray.data.views import Dataset, Sources
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
@@ -64,7 +63,7 @@ def measure(campaign: Campaign, state: LoadedCampaign, arms: Collection[str], se
     if not tasks:
         return {}
     try:
-        results = _each(tasks, session.placement, session.poses)
+        results = _each(tasks, session.placement, session.sources)
         for task, result in tracked(results, len(tasks), "Measuring the weights that runs have kept", session.console):
             if isinstance(result, str):
                 failures[task.arm] = result
@@ -80,10 +79,11 @@ def measure(campaign: Campaign, state: LoadedCampaign, arms: Collection[str], se
 
 def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str]) -> list[Task]:
     """What the tables of `tips_ray.store.measurements` lack of runs that have not diverged: a task
-    a run and table."""
+    a run and table. Without labels, nothing that is an error."""
     folder, curves = campaign.folder, state.curves
     tables = {WINDOWS: state.measured.windows, TAUGHT: state.measured.taught, CODEPENDENCE: state.measured.codependence}
     known = {table: set(rows[KEYS[table]].itertuples(index=False, name=None)) for table, rows in tables.items()}
+    labelled = state.manifest["data"].get("labelled", True)
     named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
     missing = [row for row in named.itertuples(index=False, name=None) if row not in known[WINDOWS]]
     probed = {key[:3] for key in known[CODEPENDENCE]}
@@ -102,7 +102,9 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
                 TAUGHT: [Window(last, last)] if config.teacher and (arm, seed) not in known[TAUGHT] else [],
             }
             tasks += [
-                Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each)) for table, each in wanted.items() if each
+                Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each))
+                for table, each in wanted.items()
+                if each and (labelled or table == CODEPENDENCE)
             ]
     return tasks
 
@@ -120,7 +122,7 @@ def measure_rows(task: Task, dataset: Dataset) -> list[dict[str, Any]]:
             keys = {"first": window.first, "last": window.last, "half_life": window.half_life or 0.0}
             rows.append({**run, **keys, **scores(lifter, dataset)})
         else:
-            found = sensitivity(lifter, dataset.test.spread(NUM_PROBED).keypoints)
+            found = sensitivity(lifter, (dataset.test or dataset.train).spread(NUM_PROBED).keypoints)
             share = outside_share(found)
             for depth, values in zip(LIFTED, found.tolist(), strict=True):
                 own = {**run, "epoch": window.last, "depth": depth, "outside_share": share}
@@ -134,11 +136,11 @@ def scores(lifter: torch.nn.Module, dataset: Dataset) -> dict[str, float]:
     return {name: found.get(name, float("nan")) for name in (*METRICS, TRAIN_METRIC)}
 
 
-def _each(tasks: Sequence[Task], placement: Placement, poses: PoseSet) -> Iterator[tuple[Task, list[dict[str, Any]] | str]]:
+def _each(tasks: Sequence[Task], placement: Placement, sources: Sources) -> Iterator[tuple[Task, list[dict[str, Any]] | str]]:
     """The rows of each task, or why there are none, as they come; as many at once as there are
     CPUs, which is all they use."""
     cpus = worker_resources(placement)["CPU"]
-    remote, shared = ray.remote(num_cpus=cpus)(_attempt), ray.put(poses)
+    remote, shared = ray.remote(num_cpus=cpus)(_attempt), ray.put(sources)
     waiting = {remote.remote(task, [shared], max(1, int(cpus))): task for task in tasks}
     while waiting:
         done, _ = ray.wait(list(waiting))

@@ -125,7 +125,8 @@ def what_must_agree(manifest: dict[str, Any]) -> dict[str, Any]:
     """What all arms of a campaign have in common, so that they can be compared: what they see, and
     how they are measured."""
     first = next(iter(manifest["arms"].values()))
-    return {"data fingerprint": manifest["data"]["fingerprint"], "data": first["data"], "evaluation": manifest["evaluation"]}
+    fingerprints = {f"data {name}": manifest["data"].get(name, "") for name in ("fingerprint", "labelled_fingerprint")}
+    return {**fingerprints, "data": first["data"], "evaluation": manifest["evaluation"]}
 
 
 def trained_arms(folder: Storage) -> set[str]:

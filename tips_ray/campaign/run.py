@@ -20,8 +20,7 @@ from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
 from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import EXACT, Config, Data, Evaluation, Placement, departures, override
-from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Dataset, check_batch_size, prepare
+from tips_ray.data.views import Dataset, Sources, check_batch_size, check_labels, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
@@ -49,13 +48,12 @@ def run_study(campaign: Campaign, session: Session) -> Ending:
     and again after each training. Raises ValueError for poses, configs or resources that cannot
     work, before anything is written, and if another process trains the campaign.
     """
-    poses, console = session.poses, session.console
-    data, references = survey(poses, session.data, list(campaign.arms.values()), campaign.evaluation)
+    sources, console = session.sources, session.console
+    data, references = survey(sources, session.data, list(campaign.arms.values()), campaign.evaluation)
     console.print(
         f"[bold]{escape(campaign.name)}[/]: {', '.join(campaign.arms)} x {campaign.num_seeds} seeds x"
         f" {campaign.num_epochs} epochs on {data['num_train_poses']:,} poses of {len(data['train_subjects'])} subjects"
-        f"{' [yellow](synthetic)[/]' if poses.synthetic else ''}, tested on {data['num_test_poses']:,} of"
-        f" {escape(', '.join(data['test_subjects']))}",
+        f"{' [yellow](synthetic)[/]' if data['synthetic'] else ''}, {tested_on(data)}",
         highlight=False,
     )
     with campaign_lock(campaign.folder):
@@ -86,7 +84,7 @@ def run_phases(campaign: Campaign, state: LoadedCampaign | None, session: Sessio
             missing = [arm for arm in missing if arm not in failures]
         if missing:
             with CampaignProgress(missing, campaign.num_epochs, session.console) as progress:
-                failures |= execute(campaign, missing, session.placement, session.poses, [progress])
+                failures |= execute(campaign, missing, session.placement, session.sources, [progress])
             state = load(campaign)
             if set(unfinished(campaign, state, missing)) - set(failures):
                 break
@@ -105,20 +103,33 @@ def load(campaign: Campaign) -> LoadedCampaign | None:
     return load_campaign(campaign.folder, arms, skip_damaged=True) if holds(campaign.folder, MANIFEST) else None
 
 
-def survey(poses: PoseSet, spec: str, configs: Sequence[Config], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
+def tested_on(data: dict[str, Any]) -> str:
+    """On what errors are measured, as it ends a sentence."""
+    if not data["labelled"]:
+        return "without labels: no errors are measured"
+    whose = f" ({data['labelled_name']})" if data["labelled_name"] else ""
+    return escape(f"tested on {data['num_test_poses']:,} of {', '.join(data['test_subjects'])}{whose}")
+
+
+def survey(
+    sources: Sources, spec: str, configs: Sequence[Config], evaluation: Evaluation
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What configs that share their data are trained and tested on, and the flat prediction's
     errors there, in plain JSON types.
 
     Raises ValueError for poses or configs that cannot work.
     """
-    dataset = prepare(poses, configs[0].data, evaluation)
+    dataset = prepare(sources.poses, configs[0].data, evaluation, sources.labelled)
     for config in configs:
-        check_batch_size(config, len(dataset.train_poses))
-    return describe(poses, dataset, spec, configs[0].data), {"flat": flat_errors(dataset.test)}
+        check_batch_size(config, len(dataset.train))
+        check_labels(config, dataset)
+    references = {} if dataset.test is None else {"flat": flat_errors(dataset.test)}
+    return describe(sources, dataset, spec, configs[0].data), references
 
 
-def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
+def describe(sources: Sources, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
     """What a campaign is trained and tested on."""
+    poses, labelled, test_poses = sources.poses, sources.labelled, dataset.test_poses
     return {
         "spec": spec,
         "name": poses.name,
@@ -127,10 +138,13 @@ def describe(poses: PoseSet, dataset: Dataset, spec: str, data: Data) -> dict[st
         "weakly_supervised": data.new_views_each_epoch,
         "num_train_poses": len(dataset.train_poses),
         "num_train_views": len(dataset.train),
-        "num_test_poses": len(dataset.test_poses),
-        "num_test_views": len(dataset.test),
+        "labelled": dataset.test is not None,
+        "labelled_name": labelled.name if labelled else "",
+        "labelled_fingerprint": labelled.fingerprint if labelled else "",
+        "num_test_poses": len(test_poses or ()),
+        "num_test_views": len(dataset.test or ()),
         "train_subjects": dataset.train_poses.subjects,
-        "test_subjects": dataset.test_poses.subjects,
+        "test_subjects": test_poses.subjects if test_poses else [],
         "left_out_subjects": list(data.left_out_subjects),
         "observation": departures(data.observation, EXACT),
     }

@@ -15,8 +15,7 @@ from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC, SIGNAL_SHARES
 from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement
-from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Dataset, prepare
+from tips_ray.data.views import Dataset, Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
@@ -48,7 +47,7 @@ class ArmTask:
     """What one trial trains: the seeds of an arm."""
 
     training: Training
-    poses: ray.ObjectRef
+    sources: ray.ObjectRef
     arm: str
     config: Config
 
@@ -87,7 +86,7 @@ def train_seeds(
 def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]:
     """The runs of some seeds of an arm, each after the last epoch that its folder has."""
     training, arm, config = task.training, task.arm, task.config
-    dataset = dataset_on(task.poses, config.data, training.evaluation, device)
+    dataset = dataset_on(task.sources, config.data, training.evaluation, device)
     teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
     runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
     return [StoredRun(training.folder, arm, run, training.keep_weights) for run in runs.values()]
@@ -115,15 +114,15 @@ def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str,
     """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is
     none."""
     finite = [row for row in rows if row["status"] != "diverged"]
-    errors = [row[HEADLINE_METRIC] for row in finite]
+    errors = [row[HEADLINE_METRIC] for row in finite if HEADLINE_METRIC in row]
     consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in finite]
     signals = [sum(row.get(name, float("nan")) * share for name, share in SIGNAL_SHARES.items()) for row in finite]
     nan = float("nan")
     return {
         "arm": arm,
         "epoch": number,
-        "error_mm": statistics.fmean(errors) if finite else nan,
-        "spread_mm": statistics.pstdev(errors) if finite else nan,
+        "error_mm": statistics.fmean(errors) if errors else nan,
+        "spread_mm": statistics.pstdev(errors) if errors else nan,
         "consistency": statistics.fmean(consistency) if finite else nan,
         "signals": statistics.fmean(signals) if finite else nan,
         "num_diverged": len(rows) - len(finite),
@@ -136,7 +135,7 @@ def is_epoch(result: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=1)
-def dataset_on(poses: ray.ObjectRef, data: Data, evaluation: Evaluation, device: str) -> Dataset:
-    """What runs see of some poses, on a device; kept for the next trial of this process."""
-    pose_set: PoseSet = ray.get(poses)
-    return prepare(pose_set, data, evaluation).to(device)
+def dataset_on(sources: ray.ObjectRef, data: Data, evaluation: Evaluation, device: str) -> Dataset:
+    """What runs see of a study's poses, on a device; kept for the next trial of this process."""
+    given: Sources = ray.get(sources)
+    return prepare(given.poses, data, evaluation, given.labelled).to(device)

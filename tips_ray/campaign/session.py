@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from tips_ray.config import Placement
-from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Sources
 
 
 @dataclass(frozen=True)
 class Session:
     """On which poses and machines to train, and whom to tell."""
 
-    poses: PoseSet
+    sources: Sources
     data: str
-    """How the poses were named, such as a file's path."""
+    """How the poses that are trained on were named, such as a file's path."""
     placement: Placement
     console: Console

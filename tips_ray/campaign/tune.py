@@ -17,7 +17,7 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import node_resources
 from tips_ray.campaign.seeds import FAILURE, NOTICES, ArmTask, Training, epoch_result, train_seeds
 from tips_ray.config import Config, Placement, override
-from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Sources
 from tips_ray.errors import UserError
 from tips_ray.signals import handlers_kept
 
@@ -34,7 +34,7 @@ need, or both wait for ever."""
 
 
 def execute(
-    campaign: Campaign, arms: list[str], placement: Placement, poses: PoseSet, listeners: list[tune.Callback]
+    campaign: Campaign, arms: list[str], placement: Placement, sources: Sources, listeners: list[tune.Callback]
 ) -> dict[str, str]:
     """Train the runs of some arms up to the campaign's number of epochs, on the Ray that is
     running.
@@ -46,7 +46,7 @@ def execute(
         campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights
     )
     space = {"arm": tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])}
-    return run_trials(training, poses, listeners, space)
+    return run_trials(training, sources, listeners, space)
 
 
 def suggestion(arm: str, config: Config) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def suggestion(arm: str, config: Config) -> dict[str, Any]:
 
 
 def run_trials(
-    training: Training, poses: PoseSet, listeners: list[tune.Callback], space: dict[str, Any] | None = None, **choice: Any
+    training: Training, sources: Sources, listeners: list[tune.Callback], space: dict[str, Any] | None = None, **choice: Any
 ) -> dict[str, str]:
     """Run Tune trials over `space`, or over what a `search_alg` among the fields of Tune's
     TuneConfig suggests.
@@ -65,7 +65,7 @@ def run_trials(
     `num_diverged`. Returns the errors of arms that failed for good.
     """
     concurrent = check_capacity(training.placement, len(training.seeds))
-    shared = {"training": training, "poses": ray.put(poses)}
+    shared = {"training": training, "sources": ray.put(sources)}
     driver = WAITING if training.placement.num_workers else worker_resources(training.placement)
     notices = TrialNotices()
     with tempfile.TemporaryDirectory(prefix="tips-ray-tune-") as bookkeeping:  # nothing in it is read again
@@ -113,7 +113,7 @@ def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
     """The Tune trainable: all seeds of one arm."""
     training: Training = shared["training"]
     placement = training.placement
-    task = ArmTask(training, shared["poses"], config["arm"]["name"], override(Config(), config["arm"]["config"]))
+    task = ArmTask(training, shared["sources"], config["arm"]["name"], override(Config(), config["arm"]["config"]))
     if placement.num_workers == 0:
         device = "cuda" if placement.gpus_per_worker else "cpu"
         train_seeds(task, training.seeds, device, pool=lambda value: [value], report=tune.report)

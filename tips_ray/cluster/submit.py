@@ -34,7 +34,8 @@ class Submission:
     arguments: list[str]
     """The rest of its command line there: without --cluster and --attach."""
     campaign: str
-    data: str
+    data: dict[str, str]
+    """Files and folders of poses by the option that names them; they are uploaded."""
 
     @property
     def storage(self) -> str:
@@ -46,6 +47,11 @@ class Submission:
         here = REPORTS / self.campaign
         if any((here / record).exists() for record in (MANIFEST, SEARCH)):
             raise UserError(f"{str(here)!r} holds a campaign of this machine, and its report; give another --campaign name.")
+        names = [Path(path).expanduser().resolve().name for path in self.data.values()]
+        if len(set(names)) < len(set(self.data.values())):
+            raise UserError(
+                f"{' and '.join(self.data)} are both called {names[0]!r}, so one would replace the other; rename one."
+            )
         for option in ("--storage", "--study-storage"):
             value = value_of(self.arguments, option)
             if value != without_secrets(value):
@@ -66,7 +72,7 @@ def run_on(cluster: Path, submission: Submission, attach: bool, console: Console
     """
     config, campaign = read_cluster(cluster), submission.campaign
     submission.check()
-    data = "" if attach or submission.data == "synthetic" else content_hash(submission.data)
+    data = "" if attach or not submission.data else content_hash(*submission.data.values())
     study = {"campaign": campaign, "storage": submission.storage, "data": data}
     head = Head(cluster, config)
     there = head.ask("find", **study)
@@ -80,11 +86,11 @@ def run_on(cluster: Path, submission: Submission, attach: bool, console: Console
         if there["code"] != code_hash(Path(__file__).resolve().parents[2]):
             say(f"[yellow]The cluster has other code than this folder; `ray up {cluster}` ships what you edited.[/]")
         words = [submission.command, *submission.arguments]
-        if data:
-            words += ["--data", f"{there['data_folder']}/{Path(submission.data).expanduser().resolve().name}"]
-        if data and not there["data_is_here"]:
-            say(f"Uploading {escape(submission.data)} ...")
-            head.upload(Path(submission.data), there["data_folder"])
+        for option, path in submission.data.items():
+            words += [option, f"{there['data_folder']}/{Path(path).expanduser().resolve().name}"]
+            if not there["data_is_here"]:
+                say(f"Uploading {escape(path)} ...")
+                head.upload(Path(path), there["data_folder"])
         if not value_of(words, "--campaign"):
             words += ["--campaign", campaign]
         started = head.ask("start", **study, study=words, columns=console.width)
@@ -123,19 +129,20 @@ def check_report(names: list[str]) -> None:
         raise OSError(f"The cluster names {others[0]!r} as a file of the report, which it is not; nothing was copied.")
 
 
-def content_hash(data: str) -> str:
-    """A short hash of a file, or of all files in a folder but the hidden ones; raises UserError if
-    there is neither."""
-    path = Path(data).expanduser()
-    files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())
-    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-    if not files:
-        raise UserError(f"{data!r} does not exist here; poses are 'synthetic', an .npz file, or a folder of CMU's files.")
+def content_hash(*given: str) -> str:
+    """A short hash of files, and of all files in folders but the hidden ones; raises UserError for
+    what is neither."""
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(path.parent)).encode() + b"\0")
-        with file.open("rb") as source:
-            digest.update(hashlib.file_digest(source, "sha256").digest())
+    for data in given:
+        path = Path(data).expanduser()
+        files = [path] if path.is_file() else sorted(entry for entry in path.rglob("*") if entry.is_file())
+        files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        if not files:
+            raise UserError(f"{data!r} does not exist here; poses are 'synthetic', or a file or folder of poses.")
+        for file in files:
+            digest.update(str(file.relative_to(path.parent)).encode() + b"\0")
+            with file.open("rb") as source:
+                digest.update(hashlib.file_digest(source, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

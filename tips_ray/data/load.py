@@ -83,7 +83,7 @@ def keypoints_as_stated(stated: RawKeypoints, up: UpAxis | None, sides: Sides | 
 def load_any(spec: str, reading: Reading, files: FileReading) -> PoseSet | KeypointSet:
     """The keypoints that `spec` names where it has any, and else its poses."""
     if spec == "synthetic":
-        return load_poses(spec, **vars(reading))
+        return load_poses(spec, seed=reading.seed, up=reading.up, sides=reading.sides)
     stated = read(spec, files)
     if isinstance(stated, RawKeypoints):
         return keypoints_as_stated(stated, reading.up, reading.sides, files)
@@ -121,7 +121,7 @@ def last_quarter(subjects: list[str]) -> tuple[str, ...]:
     return tuple(subjects[-math.ceil(len(subjects) / 4) :])
 
 
-def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
+def leave_out(poses: PoseSet | KeypointSet, subjects: tuple[str, ...]) -> PoseSet | KeypointSet:
     """The poses of all other subjects; raises UserError for an unknown one, and where none would
     be left."""
     check_known(poses, subjects, "leave out")
@@ -131,14 +131,16 @@ def leave_out(poses: PoseSet, subjects: tuple[str, ...]) -> PoseSet:
     return poses.select(kept)
 
 
-def check_known(poses: PoseSet, subjects: tuple[str, ...], purpose: str) -> None:
+def check_known(poses: PoseSet | KeypointSet, subjects: tuple[str, ...], purpose: str) -> None:
     """Raise UserError for a subject that the poses do not have."""
     unknown = [subject for subject in subjects if subject not in poses.subjects]
     if unknown:
         raise UserError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
 
 
-def split_by_subject(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> tuple[PoseSet, PoseSet]:
+def split_by_subject(
+    poses: PoseSet | KeypointSet, test_subjects: tuple[str, ...] = ()
+) -> tuple[PoseSet | KeypointSet, PoseSet | KeypointSet]:
     """Poses to train on and poses to test on, with no subject in both.
 
     `test_subjects` empty holds out the last quarter of `poses.subjects`, rounded up. Raises

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tips_ray.config import ELEVATION_DEGREES, Augmentation
+from tips_ray.config import Augmentation
 from tips_ray.poses.bones import LEFT_BONES, RIGHT_BONES, stretch
 from tips_ray.poses.geometry import View, lift, max_normalise, mirror_keypoints, mirror_sides, reproject, rotate
 from tips_ray.poses.skeleton import BONES
@@ -21,7 +21,8 @@ class Batch(NamedTuple):
     """Max-normalised 2D poses; of a batch of pairs, the second half has the partners of the
     first."""
     depth: DepthBatch
-    """True depths, in units of the keypoints: only a supervised step looks at them."""
+    """True depths, or those of teachers, in units of the keypoints; an adversarial step looks at
+    none."""
     scale: PerPose
     """Size of the 2D poses before they were normalised."""
 
@@ -35,15 +36,18 @@ def mirror_half(batch: Batch, rng: torch.Generator, in_pairs: bool = False) -> B
     return Batch(keypoints, torch.where(chosen[:, None], mirror_sides(batch.depth), batch.depth), batch.scale)
 
 
-def turn_share(batch: Batch, augmentation: Augmentation, rng: Mapping[str, torch.Generator]) -> Batch:
+def turn_share(batch: Batch, augmentation: Augmentation, elevation_limit: float, rng: Mapping[str, torch.Generator]) -> Batch:
     """The first `turned` of the batch replaced by its poses seen from elsewhere, with stretched
-    bones: depths are known there exactly, whoever told those of the batch (after PoseAug)."""
+    bones: depths are known there exactly, whoever told those of the batch (after PoseAug).
+
+    `elevation_limit` is in radians.
+    """
     count = round(augmentation.turned * len(batch.keypoints))
     pose = lift(batch.keypoints[:count], batch.depth[:count])
     if augmentation.stretched:
         pose = stretch(pose, stretch_factors(count, augmentation.stretched, rng["stretch"]).to(pose))
     azimuth, elevation = 2 * torch.rand(2, count, generator=rng["turn"], device=rng["turn"].device) - 1
-    turned = rotate(pose, View(math.pi * azimuth, math.radians(ELEVATION_DEGREES) * elevation))
+    turned = rotate(pose, View(math.pi * azimuth, elevation_limit * elevation))
     keypoints, size = max_normalise(reproject(turned))
     return Batch(
         torch.cat([keypoints, batch.keypoints[count:]]),

@@ -50,7 +50,8 @@ def lifted_depths(lifter: nn.Module, dataset: Dataset) -> Float[np.ndarray, "vie
 
 @torch.no_grad()
 def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) -> dict[str, Any]:
-    """Errors on the test views in mm, label-free signals, and diagnostics of the depth sign.
+    """Errors on the test views in mm, if there are any, label-free signals, and diagnostics of the
+    depth sign.
 
     The sign that `p_mpjpe_signed_mm` applies is voted on by anatomy, on lifted training views:
     neither labels nor test poses are used for it, nor for the signals. `train_p_mpjpe_signed_mm` is
@@ -62,8 +63,8 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
     started = time.perf_counter()
     views = voters(dataset)
     lifted = lift_views(lifter, views)
-    predicted = lift_views(lifter, dataset.test)
-    if not (torch.isfinite(lifted).all() and torch.isfinite(predicted).all()):
+    predicted = None if dataset.test is None else lift_views(lifter, dataset.test)
+    if not all(torch.isfinite(poses).all() for poses in (lifted, predicted) if poses is not None):
         return {"status": "diverged", "evaluate_seconds": time.perf_counter() - started}
     sign = depth_sign(lifted)
     sign_corrected = lifted if sign > 0 else mirror_depth(lifted)
@@ -72,15 +73,20 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
         **{f"correct_sign_share_{part.name}": float(correct_sign_share(lifted, part)) for part in LEGS_TORSO},
         **signals(lifter, views, sign_corrected, sign),
         **({} if before is None else {"churn_mm": float(torch.linalg.vector_norm(lifted - before, dim=-1).mean())}),
-        TRAIN_METRIC: float(p_mpjpe(sign_corrected, views.pose).mean()),
-        **errors(predicted, dataset.test, sign),
     }
+    if views.labelled:
+        row[TRAIN_METRIC] = float(p_mpjpe(sign_corrected, views.pose).mean())
+    if dataset.test is not None and predicted is not None:
+        row |= errors(predicted, dataset.test, sign)
     return row | {"evaluate_seconds": time.perf_counter() - started}
 
 
 @torch.no_grad()
 def raw_error(lifter: nn.Module, dataset: Dataset) -> dict[str, float]:
-    """The error of a lifter whose average is evaluated otherwise, with its own depth sign."""
+    """The error of a lifter whose average is evaluated otherwise, with its own depth sign; none
+    without labels."""
+    if dataset.test is None:
+        return {}
     sign = depth_sign(lift_views(lifter, voters(dataset)))
     return {RAW_METRIC: errors(lift_views(lifter, dataset.test), dataset.test, sign)[HEADLINE_METRIC]}
 

@@ -1,7 +1,6 @@
 """The lifter, one generator a part, and the discriminator: residual networks after Martinez et al.
 (ICCV 2017)."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tips_ray.config import ELEVATION_DEGREES, Adversary, Network
+from tips_ray.config import Adversary, Network
 from tips_ray.poses.bones import bone_vectors
 from tips_ray.poses.geometry import mirror_keypoints, mirror_sides
 from tips_ray.poses.skeleton import LIFTED, Part
@@ -200,16 +199,18 @@ class Discriminator(nn.Module):
 
 
 class Elevation(nn.Module):
-    """Tells the elevation of the camera, in radians within 10 degrees, from a 2D pose (ElePose)."""
+    """Tells the elevation of the camera from a 2D pose (ElePose)."""
 
-    def __init__(self, network: Network, rng: torch.Generator) -> None:
+    def __init__(self, network: Network, rng: torch.Generator, limit: float) -> None:
+        """`limit` is the greatest elevation, in radians."""
         super().__init__()
+        self.limit = limit
         layer = partial(Layer, norm=network.generator_norm, dropout=0.0, slope=network.negative_slope, rng=rng)
         self.network = residual_network(2 * len(LIFTED), 1, 1, network.width, layer)
 
     def forward(self, keypoints: KeypointsBatch) -> PerPose:
         """Elevations (poses,) of max-normalised keypoints."""
-        return math.radians(ELEVATION_DEGREES) * torch.tanh(self.network(keypoints.flatten(1)).squeeze(-1).to(keypoints.dtype))
+        return self.limit * torch.tanh(self.network(keypoints.flatten(1)).squeeze(-1).to(keypoints.dtype))
 
 
 def start_flat(lifter: Lifter, start_depth: float) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tips_ray.config import ELEVATION_DEGREES, Config, fingerprint, parts_of
-from tips_ray.data.views import Dataset, check_batch_size
+from tips_ray.config import Config, fingerprint, parts_of
+from tips_ray.data.views import Dataset, check_batch_size, check_labels
 from tips_ray.errors import UserError
 from tips_ray.lifting.augment import Batch, mirror_half, turn_share
 from tips_ray.lifting.averaging import average_into, decay_at
@@ -33,8 +33,6 @@ from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, re
 from tips_ray.poses.types import Depth, Keypoints, KeypointsBatch, PerPose, Scalar
 from tips_ray.seeding import stream
 
-ELEVATION = math.radians(ELEVATION_DEGREES)
-
 
 class DamagedStateError(UserError):
     """A state of this config and seed from which the run cannot continue."""
@@ -49,7 +47,8 @@ class Run:
     """
 
     def __init__(self, config: Config, dataset: Dataset, seed: int, teachers: Teachers | None = None) -> None:
-        check_batch_size(config, len(dataset.train_poses))
+        check_batch_size(config, len(dataset.train))
+        check_labels(config, dataset)
         if (config.teacher is None) != (teachers is None):
             raise UserError(f"A run with the objective {config.objective!r} {'has no' if teachers else 'needs'} teachers.")
         self.config, self.dataset, self.seed, self.epoch, self.teachers = config, dataset, seed, 0, teachers
@@ -61,7 +60,9 @@ class Run:
         parts = parts_of(config)
         self.trained = Lifter(parts, config.network, self.rng["dropout"])
         self.discriminator = Discriminator(config.network, self.rng["dropout"], config.adversary)
-        self.elevation = Elevation(config.network, self.rng["dropout"]) if config.adversary.elevation == "learnt" else None
+        self.elevation_limit = math.radians(config.adversary.elevation_degrees)
+        learnt = config.adversary.elevation == "learnt"
+        self.elevation = Elevation(config.network, self.rng["dropout"], self.elevation_limit) if learnt else None
         self.generators = nn.ModuleList([self.trained] if self.elevation is None else [self.trained, self.elevation])
         initialise(self.trained, stream(seed, "initialise", "lifter"))
         start_flat(self.trained, config.network.start_depth)
@@ -173,7 +174,7 @@ class Run:
             return self.discriminator(keypoints)
 
     def random_view(self, count: int) -> View:
-        """Azimuth within half a turn and elevation within 10 degrees, for each pose or pair, or for
+        """Azimuth within half a turn and elevation within its limit, for each pose or pair, or for
         the whole batch."""
         frames = self.discriminator.num_frames
         size = count // frames if self.config.adversary.rotation == "pose" else 1
@@ -183,7 +184,7 @@ class Run:
             angles = (2 * torch.rand(size, generator=rng, device=rng.device) - 1) * limit
             return angles.repeat(frames) if size > 1 else angles
 
-        return View(uniform("azimuth", math.pi), uniform("elevation", ELEVATION))
+        return View(uniform("azimuth", math.pi), uniform("elevation", self.elevation_limit))
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
@@ -231,7 +232,7 @@ class Run:
         itself."""
         augmentation = self.config.augmentation
         if augmentation.turned and self.config.objective != "adversarial":
-            batch = turn_share(batch, augmentation, self.rng)
+            batch = turn_share(batch, augmentation, self.elevation_limit, self.rng)
         return mirror_half(batch, self.rng["mirror"], self.config.has_pairs) if augmentation.mirror else batch
 
     def _discriminator_step(self, real: Shown, fake: Shown) -> dict[str, Scalar]:

@@ -27,6 +27,7 @@ from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_
 from tips_ray.report.study.page import COMPARISONS
 from tips_ray.report.text import as_text, beyond_2d, ends, mm, of_n
 from tips_ray.search.trials import SearchSummary
+from tips_ray.stability.label_free import LabelFreeSummary
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.summary import Summary
 from tips_ray.store.storage import Storage
@@ -58,6 +59,8 @@ def keep(
         raise UserError("No chromium is on the path to draw the pictures with; install it (Debian: apt-get install chromium).")
     folder = Storage(str(campaign))
     summary = publish_search(folder) if is_search(folder) else publish(folder)
+    if isinstance(summary, LabelFreeSummary):
+        raise UserError(f"{str(folder)!r} has no labels, and the gallery shows errors; measure some with --test-data.")
     out.mkdir(parents=True, exist_ok=True)
     draw(campaign / "report.html", plots_of(summary), out, chromium)
     (out / "summary.json").write_text(compact(summary.to_json()), encoding="utf-8")

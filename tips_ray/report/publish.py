@@ -11,18 +11,21 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.page import render_search
 from tips_ray.report.search.tables import best_and_starts, short_names
+from tips_ray.report.study import label_free
 from tips_ray.report.study.headline import finding, headline_rows
+from tips_ray.report.study.label_free import render_label_free
 from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.report.text import as_text
 from tips_ray.search.trials import CONFIRMATION, SearchSummary, merge, read_tables, summarise_search
 from tips_ray.stability.campaign import load_campaign
+from tips_ray.stability.label_free import LabelFreeSummary, summarise_label_free
 from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import Summary, summarise
 from tips_ray.store.records import SEARCH, holds
 from tips_ray.store.storage import Storage
 
 
-def publish(folder: Storage) -> Summary:
+def publish(folder: Storage) -> Summary | LabelFreeSummary:
     """Write `summary.json`, `curves.parquet` and `report.html` of the campaign in a folder; returns
     the summary.
 
@@ -30,10 +33,15 @@ def publish(folder: Storage) -> Summary:
     train. Raises ValueError if there is no campaign in the folder.
     """
     campaign = load_campaign(folder)
-    summary = summarise(campaign)
     folder.write_table("curves.parquet", campaign.curves)
+    if campaign.manifest["data"]["labelled"]:
+        summary = summarise(campaign)
+        page = render(campaign.curves, summary)
+    else:
+        summary = summarise_label_free(campaign)
+        page = render_label_free(campaign.curves, summary)
     folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
-    folder.write("report.html", render(campaign.curves, summary).encode())
+    folder.write("report.html", page.encode())
     return summary
 
 
@@ -96,8 +104,11 @@ def on_terminal(name: str) -> str:
     return escape("".join(character if character.isprintable() else "\ufffd" for character in name))
 
 
-def print_headline(summary: Summary, console: Console) -> None:
+def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> None:
     """Print the headline table and the finding."""
+    if isinstance(summary, LabelFreeSummary):
+        print_label_free(summary, console)
+        return
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
@@ -113,3 +124,15 @@ def print_headline(summary: Summary, console: Console) -> None:
         table.add_row(on_terminal(row["name"]), row["knows"], row["seeds"], *texts, row["mixed"])
     console.print(table)
     console.print(on_terminal(finding(summary)), highlight=False, soft_wrap=True)
+
+
+def print_label_free(summary: LabelFreeSummary, console: Console) -> None:
+    """Print the signals of each arm, and which weights to use."""
+    table = Table(title="\nSignals at the last epoch, mean over seeds", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    rows = {arm: label_free.headline_columns(entry) for arm, entry in summary.arms.items()}
+    for title in ("arm", "seeds", *next(iter(rows.values()), {})):
+        table.add_column(title)
+    for arm, row in rows.items():
+        table.add_row(on_terminal(arm), str(summary.arms[arm].num_seeds), *(on_terminal(text) for text in row.values()))
+    console.print(table)
+    console.print(on_terminal(label_free.finding(summary)), highlight=False, soft_wrap=True)

@@ -94,12 +94,12 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
     Raises ValueError for poses, configs, spaces, storages or resources that cannot work, before
     anything is written, and if another process trains the search.
     """
-    poses, placement, console = session.poses, session.placement, session.console
-    data, references = survey(poses, session.data, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
+    sources, placement, console = session.sources, session.placement, session.console
+    data, references = survey(sources, session.data, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
     console.print(
         f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
         f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
-        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if poses.synthetic else ''}, scored on"
+        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if data['synthetic'] else ''}, scored on"
         f" {data['num_test_poses']:,} of {escape(', '.join(data['test_subjects']))}; unseen until the confirmation:"
         f" {escape(', '.join(data['left_out_subjects']))}",
         soft_wrap=True,
@@ -130,7 +130,7 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
             seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
             failures = run_trials(
                 Training(search.folder, search.seeds, search.num_epochs, placement, search.evaluation, search.keep_weights),
-                poses,
+                sources,
                 [progress],
                 search_alg=searcher,
                 scheduler=PruningScheduler(searcher),

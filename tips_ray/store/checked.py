@@ -47,6 +47,9 @@ class DataRecord(Record):
     fingerprint: str = ""
     synthetic: bool = False
     weakly_supervised: bool = False
+    labelled: bool = True
+    labelled_name: str = ""
+    labelled_fingerprint: str = ""
     num_train_poses: Count = 0
     num_train_views: Count = 0
     num_test_poses: Count = 0

@@ -10,9 +10,10 @@ from rich.console import Console
 from tips_ray.config import Config, Teacher
 from tips_ray.errors import user_errors
 from tips_ray.presets import arm_config, named_arms
-from tips_ray.studies.options import INTERRUPTED, Options, load_study_poses, parse, without_cluster
+from tips_ray.studies.options import INTERRUPTED, Options, load_sources, parse, without_cluster
 
 if TYPE_CHECKING:
+    from tips_ray.data.keypointset import KeypointSet
     from tips_ray.data.poseset import PoseSet
     from tips_ray.store.storage import Storage
 
@@ -30,7 +31,7 @@ class ArmStudy(Options):
         """What is trained, by the name of the arm."""
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in named_arms(self.arms)}
 
-    def further(self, folder: "Storage", poses: "PoseSet") -> dict[str, Config]:
+    def further(self, folder: "Storage", poses: "PoseSet | KeypointSet") -> dict[str, Config]:
         """What is trained after that, which may depend on what has been measured."""
         return {}
 
@@ -73,17 +74,19 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     if study.cluster:
         from tips_ray.cluster.submit import Submission, run_on
 
-        submission = Submission(command, without_cluster(arguments), campaign.name, study.data)
+        submission = Submission(command, without_cluster(arguments), campaign.name, study.uploads)
         return run_on(study.cluster, submission, study.attach, console)
 
     from tips_ray.campaign.run import run_study
     from tips_ray.campaign.session import Session
     from tips_ray.report.publish import print_headline, publish
 
-    poses = load_study_poses(study.data, study.config.data)
-    session = Session(poses, study.data, study.placement, console)
+    sources = load_sources(study)
+    if not sources.has_depths:
+        campaign = replace(campaign, arms=without_labels(campaign.arms))
+    session = Session(sources, study.data, study.placement, console)
     ending = run_study(campaign, session)
-    further = {} if ending.unfinished else study.further(campaign.folder, poses)
+    further = {} if ending.unfinished else study.further(campaign.folder, sources.poses)
     if further:
         ending = run_study(replace(campaign, arms={**campaign.arms, **further}), session)
     print_headline(publish(campaign.folder), console)
@@ -95,3 +98,12 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
         )
     print(f"Report: {campaign.folder / 'report.html'}")
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
+
+
+def without_labels(arms: dict[str, Config]) -> dict[str, Config]:
+    """The arms that need no true depths; says which are left out."""
+    left_out = [arm for arm, config in arms.items() if config.objective == "supervised"]
+    if left_out and len(left_out) < len(arms):
+        print(f"caution: {', '.join(left_out)} needs true depths, which keypoints alone lack: left out.", file=sys.stderr)
+        return {arm: config for arm, config in arms.items() if arm not in left_out}
+    return arms

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from tips_ray.config import Config, Evaluation, KeepWeights, Placement, Reading
+from tips_ray.config import Config, Evaluation, FileReading, KeepWeights, Placement, Reading
 from tips_ray.errors import UserError
 from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
@@ -19,6 +19,7 @@ from tips_ray.terminal import steady_output
 
 if TYPE_CHECKING:
     from tips_ray.data.poseset import PoseSet
+    from tips_ray.data.views import Sources
 
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
@@ -38,8 +39,13 @@ class Options:
     keep_weights: KeepWeights
     config: Annotated[Config, tyro.conf.arg(name="")]
     evaluation: Evaluation = field(default_factory=Evaluation)
+    reading: FileReading = field(default_factory=FileReading)
     data: str = "synthetic"
-    """`synthetic`, an .npz file of poses, or a folder of CMU's .asf and .amc files."""
+    """What is trained on: `synthetic`, or a file or folder of 3D poses, or of 2D keypoints alone
+    (`tips-ray data info` says what it reads)."""
+    test_data: str | None = None
+    """Labelled poses that errors are measured on, where they are not to be --data's own: all of
+    them, or their --data.test-subjects. Keypoints alone have no errors."""
     campaign: str = ""
     """Name of the campaign; empty: STUDY-PRESET-DATA."""
     storage: str = os.environ.get("TIPS_RAY_STORAGE", "reports")
@@ -60,6 +66,12 @@ class Options:
         """The values that a preset gives to options."""
         values = PRESETS[preset]()
         return {entry.name: getattr(values, entry.name) for entry in fields(values)}
+
+    @property
+    def uploads(self) -> dict[str, str]:
+        """The files and folders of poses that the options name, by option."""
+        given = {"--data": self.data, "--test-data": self.test_data}
+        return {option: path for option, path in given.items() if path and path != "synthetic"}
 
     def name(self, study: str) -> str:
         """The campaign's name: the one given, or one made of the study's, the preset and the data,
@@ -85,6 +97,19 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
         description=description,
         config=(tyro.conf.AvoidSubcommands,),
     )
+
+
+def load_sources(options: Options) -> "Sources":
+    """What the options say to train on, and to measure errors on; prints what is to know of it."""
+    from tips_ray.data.load import load_any
+    from tips_ray.data.views import Sources
+
+    given = [load_any(options.data, options.config.data, options.reading)]
+    given += [load_any(options.test_data, Reading(), options.reading)] if options.test_data else []
+    for poses in given:
+        for note in poses.notes:
+            print(f"caution: {poses.name}: {note}", file=sys.stderr)
+    return Sources(*given)
 
 
 def load_study_poses(spec: str, reading: Reading) -> "PoseSet":

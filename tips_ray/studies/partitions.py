@@ -23,6 +23,7 @@ from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
 if TYPE_CHECKING:
+    from tips_ray.data.keypointset import KeypointSet
     from tips_ray.data.poseset import PoseSet
     from tips_ray.store.storage import Storage
 
@@ -55,7 +56,7 @@ class Partitions(ArmStudy):
         names = dict.fromkeys([self.base, self.solo, *named_arms(self.arms)])
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in names}
 
-    def further(self, folder: "Storage", poses: "PoseSet") -> dict[str, Config]:
+    def further(self, folder: "Storage", poses: "PoseSet | KeypointSet") -> dict[str, Config]:
         """The base with each partition, by the name of the arm.
 
         A partition that the campaign has trained stays what it was, also where the solo arm has

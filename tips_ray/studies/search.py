@@ -86,16 +86,19 @@ def search_and_report(arguments: list[str]) -> int:
             from tips_ray.cluster.submit import Submission, run_on
 
             return run_on(
-                options.cluster, Submission("search", without_cluster(arguments), name, options.data), options.attach, console
+                options.cluster, Submission("search", without_cluster(arguments), name, options.uploads), options.attach, console
             )
 
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.session import Session
+        from tips_ray.data.views import Sources
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.search.plan import Budget, Search
         from tips_ray.search.run import confirm, run_search, split_for_search, total
         from tips_ray.store.storage import Storage
 
+        if options.test_data:
+            raise UserError("A search scores on validation subjects of --data; leave out --test-data.")
         poses = load_study_poses(options.data, options.config.data)
         seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
@@ -112,7 +115,7 @@ def search_and_report(arguments: list[str]) -> int:
             keep_weights=options.keep_weights,
         )
         budget = Budget(total(options.num_trials, search.folder), options.max_run_epochs, options.max_hours, options.num_trials)
-        session = Session(poses, options.data, options.placement, console)
+        session = Session(Sources(poses), options.data, options.placement, console)
         ending = run_search(search, budget, options.study_storage, session)
         failures, unfinished, stopped = ending.failures, ending.unfinished, ending.interrupted
         has_ended = not (stopped or ending.ran_out) and failures.keys() >= set(unfinished)

@@ -21,7 +21,7 @@ from tips_ray.campaign.tune import execute
 from tips_ray.config import Config, Data, Network, Optimiser, Placement
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
+from tips_ray.data.views import Sources, prepare
 from tips_ray.lifting.run import Run
 from tips_ray.store.curves import RUNS, read_curves, run_name
 from tips_ray.store.storage import Storage
@@ -81,7 +81,7 @@ class Disturbed:
 
         thread = threading.Thread(target=disturb)
         thread.start()
-        failures = execute(self.campaign, ["solo"], self.resources, self.poses, [self.reported])
+        failures = execute(self.campaign, ["solo"], self.resources, Sources(self.poses), [self.reported])
         thread.join()
         assert not problems, problems
         return failures

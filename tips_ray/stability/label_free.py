@@ -1,0 +1,133 @@
+"""The summary of a campaign without labels: signals, where stop rules stop, and nothing that is an
+error.
+
+`summary.json` of such a campaign (documented in `reports/README.md`) says `"labelled": false`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.columns import SIGNALS
+from tips_ray.config import Config, Teacher, override
+from tips_ray.errors import UserError
+from tips_ray.presets import knowledge_by_arm
+from tips_ray.stability.agreement import SEED_DISAGREEMENT
+from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.codependence import Codependence, codependence_of
+from tips_ray.stability.regret import stops, whole_runs
+from tips_ray.stability.statistics import Divergence, Interval, arms_of, divergences, interval, runs_of
+from tips_ray.stability.stopping import Window
+from tips_ray.stability.summary import SCHEMA_VERSION, origin, strict
+from tips_ray.stability.teachers import TeacherCard, most_plausible
+
+DEFAULT_RULE = Teacher().rule
+"""The rule to stop by where there are no labels to choose another. Of ten runs each of solo and
+parts on CMU's poses, whose labels are known, it costs 0.2 mm in the median against each run's best
+epoch, at worst 0.8 mm (`reports/gallery/cmu-tips`)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weights to use of an arm."""
+
+    run: str
+    seed: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class LabelFreeArm:
+    """Counts of an arm, its signals at the last epoch that all its runs have, and where rules
+    stop."""
+
+    num_seeds: int
+    num_epochs: int
+    knowledge: tuple[str, ...]
+    signals: dict[str, Interval]
+    """By column, over seeds; lower is better."""
+    stops: dict[str, dict[int, str]]
+    """By rule and seed: an epoch, or the window of epochs whose weights are averaged."""
+    choice: Choice | None
+    """By DEFAULT_RULE; None without a finished run."""
+    runs: dict[int, dict[str, Any]]
+    """How far each run has come, by seed."""
+    diverged: list[Divergence]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFreeSummary:
+    """What reports say of a campaign without labels, and what its `summary.json` holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    labelled: bool = False
+    campaign: str | None
+    data: Mapping[str, Any]
+    default_rule: str = DEFAULT_RULE
+    arms: dict[str, LabelFreeArm]
+    codependence: dict[str, Codependence]
+    teachers: dict[str, TeacherCard] = field(default_factory=dict)
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values of strict JSON."""
+        return strict(self)
+
+
+def summarise_label_free(campaign: LoadedCampaign) -> LabelFreeSummary:
+    """Sum up a campaign of which no error was measured."""
+    curves, configs = campaign.curves, campaign.manifest["arms"]
+    known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})
+    seeds = sorted(int(seed) for seed in curves["seed"].unique()) if len(curves) else []
+    return LabelFreeSummary(
+        campaign=None if curves.empty else str(curves["campaign"].iloc[0]),
+        data=campaign.manifest["data"],
+        arms={arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in dict.fromkeys([*configs, *arms_of(curves)])},
+        codependence=codependence_of(campaign.measured.codependence),
+        teachers=campaign.cards,
+        provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
+    )
+
+
+def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) -> LabelFreeArm:
+    """The summary of one arm."""
+    runs, whole = runs_of(curves, arm), whole_runs(curves, arm)
+    last = [run.iloc[-1] for run in whole.values()]
+    chosen = stops(curves, [arm])
+    by_rule = (
+        {
+            str(rule): {int(seed): window for seed, window in rows[["seed", "window"]].to_numpy()}
+            for rule, rows in chosen.groupby("rule", sort=False)
+        }
+        if len(chosen)
+        else {}
+    )
+    return LabelFreeArm(
+        num_seeds=len(runs),
+        num_epochs=len(next(iter(whole.values()))) if whole else 0,
+        knowledge=knowledge,
+        signals={
+            name: interval([row[name] for row in last]) for name in SIGNALS if last and name in last[0] and name != "churn_mm"
+        },
+        stops={rule: {seed: str(window) for seed, window in windows.items()} for rule, windows in by_rule.items()},
+        choice=choose(whole, by_rule.get(DEFAULT_RULE, {})),
+        runs={int(str(seed)): strict(row) for seed, row in runs.to_dict("index").items()},
+        diverged=[entry for entry in divergences(curves) if entry.arm == arm],
+    )
+
+
+def choose(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> Choice | None:
+    """The most plausible run and its window; without clips, in which bones could change, the run
+    that is closest to the others at the end. None without runs."""
+    if not windows:
+        return None
+    try:
+        seed = most_plausible(runs, windows)
+    except UserError:
+        distance = {seed: run.get(SEED_DISAGREEMENT, pd.Series([np.nan])).iloc[-1] for seed, run in runs.items()}
+        seed = min(distance, key=lambda seed: (np.isnan(distance[seed]), distance[seed], seed))
+    return Choice(str(runs[seed]["run"].iloc[0]), seed, windows[seed].first, windows[seed].last)
