@@ -28,7 +28,7 @@ from tips_ray.campaign.teachers import pick_teachers, teachers_of
 from tips_ray.columns import CONSISTENCY, METRICS, TRAIN_METRIC
 from tips_ray.config import Teacher, override
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
+from tips_ray.data.views import Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.run import Run
@@ -48,7 +48,7 @@ ARMS = {"solo": CONFIG, "tips": replace(CONFIG, objective="distilled", teacher=T
 POSES = synthesise(num_poses=200)
 FEW_POSES = POSES.select(np.arange(20))
 DATASET = prepare(POSES, CONFIG.data)
-DATA = describe(POSES, DATASET, "synthetic", CONFIG.data)
+DATA = describe(Sources(POSES), DATASET, "synthetic", CONFIG.data)
 REFERENCES = {"flat": flat_errors(DATASET.test)}
 NUM_EPOCHS = 3
 COLUMNS = [*FIRST_COLUMNS[1:], *METRICS, TRAIN_METRIC, "depth_sign", "loss_adversarial", "bone_asymmetry", "churn_mm"]
