@@ -76,7 +76,7 @@ def small(epoch_views: int) -> Config:
 def quick() -> Preset:
     """Minutes on two cores: shows the whole way from poses to a report, not how good an arm can
     get."""
-    return Preset(small(epoch_views=8192), num_seeds=3, num_epochs=24)
+    return Preset(small(epoch_views=8192), num_seeds=3, num_epochs=16)
 
 
 def laptop() -> Preset:

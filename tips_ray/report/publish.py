@@ -113,7 +113,7 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
     table.add_column("arm", no_wrap=True)
-    table.add_column("knows beyond 2D")
+    table.add_column("knows beyond 2D", min_width=len("anthropometry"))
     table.add_column("seeds", justify="right", no_wrap=True)
     for statistic in STATISTICS:
         table.add_column(STATISTIC_LABELS[statistic])
