@@ -6,16 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tips_ray.data.poseset import Origin, check_labels, check_positions
+from tips_ray.data.poseset import Labelled, Origin, check_labels, check_positions
 from tips_ray.errors import UserError
-from tips_ray.natural import natural_sorted
 from tips_ray.poses.skeleton import JOINTS
 
 PER_FRAME = ("keypoints", "confidence", "missing", "subject", "action", "clip", "frame", "image_size")
 
 
 @dataclass(frozen=True)
-class KeypointSet:
+class KeypointSet(Labelled):
     """2D keypoints, in pixels or any unit; one entry a frame.
 
     keypoints: float32 (frames, 17, 2), joints in the order of `tips_ray.poses.skeleton.JOINTS`, x
@@ -62,16 +61,6 @@ class KeypointSet:
 
     def __len__(self) -> int:
         return len(self.keypoints)
-
-    @property
-    def subjects(self) -> list[str]:
-        """Names of the subjects, in natural order."""
-        return natural_sorted(self.subject.tolist())
-
-    @property
-    def actions(self) -> list[str]:
-        """Names of the actions, in natural order."""
-        return natural_sorted(self.action.tolist())
 
     @property
     def fingerprint(self) -> str:

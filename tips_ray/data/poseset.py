@@ -28,8 +28,25 @@ class Origin:
     """Joints that the file lacks, such as "pelvis from l_hip and r_hip"."""
 
 
+class Labelled:
+    """Frames with labels, of poses or of keypoints."""
+
+    subject: np.ndarray
+    action: np.ndarray
+
+    @property
+    def subjects(self) -> list[str]:
+        """Names of the subjects, in natural order."""
+        return natural_sorted(self.subject.tolist())
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of the actions, in natural order."""
+        return natural_sorted(self.action.tolist())
+
+
 @dataclass(frozen=True)
-class PoseSet:
+class PoseSet(Labelled):
     """3D poses in millimetres, right-handed world frame, y up; one entry a frame.
 
     positions: float32 (frames, 17, 3), joints in the order of `tips_ray.poses.skeleton.JOINTS`.
@@ -52,16 +69,6 @@ class PoseSet:
 
     def __len__(self) -> int:
         return len(self.positions)
-
-    @property
-    def subjects(self) -> list[str]:
-        """Names of the subjects, in natural order."""
-        return natural_sorted(self.subject.tolist())
-
-    @property
-    def actions(self) -> list[str]:
-        """Names of the actions, in natural order."""
-        return natural_sorted(self.action.tolist())
 
     @property
     def fingerprint(self) -> str:

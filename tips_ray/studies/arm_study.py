@@ -13,8 +13,7 @@ from tips_ray.presets import arm_config, named_arms
 from tips_ray.studies.options import INTERRUPTED, Options, load_sources, parse, without_cluster
 
 if TYPE_CHECKING:
-    from tips_ray.data.keypointset import KeypointSet
-    from tips_ray.data.poseset import PoseSet
+    from tips_ray.data.views import Sources
     from tips_ray.store.storage import Storage
 
 
@@ -31,7 +30,7 @@ class ArmStudy(Options):
         """What is trained, by the name of the arm."""
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in named_arms(self.arms)}
 
-    def further(self, folder: "Storage", poses: "PoseSet | KeypointSet") -> dict[str, Config]:
+    def further(self, folder: "Storage", sources: "Sources") -> dict[str, Config]:
         """What is trained after that, which may depend on what has been measured."""
         return {}
 
@@ -86,7 +85,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
         campaign = replace(campaign, arms=without_labels(campaign.arms))
     session = Session(sources, study.data, study.placement, console)
     ending = run_study(campaign, session)
-    further = {} if ending.unfinished else study.further(campaign.folder, sources.poses)
+    further = {} if ending.unfinished else study.further(campaign.folder, sources)
     if further:
         ending = run_study(replace(campaign, arms={**campaign.arms, **further}), session)
     print_headline(publish(campaign.folder), console)

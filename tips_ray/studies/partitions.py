@@ -23,8 +23,7 @@ from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
 if TYPE_CHECKING:
-    from tips_ray.data.keypointset import KeypointSet
-    from tips_ray.data.poseset import PoseSet
+    from tips_ray.data.views import Sources
     from tips_ray.store.storage import Storage
 
 
@@ -56,7 +55,7 @@ class Partitions(ArmStudy):
         names = dict.fromkeys([self.base, self.solo, *named_arms(self.arms)])
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in names}
 
-    def further(self, folder: "Storage", poses: "PoseSet | KeypointSet") -> dict[str, Config]:
+    def further(self, folder: "Storage", sources: "Sources") -> dict[str, Config]:
         """The base with each partition, by the name of the arm.
 
         A partition that the campaign has trained stays what it was, also where the solo arm has
@@ -72,7 +71,8 @@ class Partitions(ArmStudy):
         from tips_ray.store.records import read_manifest
 
         base = arm_config(self.config, self.base, self.teacher, self.num_epochs)
-        affinities = {"information": mutual_information(prepare(poses, base.data).train.keypoints.numpy())}
+        seen = prepare(sources.poses, base.data, labelled=sources.labelled)
+        affinities = {"information": mutual_information(seen.train.keypoints.numpy())}
         codependence = codependence_of(read_measurements(folder).codependence)
         if self.solo in codependence:
             affinities["codependence"] = np.array(codependence[self.solo].sensitivity)
