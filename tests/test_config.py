@@ -267,12 +267,12 @@ def test_what_an_arm_is_told_beyond_single_2d_poses():
     assert {told[arm] for arm in ("solo", "solo_deep", "parts", "left_right", "five", "tips", "tips_solo")} == {()}
     assert told["single"] == told["single_solo"] == ("anatomy", "anthropometry")
     assert told["clips"] == told["clips_solo"] == ("anatomy", "time")
+    assert told["parts_new_views"] == ("true views",)
     assert told["supervised"] == ("anatomy", "true depths")
     assert told["supervised_plain"] == ("true depths",)
     for student in ("tips_single", "tips_clips"):
         teacher = arm_config(Config(), student.removeprefix("tips_"))
         assert set(knowledge(arm_config(Config(), student), teacher)) == set(knowledge(teacher))
-    assert knowledge(override(Config(), {"data": {"new_views_each_epoch": True}})) == ("true views",)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_variants_are_compared_with_their_bases_alone():
 
 
 def test_arms_that_are_compared_share_their_data():
-    assert len({arm_config(laptop().config, arm).data for arm in ARMS}) == 1
+    assert len({arm_config(laptop().config, arm).data.shared for arm in ARMS}) == 1
 
 
 def test_the_ceiling_is_trained_as_the_students_are():

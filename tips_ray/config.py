@@ -105,8 +105,8 @@ class Data(Reading):
     num_views: int = 4
     """Cameras that see each pose: one azimuth and elevation per clip and camera, drawn once."""
     new_views_each_epoch: bool = False
-    """Weakly supervised (appendix A.3): draw new true views in every epoch. They carry 3D
-    information."""
+    """Weakly supervised (appendix A.3): draw new true views in every epoch, of poses with 3D. They
+    carry 3D information. Arms of one campaign may differ in this alone of their data."""
     max_train_poses: int | None = None
     """Train on a random subset of this many poses (before views)."""
     epoch_views: int | None = None
@@ -120,6 +120,11 @@ class Data(Reading):
 
     def __post_init__(self) -> None:
         check_fields(self, num_views="[1, 1000]", max_train_poses="[1, 1000000000]", epoch_views="[1, 1000000000]")
+
+    @property
+    def shared(self) -> "Data":
+        """What all arms of a campaign have in common."""
+        return dataclasses.replace(self, new_views_each_epoch=False)
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,13 @@ ARMS: dict[str, dict[str, Any]] = {
     "clips_solo": {**together(CLIPS), "partition": "solo"},
     "tips_single": {**TIPS, **VARIED, "teacher": {"arm": "single"}},
     "tips_clips": {**TIPS, **VARIED, "teacher": {"arm": "clips"}},
+    "parts_new_views": {"data": {"new_views_each_epoch": True}},
     "supervised": {"objective": "supervised", "partition": "solo", **VARIED},
     "supervised_plain": {"objective": "supervised", "partition": "solo"},
 }
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
-`solo_deep` also has twice the residual blocks, and so about as many parameters as two parts.
+`solo_deep` also has twice the residual blocks, and so about as many parameters as two parts;
+`parts_new_views` sees the poses from new true views in each epoch (appendix A.3).
 `tips…` are distilled: `tips_solo` is the control, with solo as its teacher. `single` and `clips`
 are named after what they learn from; `supervised` is trained as their students are, but on true
 depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tips_ray.campaign.plan import Campaign, agree, differences, unfinished
-from tips_ray.config import Config, Evaluation, KeepWeights, Optimiser, override
+from tips_ray.config import Config, Data, Evaluation, KeepWeights, Optimiser, override
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.curves import CURVE, RUNS, read_curves
 from tips_ray.store.records import MANIFEST, SEARCH, read_manifest, write_manifest
@@ -114,6 +114,14 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
 def test_differences_treats_tuples_as_the_lists_that_json_makes_of_them() -> None:
     assert differences({"subjects": ["6"]}, {"subjects": ("6",)}) == []
     assert differences({"a": {"b": 1}}, {"a": {}}) == ["a.b was 1 and is None"]
+
+
+def test_an_arm_of_new_views_joins_arms_that_see_the_same_ones_in_every_epoch(tmp_path: Path) -> None:
+    claim(campaign(tmp_path), DATA, {})
+    weak = {"parts_new_views": Config(data=Data(new_views_each_epoch=True))}
+    claim(campaign(tmp_path, arms=weak), DATA, {})
+    assert list(read_manifest(Storage(str(tmp_path / "study")))["arms"]) == ["solo", "parts_new_views"]
+    assert campaign(tmp_path, arms={"solo": Config(), **weak}).arms
 
 
 @pytest.mark.parametrize(

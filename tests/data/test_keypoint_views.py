@@ -70,6 +70,17 @@ def test_paired_keypoints_are_tested_on_their_own_poses_at_their_size(poses):
     assert p_mpjpe(dataset.test.pose, dataset.test.pose).max() < 0.1
 
 
+def test_poses_that_come_with_keypoints_can_be_seen_anew_in_each_epoch(poses):
+    weak = Data(num_views=4, new_views_each_epoch=True)
+    dataset = prepare(keypoints_of(poses, paired=True), weak)
+    first, second = (dataset.training_views(weak, epoch) for epoch in (0, 1))
+    assert len(first) == len(second) == len(dataset.train)  # a view each
+    assert not torch.allclose(first.pose, second.pose)
+    length = [torch.linalg.vector_norm(seen.pose, dim=-1) for seen in (first, second, dataset.train)]
+    torch.testing.assert_close(length[0], length[1], rtol=1e-4, atol=0.1)
+    torch.testing.assert_close(length[0], length[2], rtol=1e-4, atol=0.1)
+
+
 def test_keypoints_alone_train_without_errors(poses):
     dataset = prepare(keypoints_of(poses), DATA)
     assert dataset.test is None
@@ -103,6 +114,12 @@ def test_what_needs_labels_is_refused(poses, data: Data, labelled: bool, message
     keypoints = keypoints_of(poses)
     with pytest.raises(UserError, match=message):
         prepare(keypoints, data, labelled=keypoints if labelled else None)
+
+
+def test_a_run_of_new_views_is_refused_beside_arms_that_need_no_poses(poses):
+    weak = override(CONFIG, {"data": {"new_views_each_epoch": True}})
+    with pytest.raises(UserError, match="the arm parts_new_views"):
+        next(fit(weak, prepare(keypoints_of(poses), DATA), 0))
 
 
 def test_a_supervised_arm_is_refused(poses):

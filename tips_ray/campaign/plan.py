@@ -59,7 +59,7 @@ class Campaign(Plan):
         super().__post_init__()
         if not self.arms:
             raise UserError("The campaign has no arms; give at least one.")
-        if len({config.data for config in self.arms.values()}) > 1:
+        if len({config.data.shared for config in self.arms.values()}) > 1:
             raise UserError(
                 f"The arms {', '.join(self.arms)} differ in their data; arms of one campaign must share it to be compared."
             )
@@ -126,7 +126,8 @@ def what_must_agree(manifest: dict[str, Any]) -> dict[str, Any]:
     how they are measured."""
     first = next(iter(manifest["arms"].values()))
     fingerprints = {f"data {name}": manifest["data"].get(name, "") for name in ("fingerprint", "labelled_fingerprint")}
-    return {**fingerprints, "data": first["data"], "evaluation": manifest["evaluation"]}
+    data = {name: value for name, value in first["data"].items() if name != "new_views_each_epoch"}
+    return {**fingerprints, "data": data, "evaluation": manifest["evaluation"]}
 
 
 def trained_arms(folder: Storage) -> set[str]:

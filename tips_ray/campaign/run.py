@@ -124,7 +124,8 @@ def survey(
         check_batch_size(config, len(dataset.train))
         check_labels(config, dataset)
     references = {} if dataset.test is None else {"flat": flat_errors(dataset.test)}
-    return describe(sources, dataset, spec, configs[0].data), references
+    weakly_supervised = all(config.data.new_views_each_epoch for config in configs)
+    return {**describe(sources, dataset, spec, configs[0].data), "weakly_supervised": weakly_supervised}, references
 
 
 def describe(sources: Sources, dataset: Dataset, spec: str, data: Data) -> dict[str, Any]:
@@ -135,7 +136,6 @@ def describe(sources: Sources, dataset: Dataset, spec: str, data: Data) -> dict[
         "name": poses.name,
         "fingerprint": poses.fingerprint,
         "synthetic": poses.synthetic,
-        "weakly_supervised": data.new_views_each_epoch,
         "num_train_poses": len(dataset.train_poses),
         "num_train_views": len(dataset.train),
         "labelled": dataset.test is not None,

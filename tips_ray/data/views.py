@@ -104,8 +104,10 @@ class Scene:
         return Views(keypoints, pose, scale, action, self.actions, subject, self.subjects, clip)
 
 
-def scene(poses: PoseSet) -> Scene:
-    """Set up a scene of all poses, on the CPU."""
+def scene(poses: PoseSet | KeypointSet) -> Scene:
+    """Set up a scene of all poses, on the CPU; those that are seen with keypoints stand as their
+    camera sees them."""
+    assert poses.positions is not None
     joints = torch.from_numpy(np.delete(root_centred(poses.positions), 0, axis=1)).float()
     clips, clip_of = np.unique(poses.clip, return_inverse=True)
     actions, action_of = np.unique(poses.action, return_inverse=True)
@@ -175,7 +177,8 @@ class Dataset:
     train_poses: PoseSet | KeypointSet
     test_poses: PoseSet | KeypointSet | None
     train_scene: Scene | None
-    """The training poses, for cameras that are drawn in each epoch; None of keypoints."""
+    """The training poses, for cameras that are drawn in each epoch; None of keypoints, unless such
+    cameras are asked for."""
 
     def training_views(self, config: Data, epoch: int) -> Views:
         """What is trained on in an epoch, counted from 0.
@@ -185,7 +188,8 @@ class Dataset:
         forgotten after it.
         """
         if config.new_views_each_epoch and self.train_scene:
-            return self.train_scene.render(config.num_views, config.seed, epoch, config.observation)
+            num_views = config.num_views if isinstance(self.train_poses, PoseSet) else 1  # keypoints are a view each
+            return self.train_scene.render(num_views, config.seed, epoch, config.observation)
         return self.train
 
     def to(self, device: str | torch.device) -> "Dataset":
@@ -214,13 +218,10 @@ def prepare(
         train = train.select(kept.numpy())
     tested = None if test is None else labelled_views(test, evaluation.num_views, data)
     if isinstance(train, KeypointSet):
-        if data.new_views_each_epoch:
-            raise UserError(
-                f"{train.name}: --data.new-views-each-epoch needs 3D poses, which cameras can see anew; these are keypoints."
-            )
         if data.observation != EXACT:
             raise UserError(f"{train.name}: these are keypoints as a camera gave them; leave out --data.observation.")
-        return Dataset(observed_views(train), tested, train, test, None)
+        check_new_views(data, train.positions is not None, train.name)
+        return Dataset(observed_views(train), tested, train, test, scene(train) if data.new_views_each_epoch else None)
     train_scene = scene(train)
     train_views = train_scene.render(data.num_views, derived_seed(data.seed, "train"), observation=data.observation)
     return Dataset(train_views, tested, train, test, train_scene)
@@ -246,8 +247,19 @@ def split(
     return split_by_subject(poses, test_subjects)
 
 
+def check_new_views(data: Data, has_poses: bool, name: str) -> None:
+    """Raise UserError for new views of keypoints alone."""
+    if data.new_views_each_epoch and not has_poses:
+        raise UserError(
+            f"{name}: --data.new-views-each-epoch (the arm parts_new_views) needs 3D poses, which cameras can see anew; these are"
+            " keypoints alone."
+        )
+
+
 def check_labels(config: Config, dataset: Dataset) -> None:
-    """Raise UserError for a config that learns from true depths where there are none."""
+    """Raise UserError for a config that learns from true depths, or from new true views, where
+    there are none."""
+    check_new_views(config.data, dataset.train.labelled, dataset.train_poses.name)
     if config.objective == "supervised" and not dataset.train.labelled:
         raise UserError(
             f"{dataset.train_poses.name}: these are keypoints without 3D poses, and a supervised arm trains on true depths;"

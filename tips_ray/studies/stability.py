@@ -29,6 +29,7 @@ class Study(ArmStudy):
       tips_oracle, tips_ensemble of parts and tips_solo of solo;
     - anatomy and the proportions of adults: single, single_solo; tips_single;
     - anatomy, and which frames share a clip: clips, clips_solo; tips_clips;
+    - true views, weakly supervised: parts_new_views (appendix A.3);
     - true depths, as references: supervised, trained as tips_single is, and
       supervised_plain."""
 

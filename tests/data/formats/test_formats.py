@@ -208,6 +208,24 @@ def test_no_pickle_of_anything_but_arrays_is_opened(folder, tmp_path, monkeypatc
     assert not Path("evil").exists()
 
 
+def test_the_frames_of_a_sequence_of_mpi_inf_3dhp_are_of_the_activity_that_each_names(folder, tmp_path):
+    path = tmp_path / "TS1" / "annot_data.mat"
+    path.parent.mkdir()
+    path.write_bytes((folder / "3dhp/TS1/annot_data.mat").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["activity_annotation"][:] = np.repeat([3.0, 1.0], made.FRAMES // 2)[:, None]
+    whole, split = load_keypoints(str(folder / "3dhp/TS1")), load_keypoints(str(tmp_path))
+    assert set(whole.clip.tolist()) == {"TS1"}
+    assert dict(zip(split.clip.tolist(), split.action.tolist(), strict=True)) == {
+        "TS1/Sitting": "Sitting",
+        "TS1/Standing/Walking": "Standing/Walking",
+    }
+    assert split.subjects == ["TS1"]
+    order = np.argsort(split.frame)
+    np.testing.assert_array_equal(split.keypoints[order], whole.keypoints)
+    np.testing.assert_array_equal(split.action[order] == "Sitting", whole.frame < made.FRAMES // 2)
+
+
 def test_formats_without_joints_are_named_with_what_to_do(tmp_path):
     np.savez(tmp_path / "amass.npz", poses=np.zeros((2, 156)), trans=np.zeros((2, 3)), betas=np.zeros(16))
     (tmp_path / "a.trc").write_text("PathFileType\t4\t(X/Y/Z)\ta.trc\n")

@@ -3,6 +3,7 @@ all), and P-STMO's `data_test_3dhp.npz` and `data_train_3dhp.npz`."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def read(file: Opened) -> RawKeypoints:
         sequences = list(repacked(file))
     else:
         paths = [file.path] if file.path.is_file() else sorted(file.path.rglob(OFFICIAL), key=lambda path: natural_key(str(path)))
-        sequences = [official(path) for path in paths]
+        sequences = [clip for path in paths for clip in by_activity(*official(path))]
     if not sequences:
         raise UserError(
             f"{file.path}: no sequence of MPI-INF-3DHP in it; P-STMO has {{'TS1': {{'data_2d', 'data_3d', 'valid'}}}}."
@@ -55,9 +56,9 @@ def read(file: Opened) -> RawKeypoints:
     return RawKeypoints(sequences, MPI_INF_3DHP, file.name, "MPI-INF-3DHP", len({clip.subject for clip in sequences}))
 
 
-def official(path: Path) -> RawClip:
-    """One test sequence; `univ_annot3`, the poses scaled to one height, are what errors are
-    measured on."""
+def official(path: Path) -> tuple[RawClip, np.ndarray]:
+    """One test sequence, and the number of each frame's activity, 0 where it is not known;
+    `univ_annot3`, the poses scaled to one height, are what errors are measured on."""
     with damage_named(f"{path}: the file"), h5py.File(path) as file:
         arrays = {
             key: np.asarray(file[key], dtype=np.float64)
@@ -67,17 +68,32 @@ def official(path: Path) -> RawClip:
     poses = arrays.get("univ_annot3", arrays.get("annot3"))
     if "annot2" not in arrays or arrays["annot2"].size % 34 or (poses is not None and poses.size % 51):
         raise UserError(f"{path}: no 'annot2' and 'univ_annot3' of 17 joints; give an {OFFICIAL} of MPI-INF-3DHP's test set.")
-    activities = np.ravel(arrays.get("activity_annotation", np.zeros(0)))
-    name = path.parent.name or path.stem
-    number = int(np.nanmedian(activities)) if activities.size else 0
-    return sequence(
+    clip = sequence(
         path,
-        name,
+        path.parent.name or path.stem,
         keypoints=arrays["annot2"].reshape(-1, 17, 2),
         poses=None if poses is None else poses.reshape(-1, 17, 3),
         valid=np.ravel(arrays["valid_frame"]) if "valid_frame" in arrays else None,
-        action=ACTIVITIES[number - 1] if 1 <= number <= len(ACTIVITIES) else "",
     )
+    numbers = np.nan_to_num(np.ravel(arrays.get("activity_annotation", np.zeros(0))))
+    return clip, numbers if len(numbers) == len(clip.keypoints) else np.zeros(len(clip.keypoints))
+
+
+def by_activity(clip: RawClip, numbers: np.ndarray) -> Iterator[RawClip]:
+    """The frames of a sequence, a clip for each of its activities."""
+    frames = np.arange(len(numbers))
+    several = len(np.unique(numbers)) > 1
+    for number in np.unique(numbers):
+        rows = numbers == number
+        action = ACTIVITIES[int(number) - 1] if number in range(1, len(ACTIVITIES) + 1) else ""
+        yield replace(
+            clip,
+            keypoints=clip.keypoints[rows],
+            clip=f"{clip.clip}/{action or 'unnamed'}" if several else clip.clip,
+            frame=frames[rows],
+            action=action,
+            positions=None if clip.positions is None else clip.positions[rows],
+        )
 
 
 def repacked(file: Opened) -> Iterator[RawClip]:
@@ -102,12 +118,10 @@ def packed_sequence(path: Path, name: str, arrays: dict[str, Any]) -> RawClip:
     valid = arrays.get("valid")
     keypoints = floats(arrays["data_2d"], f"{what} 'data_2d'")
     poses = floats(arrays["data_3d"], f"{what} 'data_3d'") if arrays.get("data_3d") is not None else None
-    return sequence(path, name, keypoints, poses, None if valid is None else np.ravel(floats(valid, f"{what} 'valid'")), "")
+    return sequence(path, name, keypoints, poses, None if valid is None else np.ravel(floats(valid, f"{what} 'valid'")))
 
 
-def sequence(
-    path: Path, name: str, keypoints: np.ndarray, poses: np.ndarray | None, valid: np.ndarray | None, action: str
-) -> RawClip:
+def sequence(path: Path, name: str, keypoints: np.ndarray, poses: np.ndarray | None, valid: np.ndarray | None) -> RawClip:
     """A clip of its valid frames."""
     frames = len(keypoints) if keypoints.ndim else 0
     shapes = [keypoints.shape == (frames, 17, 2), poses is None or poses.shape == (frames, 17, 3)]
@@ -118,4 +132,4 @@ def sequence(
         keypoints[~(valid > 0)] = np.nan
     match = re.fullmatch(r"(T?S[0-9]+)\b.*", name)
     size = {"TS5": (1920, 1080), "TS6": (1920, 1080)}.get(name, (2048, 2048))
-    return RawClip(keypoints, name, subject=match[1] if match else name, action=action, image_size=size, positions=poses)
+    return RawClip(keypoints, name, subject=match[1] if match else name, image_size=size, positions=poses)
