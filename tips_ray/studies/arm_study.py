@@ -54,8 +54,11 @@ def run_arm_study(
         return carry_out(study, command, study.name(name), arguments)
 
 
-def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list[str]) -> int:
-    """Train what is missing of a study, and report; returns the exit code."""
+def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list[str], sources: "Sources | None" = None) -> int:
+    """Train what is missing of a study, and report; returns the exit code.
+
+    `sources` are what the study says to train on, where they have been read already.
+    """
     # Imported late, so that --help and mistakes are answered at once.
     from tips_ray.campaign.plan import Campaign
     from tips_ray.store.storage import Storage
@@ -80,7 +83,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     from tips_ray.campaign.session import Session
     from tips_ray.report.publish import print_headline, publish
 
-    sources = load_sources(study)
+    sources = sources or load_sources(study)
     if not sources.has_depths:
         campaign = replace(campaign, arms=without_labels(campaign.arms))
     session = Session(sources, study.data, study.placement, console)

@@ -18,7 +18,7 @@ from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import named_arms
 from tips_ray.store.names import safe_name
 from tips_ray.studies.arm_study import ArmStudy, carry_out
-from tips_ray.studies.options import interruptible, parse
+from tips_ray.studies.options import interruptible, load_sources, parse
 
 FIELDS = {"noise": "noise_mm", "missing": "missing", "distance": "distance_m"}
 EXACT = "exact"
@@ -71,8 +71,9 @@ def run(arguments: list[str]) -> int:
         study = parse(Noise, "noise", arguments, __doc__)
         configs = {name: override(study.config, {"data": {"observation": observation(name)}}) for name in study.conditions}
         campaigns = {name: safe_name(f"{study.name('noise')}-{name}") for name in study.conditions}
+        sources = load_sources(study)
         for name, config in configs.items():
-            code = carry_out(replace(study, config=config), "noise", campaigns[name], arguments)
+            code = carry_out(replace(study, config=config), "noise", campaigns[name], arguments, sources)
             if code:
                 return code
         compare(study, campaigns)
