@@ -16,7 +16,7 @@ from tips_ray.data.views import prepare
 from tips_ray.lifting.run import Run
 from tips_ray.presets import arm_config
 from tips_ray.stability.campaign import load_campaign
-from tips_ray.store.measurements import CODEPENDENCE, WINDOWS
+from tips_ray.store.measurements import BODIES, CODEPENDENCE, WINDOWS
 from tips_ray.store.records import write_manifest
 from tips_ray.store.storage import Storage
 
@@ -47,4 +47,5 @@ def test_all_that_is_missing_is_found_once(tmp_path: Path, objective: str, num_e
     any_whole = not all(run.diverged for run in runs)
     assert any_whole or learning_rate > 1
     assert (CODEPENDENCE in rows) == any_whole
+    assert (BODIES in rows) == (any_whole and objective == "adversarial")
     assert (WINDOWS in rows) == (any_whole and num_epochs > 1 and objective == "adversarial")

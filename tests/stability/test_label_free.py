@@ -7,7 +7,8 @@ import pytest
 
 from tips_ray.columns import METRICS
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.label_free import DEFAULT_RULE, summarise_label_free
+from tips_ray.stability.choice import DEFAULT_RULE
+from tips_ray.stability.label_free import summarise_label_free
 
 EPOCHS = 20
 

@@ -19,14 +19,16 @@ from tips_ray.columns import METRICS, TRAIN_METRIC
 from tips_ray.config import Config, Evaluation, Placement
 from tips_ray.data.views import Dataset, Sources
 from tips_ray.errors import UserError, sentence
+from tips_ray.lifting.bodies import body_rows
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.choice import choose_weights
 from tips_ray.stability.regret import stops, whole_runs, windows_of
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import RUNS, run_name
-from tips_ray.store.measurements import CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
+from tips_ray.store.measurements import BODIES, CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
 from tips_ray.store.storage import Storage
 
 NUM_PROBED = 10_000
@@ -82,14 +84,15 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
     a run and table. Without labels, nothing that is an error."""
     folder, curves = campaign.folder, state.curves
     tables = {WINDOWS: state.measured.windows, TAUGHT: state.measured.taught, CODEPENDENCE: state.measured.codependence}
+    tables[BODIES] = state.measured.bodies
     known = {table: set(rows[KEYS[table]].itertuples(index=False, name=None)) for table, rows in tables.items()}
     labelled = state.manifest["data"].get("labelled", True)
-    named = windows_of(stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"]))
-    missing = [row for row in named.itertuples(index=False, name=None) if row not in known[WINDOWS]]
-    probed = {key[:3] for key in known[CODEPENDENCE]}
+    stopped = stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"])
+    missing = [row for row in windows_of(stopped).itertuples(index=False, name=None) if row not in known[WINDOWS]]
+    probed, lifted = ({key[:length] for key in known[table]} for table, length in ((CODEPENDENCE, 3), (BODIES, 4)))
     tasks = []
     for arm in arms:
-        config = campaign.arms[arm]
+        config, choice = campaign.arms[arm], choose_weights(curves, arm, stopped)
         for seed, run in whole_runs(curves, arm).items():
             kept, last = kept_epochs(folder / RUNS / run_name(arm, seed)), len(run)
             wanted = {
@@ -100,11 +103,16 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
                 ],
                 CODEPENDENCE: [Window(last, last)] if last in kept and (arm, seed, last) not in probed else [],
                 TAUGHT: [Window(last, last)] if config.teacher and (arm, seed) not in known[TAUGHT] else [],
+                BODIES: [
+                    each.window
+                    for each in (choice,)
+                    if each and each.seed == seed and each.last in kept and (arm, seed, each.first, each.last) not in lifted
+                ],
             }
             tasks += [
                 Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each))
                 for table, each in wanted.items()
-                if each and (labelled or table == CODEPENDENCE)
+                if each and (labelled or table in (CODEPENDENCE, BODIES))
             ]
     return tasks
 
@@ -121,6 +129,8 @@ def measure_rows(task: Task, dataset: Dataset) -> list[dict[str, Any]]:
         if task.table == WINDOWS:
             keys = {"first": window.first, "last": window.last, "half_life": window.half_life or 0.0}
             rows.append({**run, **keys, **scores(lifter, dataset)})
+        elif task.table == BODIES:
+            rows += [{**run, "first": window.first, "last": window.last, **row} for row in body_rows(lifter, dataset)]
         else:
             found = sensitivity(lifter, (dataset.test or dataset.train).spread(NUM_PROBED).keypoints)
             share = outside_share(found)

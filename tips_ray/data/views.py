@@ -54,9 +54,13 @@ class Views:
     def spread(self, count: int) -> "Views":
         """`count` views evenly spaced over all of them, so over subjects, clips and cameras; all
         views if there are fewer."""
-        count = min(count, len(self))
-        chosen = torch.arange(count, device=self.keypoints.device) * len(self) // count
+        chosen = self.spread_places(count)
         return self._each(lambda values: values[chosen])
+
+    def spread_places(self, count: int) -> Int[Tensor, " chosen"]:
+        """Places of the views that `spread` chooses."""
+        count = min(count, len(self))
+        return torch.arange(count, device=self.keypoints.device) * len(self) // count
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Views":
         names = ("keypoints", "pose", "scale", "action", "subject", "clip")

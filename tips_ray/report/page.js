@@ -58,7 +58,7 @@
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((fold) => (fold.open = true));
     paint("light");
-    plots.forEach((plot) => Plotly.relayout(plot, { width: plot.closest(".panels") ? 330 : 680 })); // of a sheet of A4
+    plots.forEach((plot) => plot.closest(".bodies") || Plotly.relayout(plot, { width: plot.closest(".panels") ? 330 : 680 })); // of a sheet of A4
   });
   window.addEventListener("afterprint", () => {
     plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));

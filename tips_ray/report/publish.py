@@ -17,6 +17,7 @@ from tips_ray.report.study.label_free import render_label_free
 from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.report.text import as_text
 from tips_ray.search.trials import CONFIRMATION, SearchSummary, merge, read_tables, summarise_search
+from tips_ray.stability.bodies import lifted_views
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.label_free import LabelFreeSummary, summarise_label_free
 from tips_ray.stability.statistics import STATISTICS
@@ -36,10 +37,10 @@ def publish(folder: Storage) -> Summary | LabelFreeSummary:
     folder.write_table("curves.parquet", campaign.curves)
     if campaign.manifest["data"]["labelled"]:
         summary = summarise(campaign)
-        page = render(campaign.curves, summary)
+        page = render(campaign.curves, summary, lifted_views(campaign, summary.shown))
     else:
         summary = summarise_label_free(campaign)
-        page = render_label_free(campaign.curves, summary)
+        page = render_label_free(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
     folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
     folder.write("report.html", page.encode())
     return summary

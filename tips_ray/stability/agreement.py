@@ -30,9 +30,25 @@ def seed_disagreement(curves: pd.DataFrame, lifted: Mapping[str, Mapping[int, np
         if len(depths) < 2 or any(each is None for each in depths):
             continue
         signed = np.stack([each * sign for each, sign in zip(depths, group["depth_sign"], strict=True)])
-        others = (signed.sum(0) - signed) / (len(signed) - 1)
-        distances[group.index] = np.abs(signed - others).mean(axis=(1, 2))
+        distances[group.index] = distances_by_view(signed).mean(axis=1)
     return distances
+
+
+def distances_by_view(depths: np.ndarray) -> np.ndarray:
+    """Mean distance in mm (runs, views) of the joints of each run from the mean of the other runs;
+    `depths` (runs, views, 16) have the signs that anatomy voted for."""
+    others = (depths.sum(0) - depths) / (len(depths) - 1)
+    return np.abs(depths - others).mean(axis=2)
+
+
+def view_disagreement(rows: Sequence[pd.Series], lifted: Mapping[str, Mapping[int, np.ndarray]]) -> np.ndarray | None:
+    """Mean distance in mm (views,) of the runs of an arm from each other, at the epochs of the
+    `rows`, one a run; None of a single run, or where what one lifted is not stored."""
+    depths = [lifted.get(str(row["run"]), {}).get(int(row["epoch"])) for row in rows]
+    if len(depths) < 2:
+        return None
+    signed = [each * row["depth_sign"] for each, row in zip(depths, rows, strict=True) if each is not None]
+    return distances_by_view(np.stack(signed)).mean(axis=0) if len(signed) == len(rows) else None
 
 
 def student_disagreement(

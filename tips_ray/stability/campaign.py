@@ -15,8 +15,9 @@ from tips_ray.stability.agreement import (
     seed_disagreement,
     student_disagreement,
     students_of,
+    view_disagreement,
 )
-from tips_ray.stability.regret import rank_rules, score_stops, stops
+from tips_ray.stability.regret import rank_rules, score_stops, stops, whole_runs
 from tips_ray.stability.statistics import arms_of
 from tips_ray.stability.teachers import TeacherCard, read_cards
 from tips_ray.store.curves import read_curves
@@ -38,6 +39,9 @@ class LoadedCampaign:
     """Tables of what was measured of the weights that runs have kept."""
     cards: dict[str, TeacherCard] = field(default_factory=dict)
     """Teacher cards, by the arm that learns."""
+    disagreement_by_view: dict[str, np.ndarray] = field(default_factory=dict)
+    """By arm of several runs: how far its runs are from each other, in mm, on each of the views
+    that they are compared on, at the last epoch that all of them have."""
 
 
 def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_damaged: bool = False) -> LoadedCampaign:
@@ -49,8 +53,8 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_dam
     """
     manifest = read_manifest(folder)
     cards = read_cards(folder)
-    curves = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
-    return LoadedCampaign(manifest, curves, read_measurements(folder), cards)
+    curves, by_view = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
+    return LoadedCampaign(manifest, curves, read_measurements(folder), cards, by_view)
 
 
 def open_campaign(folder: str) -> LoadedCampaign:
@@ -78,9 +82,11 @@ def compare_stop_rules(campaign: LoadedCampaign) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def with_agreement(curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folder: Storage) -> pd.DataFrame:
+def with_agreement(
+    curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folder: Storage
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """The curves with `seed_disagreement_mm` and `student_disagreement_mm`, from what the runs in
-    a campaign's folder lifted."""
+    a campaign's folder lifted; and the disagreement of seeds by arm and view."""
     students = students_of(cards)
     finals = {
         student: final_depths(curves[curves["run"] == student], read_lifted(folder, student, 1))
@@ -88,10 +94,12 @@ def with_agreement(curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folde
         for student in names
     }
     columns = {name: np.full(len(curves), np.nan) for name in (SEED_DISAGREEMENT, STUDENT_DISAGREEMENT)}
-    for places in curves.groupby("arm").indices.values():  # arm by arm: memory may not hold what all runs lifted
+    by_view = {}
+    for arm, places in curves.groupby("arm").indices.items():  # arm by arm: memory may not hold what all runs lifted
         rows = curves.iloc[places]
         lifted = {run: read_lifted(folder, run) for run in rows["run"].unique()}
         of_students = {run: [depths for name in students.get(run, ()) for depths in finals[name]] for run in lifted}
         columns[SEED_DISAGREEMENT][places] = seed_disagreement(rows, lifted)
         columns[STUDENT_DISAGREEMENT][places] = student_disagreement(rows, lifted, of_students)
-    return curves.assign(**columns)
+        by_view[str(arm)] = view_disagreement([run.iloc[-1] for run in whole_runs(rows, str(arm)).values()], lifted)
+    return curves.assign(**columns), {arm: distances for arm, distances in by_view.items() if distances is not None}

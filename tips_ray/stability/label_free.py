@@ -8,36 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tips_ray.columns import SIGNALS
-from tips_ray.config import Config, Teacher, override
-from tips_ray.errors import UserError
+from tips_ray.config import Config, override
 from tips_ray.presets import knowledge_by_arm
-from tips_ray.stability.agreement import SEED_DISAGREEMENT
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.choice import DEFAULT_RULE, Choice, choose_weights
 from tips_ray.stability.codependence import Codependence, codependence_of
 from tips_ray.stability.regret import stops, whole_runs
 from tips_ray.stability.statistics import Divergence, Interval, arms_of, divergences, interval, runs_of
-from tips_ray.stability.stopping import Window
 from tips_ray.stability.summary import SCHEMA_VERSION, origin, strict
-from tips_ray.stability.teachers import TeacherCard, most_plausible
-
-DEFAULT_RULE = Teacher().rule
-"""The rule to stop by where there are no labels to choose another. Of ten runs each of solo and
-parts on CMU's poses, whose labels are known, it costs 0.2 mm in the median against each run's best
-epoch, at worst 0.8 mm (`reports/gallery/cmu-tips`)."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The weights to use of an arm."""
-
-    run: str
-    seed: int
-    first: int
-    last: int
+from tips_ray.stability.teachers import TeacherCard
 
 
 @dataclass(frozen=True)
@@ -114,20 +96,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) ->
             name: interval([row[name] for row in last]) for name in SIGNALS if last and name in last[0] and name != "churn_mm"
         },
         stops={rule: {seed: str(window) for seed, window in windows.items()} for rule, windows in by_rule.items()},
-        choice=choose(whole, by_rule.get(DEFAULT_RULE, {})),
+        choice=choose_weights(curves, arm, chosen),
         runs={int(str(seed)): strict(row) for seed, row in runs.to_dict("index").items()},
         diverged=[entry for entry in divergences(curves) if entry.arm == arm],
     )
-
-
-def choose(runs: dict[int, pd.DataFrame], windows: dict[int, Window]) -> Choice | None:
-    """The most plausible run and its window; without clips, in which bones could change, the run
-    that is closest to the others at the end. None without runs."""
-    if not windows:
-        return None
-    try:
-        seed = most_plausible(runs, windows)
-    except UserError:
-        distance = {seed: run.get(SEED_DISAGREEMENT, pd.Series([np.nan])).iloc[-1] for seed, run in runs.items()}
-        seed = min(distance, key=lambda seed: (np.isnan(distance[seed]), distance[seed], seed))
-    return Choice(str(runs[seed]["run"].iloc[0]), seed, windows[seed].first, windows[seed].last)

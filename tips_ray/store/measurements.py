@@ -21,18 +21,28 @@ TAUGHT = "taught.parquet"
 CODEPENDENCE = "codependence.parquet"
 """Mean absolute derivative of each depth by each keypoint (`sensitivity`), and the `outside_share`
 of the run."""
+BODIES = "bodies.parquet"
+"""What the weights to use of each arm lift of the views that runs are compared on: the joints of
+one pose in the frame of its camera, and of the true pose, where it is known."""
 
 KEYS = {
     WINDOWS: ["arm", "seed", "first", "last", "half_life"],
     TAUGHT: ["arm", "seed"],
     CODEPENDENCE: ["arm", "seed", "epoch", "depth", "keypoint"],
+    BODIES: ["arm", "seed", "first", "last", "view", "joint"],
 }
 """What tells the rows of a table apart."""
 VALUES = {
     WINDOWS: [*METRICS, TRAIN_METRIC],
     TAUGHT: [*METRICS, TRAIN_METRIC],
     CODEPENDENCE: ["sensitivity", "outside_share"],
+    BODIES: [
+        *("x_mm", "y_mm", "z_mm", "true_x_mm", "true_y_mm", "true_z_mm"),
+        *("missing", "subject", "action", "clip"),
+    ],
 }
+TEXTS = ("arm", "depth", "keypoint", "joint", "subject", "action", "clip")
+"""The columns that hold no numbers."""
 
 
 def read_measured(folder: Storage, table: str) -> pd.DataFrame:
@@ -46,14 +56,15 @@ def read_measured(folder: Storage, table: str) -> pd.DataFrame:
         log.warning("%s It is measured anew by the study's command.", error)
         return no_rows(table)
     columns = [*KEYS[table], *VALUES[table]]
-    numbers = [name for name in columns if name not in ("arm", "depth", "keypoint")]
+    numbers, texts = ([name for name in columns if (name in TEXTS) == text] for text in (False, True))
     if (
         set(columns) <= set(rows)
         and all(is_numeric_dtype(rows[name]) for name in numbers)
+        and all(rows[name].map(lambda value: isinstance(value, str)).all() for name in texts)
         and not rows[KEYS[table]].isna().any(axis=None)
     ):
         return rows
-    log.warning("%s lacks columns, or numbers in them. It is measured anew by the study's command.", folder / table)
+    log.warning("%s lacks columns, or numbers or texts in them. It is measured anew by the study's command.", folder / table)
     return no_rows(table)
 
 
@@ -64,6 +75,7 @@ class Measured:
     windows: pd.DataFrame
     taught: pd.DataFrame
     codependence: pd.DataFrame
+    bodies: pd.DataFrame
 
 
 def no_rows(table: str) -> pd.DataFrame:
@@ -71,7 +83,7 @@ def no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[*KEYS[table], *VALUES[table]])
 
 
-NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE))
+NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), no_rows(BODIES))
 
 
 def forget(folder: Storage, arms: Collection[str]) -> None:
@@ -84,4 +96,4 @@ def forget(folder: Storage, arms: Collection[str]) -> None:
 
 def read_measurements(folder: Storage) -> Measured:
     """All of these tables of a campaign."""
-    return Measured(*(read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE)))
+    return Measured(*(read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE, BODIES)))

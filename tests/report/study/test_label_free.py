@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.poses.skeleton import JOINTS
 from tips_ray.report.study.label_free import finding, render_label_free
+from tips_ray.stability.bodies import LiftedView, LiftedViews
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.choice import Choice
 from tips_ray.stability.label_free import summarise_label_free
 
 
@@ -26,15 +30,19 @@ def without_labels(curves: pd.DataFrame) -> LoadedCampaign:
 def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, make_curves, tmp_path: Path, width: int):
     name = "a very long arm with <b>markup</b> in its name"
     campaign = without_labels(make_curves(("solo", name), num_epochs=20))
-    page = render_label_free(campaign.curves, summarise_label_free(campaign))
+    body = np.random.default_rng(0).normal(0, 300, (len(JOINTS), 3))
+    view = LiftedView({"solo": body, name: body}, None, np.zeros(len(JOINTS), bool), "S1", "walk", "c1", 0.5, 30.0)
+    lifted = LiftedViews({"solo": Choice("solo-seed0", 0, 19, 20)}, 256, [view])
+    page = render_label_free(campaign.curves, summarise_label_free(campaign), lifted)
     (tmp_path / "page.html").write_text(page)
-    with opening(tmp_path / "page.html", width=width) as opened:
+    with opening(tmp_path / "page.html", width=width, expected="WebGL|GL Driver|willReadFrequently") as opened:
         plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
         text = opened.locator("body").inner_text()
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert plots
     assert min(plots) > 0
     assert name in text
+    assert "seeds differ by 30 mm: median agreement" in text
     assert "nothing below is an error" in text
     assert "P-MPJPE" not in text
 

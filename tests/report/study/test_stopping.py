@@ -14,7 +14,7 @@ from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ends
 from tips_ray.stability.summary import Summary
 from tips_ray.stability.teachers import ExpectedRegret, TeacherCard, TeacherWindow
-from tips_ray.store.measurements import CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
+from tips_ray.store.measurements import BODIES, CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
 
 ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
 STUDENTS = ARMS[2:]
@@ -53,7 +53,7 @@ def measured() -> Measured:
         for seen in LIFTED
     ]
     codependence = pd.DataFrame(rows, columns=[*KEYS[CODEPENDENCE], "sensitivity", "outside_share"])
-    return Measured(no_rows(WINDOWS), taught, codependence)
+    return Measured(no_rows(WINDOWS), taught, codependence, no_rows(BODIES))
 
 
 @pytest.fixture(scope="module")

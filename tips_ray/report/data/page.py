@@ -11,9 +11,9 @@ from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.summary import BONE_SPREAD, MAX_BONE_SPREAD, Summary, cells
 from tips_ray.report.base import filled
-from tips_ray.report.data.image_plane import image_plane_figure
-from tips_ray.report.data.viewer import COLOURS, facing_viewer, in_a_row, skeleton_figure
+from tips_ray.report.image_plane import image_plane_figure
 from tips_ray.report.text import SYNTHETIC
+from tips_ray.report.viewer import COLOURS, facing_viewer, in_a_row, skeleton_figure
 from tips_ray.store.atomic import replace_file
 
 MAX_SKELETONS = 8

@@ -6,8 +6,10 @@ from tips_ray.columns import SIGNALS, in_group
 from tips_ray.config import NOMINAL_MM
 from tips_ray.report.base import filled
 from tips_ray.report.study import figures, tables
+from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ENOUGH_SEEDS, as_text, beyond_2d, data_cautions, described, few_seeds, ordered
+from tips_ray.stability.bodies import NO_VIEWS, LiftedViews
 from tips_ray.stability.label_free import LabelFreeArm, LabelFreeSummary
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.stopping import Window
@@ -15,7 +17,7 @@ from tips_ray.stability.stopping import Window
 PANELS = {"losses": in_group("loss"), "adversary": in_group("adversary"), "signs": ("depth_sign",), "signals": SIGNALS}
 
 
-def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary) -> str:
+def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: LiftedViews = NO_VIEWS) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
     panels = {group: tables.term_table(curves, columns) for group, columns in PANELS.items()}
     colours = arm_colours(list(summary.arms))
@@ -23,7 +25,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary) -> str:
     terms = [(table, term) for table in panels.values() for term in table["term"].unique()]
     return filled(
         "study/label_free.html.j2",
-        {term: figures.draw_term(table, term, colours, synthetic) for table, term in terms},
+        {term: figures.draw_term(table, term, colours, synthetic) for table, term in terms} | draw_bodies(lifted),
         title="Study without labels",
         campaign=summary.campaign or "no runs yet",
         summary=summary,
@@ -31,6 +33,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary) -> str:
         finding=finding(summary),
         cautions=cautions(summary),
         advice=ADVICE,
+        bodies=describe_bodies(lifted),
         signals=signals_of(summary),
         cells={arm: {name: cell(entry.signals.get(name)) for name in signals_of(summary)} for arm, entry in summary.arms.items()},
         colours=colours,

@@ -7,8 +7,10 @@ import pandas as pd
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, headline, ingredient_tables, screening_tables, stop_tables, tables
+from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import beyond_2d, described, ordered
+from tips_ray.stability.bodies import NO_VIEWS, LiftedViews
 from tips_ray.stability.distillation import Kind
 from tips_ray.stability.summary import Summary
 
@@ -22,7 +24,7 @@ COMPARISONS: dict[Kind, str] = {
 }
 
 
-def render(curves: pd.DataFrame, summary: Summary) -> str:
+def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEWS) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
     if len(curves):
         curves = curves[~curves["arm"].isin(list(summary.hidden))]
@@ -35,7 +37,7 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
     actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
     colours = arm_colours([*summary.shown, *summary.references, *summary.supervised])
     colours |= {arm: colours.get(base, "#7F7F7F") for arm, base in summary.hidden.items()}
-    drawn = figures.draw_all(curves, summary, panels, colours)
+    drawn = figures.draw_all(curves, summary, panels, colours) | draw_bodies(lifted)
     return filled(
         "study/page.html.j2",
         drawn,
@@ -45,6 +47,7 @@ def render(curves: pd.DataFrame, summary: Summary) -> str:
         synthetic=bool(summary.data.get("synthetic")),
         finding=headline.finding(summary),
         cautions=headline.cautions(summary),
+        bodies=describe_bodies(lifted),
         rows=headline.headline_rows(summary),
         paper=headline.PAPER,
         metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),

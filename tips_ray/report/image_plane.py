@@ -4,16 +4,18 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tips_ray.poses.skeleton import BONES, JOINTS
-from tips_ray.report.data.viewer import COLOURS, SIDES, TEXT
+from tips_ray.report.viewer import COLOURS, SIDES, TEXT
 
 MARGIN = 0.1
 """Around a person in an image of unknown size, as a share of the person's size."""
 
 
-def image_plane_figure(keypoints: np.ndarray, missing: np.ndarray, image_size: tuple[int, int] | None = None) -> go.Figure:
+def image_plane_figure(
+    keypoints: np.ndarray, missing: np.ndarray, image_size: tuple[int, int] | None = None, with_places: bool = True
+) -> go.Figure:
     """The skeleton (17, 2), y up with 0 at the image's top, in the frame of its image; joints that
-    are missing (17,) and were filled are hollow. Hovering names a joint and its place, y down, as
-    the file has it."""
+    are missing (17,) and were filled are hollow. Hovering names a joint and, `with_places`, its
+    place, y down, as the file has it."""
     figure = go.Figure()
     for side, names in SIDES.items():
         x, y = [], []
@@ -28,7 +30,10 @@ def image_plane_figure(keypoints: np.ndarray, missing: np.ndarray, image_size: t
                 x=keypoints[joints, 0].tolist(),
                 y=keypoints[joints, 1].tolist(),
                 mode="markers",
-                text=[f"{JOINTS[at].replace('_', ' ')}<br>{keypoints[at, 0]:.4g}, {-keypoints[at, 1]:.4g}" for at in joints],
+                text=[
+                    JOINTS[at].replace("_", " ") + (f"<br>{keypoints[at, 0]:.4g}, {-keypoints[at, 1]:.4g}" if with_places else "")
+                    for at in joints
+                ],
                 hovertemplate="%{text}<extra></extra>",
                 marker={
                     "color": COLOURS[side],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tips_ray.poses.skeleton import BONES, JOINTS
-from tips_ray.report.data.viewer import COLOURS, facing_viewer, skeleton_figure
+from tips_ray.report.viewer import COLOURS, facing_viewer, skeleton_figure
 
 POSES = np.random.default_rng(0).uniform(-1, 1, (3, 17, 3)) * (300, 900, 300)
 
