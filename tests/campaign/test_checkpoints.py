@@ -4,25 +4,29 @@ import json
 import os
 import re
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from helpers import CONFIG, TIMES
+from helpers import CONFIG, TIMES, refusal
 from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacked, weights_name
 from tips_ray.campaign.evaluate import choose_window, evaluate_saved, kept_epochs, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, KeepWeights, Network, Teacher, override, parts_of
+from tips_ray.data.load import load_keypoints
+from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.run import Run
+from tips_ray.poses.skeleton import JOINTS
 from tips_ray.seeding import stream
 from tips_ray.stability.stopping import Window
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
@@ -322,7 +326,16 @@ def test_a_diverged_run_stays_ended_and_keeps_its_row(tmp_path: Path, dataset: D
     assert curve_of(tmp_path)["status"].iloc[-1] == "diverged"
 
 
-def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tmp_path: Path) -> None:
+def keypoint_file(folder: Path, poses: PoseSet, **more: np.ndarray) -> str:
+    """Poses as a camera at the front saw them, with more beside."""
+    labels = {"subject": poses.subject, "action": poses.action, "clip": poses.clip, "joint_names": np.array(JOINTS)}
+    np.savez(folder / "keypoints.npz", keypoints=poses.positions[..., :2], up="y", **labels, **more)
+    return str(folder / "keypoints.npz")
+
+
+def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     poses = synthesise(num_poses=400)
     dataset = prepare(poses, CONFIG.data)
     campaign = Campaign("c", Storage(str(tmp_path)), {"solo": CONFIG}, 1, 3)
@@ -339,6 +352,12 @@ def test_saved_lifters_score_on_the_campaigns_own_poses_what_their_curve_says(tm
     averaged = evaluate_saved(campaign.folder, dataset.test_poses, "average of the last 50 %")
     assert averaged["window"].tolist() == ["3"]  # half of three epochs is one
     assert choose_window(curve, "epoch at 75 %", [1, 3]) == Window(1, 1)  # the newest that was kept up to there
+    paired = load_keypoints(keypoint_file(tmp_path, poses, positions=poses.positions))
+    seen = evaluate_saved(campaign.folder, paired)["p_mpjpe_signed_mm"].iloc[0]
+    scaled = evaluate_saved(campaign.folder, replace(paired, keypoints=3 * paired.keypoints))["p_mpjpe_signed_mm"].iloc[0]
+    assert scaled == pytest.approx(seen, rel=1e-4)
+    words = ("evaluate", str(tmp_path / "c"), "--data", keypoint_file(tmp_path, poses))
+    assert "keypoints without 3D poses, so no error can be measured" in refusal(capsys, *words)
     with pytest.raises(ValueError, match=r"weights of epoch 'by eye'; give last, best .*rules: last epoch, "):
         evaluate_saved(campaign.folder, poses, "by eye")
     with pytest.raises(ValueError, match=r"no weights of epoch '7'.*kept: 1 to 3"):

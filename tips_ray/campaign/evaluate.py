@@ -9,13 +9,14 @@ import torch
 from tips_ray.campaign.checkpoints import SUFFIX, WEIGHTS, form_of, unpacked, weights_name
 from tips_ray.columns import METRICS
 from tips_ray.config import Config, override, parts_of
+from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import render_views
+from tips_ray.data.views import labelled_views
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.presets import knowledge_by_arm
-from tips_ray.seeding import derived_seed, stream
+from tips_ray.seeding import stream
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
@@ -31,8 +32,9 @@ NAMES = tuple(rule.name for rule in standard_rules(1))
 EPOCHS = "last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or a stop rule by name"
 
 
-def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_views: int = 1) -> pd.DataFrame:
-    """Errors in mm of every run of a campaign on other poses: one row a run, with arm, seed, the
+def evaluate_saved(folder: Storage, poses: PoseSet | KeypointSet, epoch: str = "last", num_views: int = 1) -> pd.DataFrame:
+    """Errors in mm of every run of a campaign on other poses, rendered or as real cameras saw them
+    (keypoints that are paired with poses): one row a run, with arm, seed, the
     epochs whose weights were taken (`first` to `epoch`, and `window` in words), and the metrics.
 
     `epoch` is "last", "best" (of those whose weights were kept; an oracle), a number, or the name
@@ -51,7 +53,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet, epoch: str = "last", num_vie
         if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
             continue
         window = choose_window(curve, epoch, kept_epochs(run))
-        views = render_views(poses, num_views, derived_seed(config.data.seed, "test"), config.data.observation)
+        views = labelled_views(poses, num_views, config.data)
         sign = float(curve["depth_sign"].iloc[window.last - 1])
         found = errors(lift_views(load_window(run, window, config), views), views, sign)
         rows.append({"arm": arm, "seed": seed, "first": window.first, "epoch": window.last, "window": str(window), **found})
@@ -77,10 +79,10 @@ def knowledge_of(folder: Storage, manifest: dict[str, Any]) -> dict[str, tuple[s
     return knowledge_by_arm({arm: config_of(folder, manifest, arm) for arm in manifest["arms"]})
 
 
-def flat_reference(folder: Storage, poses: PoseSet, num_views: int) -> dict[str, float]:
+def flat_reference(folder: Storage, poses: PoseSet | KeypointSet, num_views: int) -> dict[str, float]:
     """Errors of the flat prediction on the same views."""
     config = override(Config(), next(iter(read_manifest(folder)["arms"].values())))
-    found = flat_errors(render_views(poses, num_views, derived_seed(config.data.seed, "test"), config.data.observation))
+    found = flat_errors(labelled_views(poses, num_views, config.data))
     return {metric: found[metric] for metric in METRICS}
 
 

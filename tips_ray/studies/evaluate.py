@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
-from tips_ray.config import Reading
+from tips_ray.config import FileReading, Reading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.secrets import without_secrets
-from tips_ray.studies.options import interruptible, load_study_poses
+from tips_ray.studies.options import interruptible, load_with_notes
 
 if TYPE_CHECKING:
     from tips_ray.stability.groups import Grouped
@@ -28,7 +28,8 @@ class Evaluation:
     campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
     """Folder of the campaign, as the study printed it."""
     data: str
-    """'synthetic', an .npz file of poses, or a folder of CMU's .asf and .amc files."""
+    """`synthetic`, or a file or folder of 3D poses, or of 2D keypoints that are paired with them
+    (`tips-ray data info` says what it reads)."""
     epoch: str = "last"
     """last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or
     the name of a stop rule, such as 'average of the last 10 %'."""
@@ -36,8 +37,9 @@ class Evaluation:
     """Subjects to evaluate on; by default all, or the campaign's test subjects on the campaign's
     own poses."""
     num_views: int = 1
-    """Cameras that see each pose."""
+    """Cameras that see each pose; keypoints have their own."""
     reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = field(default_factory=Reading)
+    files: Annotated[FileReading, tyro.conf.OmitArgPrefixes] = field(default_factory=FileReading)
     by_action: bool = False
     """Print the error on each action too."""
     json: bool = False
@@ -67,7 +69,9 @@ def evaluate(options: Evaluation) -> None:
     if is_search(folder):
         raise UserError(f"{str(folder)!r} is a search; the lifters of its confirmation are in {str(folder / CONFIRMATION)!r}.")
     manifest = read_manifest(folder)
-    poses = chosen_subjects(load_study_poses(options.data, options.reading), options.subjects, manifest["data"])
+    given = load_with_notes(options.data, options.reading, options.files)
+    check_labelled(given, options.num_views)
+    poses = chosen_subjects(given, options.subjects, manifest["data"])
     errors = evaluate_saved(folder, poses, options.epoch, options.num_views)
     left_out = [arm for arm in manifest["arms"] if arm not in set(errors["arm"])]
     if left_out:
@@ -104,12 +108,28 @@ def evaluate(options: Evaluation) -> None:
     print(f"{len(poses):,} {kind} of {', '.join(poses.subjects)}; mm; epoch: {options.epoch}{oracle}")
 
 
+def check_labelled(poses: Any, num_views: int) -> None:
+    """Raise UserError for keypoints of which no error can be measured, or that other cameras are to
+    see."""
+    from tips_ray.data.keypointset import KeypointSet
+
+    if not isinstance(poses, KeypointSet):
+        return
+    if poses.positions is None:
+        raise UserError(
+            f"{poses.name}: these are keypoints without 3D poses, so no error can be measured on them; give 3D poses, or"
+            " keypoints that are paired with them."
+        )
+    if num_views > 1:
+        raise UserError(f"{poses.name}: these are keypoints as their own cameras gave them; leave out --num-views.")
+
+
 def chosen_subjects(poses: Any, subjects: tuple[str, ...], trained_on: dict[str, Any]) -> Any:
     """The poses of the subjects; without subjects those of the campaign's test subjects, if the
     poses are the campaign's own, else all."""
     import numpy as np
 
-    if not subjects and poses.fingerprint == trained_on["fingerprint"]:
+    if not subjects and poses.fingerprint in (trained_on["fingerprint"], trained_on.get("labelled_fingerprint")):
         subjects = tuple(trained_on["test_subjects"])
     unknown = [subject for subject in subjects if subject not in poses.subjects]
     if unknown:

@@ -18,6 +18,7 @@ from tips_ray.store.names import safe_name
 from tips_ray.terminal import steady_output
 
 if TYPE_CHECKING:
+    from tips_ray.data.keypointset import KeypointSet
     from tips_ray.data.poseset import PoseSet
     from tips_ray.data.views import Sources
 
@@ -101,15 +102,22 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
 
 def load_sources(options: Options) -> "Sources":
     """What the options say to train on, and to measure errors on; prints what is to know of it."""
-    from tips_ray.data.load import load_any
     from tips_ray.data.views import Sources
 
-    given = [load_any(options.data, options.config.data, options.reading)]
-    given += [load_any(options.test_data, Reading(), options.reading)] if options.test_data else []
-    for poses in given:
-        for note in poses.notes:
-            print(f"caution: {poses.name}: {note}", file=sys.stderr)
+    given = [load_with_notes(options.data, options.config.data, options.reading)]
+    given += [load_with_notes(options.test_data, Reading(), options.reading)] if options.test_data else []
     return Sources(*given)
+
+
+def load_with_notes(spec: str, reading: Reading, files: FileReading) -> "PoseSet | KeypointSet":
+    """The keypoints or poses that `spec` names, read as the options say; prints what is to know of
+    them."""
+    from tips_ray.data.load import load_any
+
+    poses = load_any(spec, reading, files)
+    for note in poses.notes:
+        print(f"caution: {poses.name}: {note}", file=sys.stderr)
+    return poses
 
 
 def load_study_poses(spec: str, reading: Reading) -> "PoseSet":
