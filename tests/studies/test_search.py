@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from helpers import ROOT, TIMES, TINY, refusal, run_python
+from tips_ray.data.synthetic import synthesise
+from tips_ray.poses.skeleton import JOINTS
 
 OPTIONS = [*TINY, "--data.num-views", "1", "--num-seeds", "2", "--keep-weights.every", "1000"]
 
@@ -160,3 +162,12 @@ def test_a_study_storage_without_its_driver_is_an_error_without_the_password(
     error = refusal(capsys, "search", *OPTIONS, "--storage", str(tmp_path), "--study-storage", url)
     assert "'mysql+pymysql://me:***@127.0.0.1:1/studies' needs a Python package that is not installed (pymysql)" in error
     assert "s3cret" not in error
+
+
+def test_keypoints_alone_are_refused_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    poses = synthesise(num_poses=300)
+    labels = {"subject": poses.subject, "clip": poses.clip, "joint_names": np.array(JOINTS)}
+    np.savez(tmp_path / "keypoints.npz", keypoints=poses.positions[..., :2], up="y", **labels)
+    words = ("--storage", str(tmp_path / "storage"), "--data", str(tmp_path / "keypoints.npz"))
+    assert "keypoints without 3D poses, and a search scores" in refusal(capsys, "search", *OPTIONS, *words)
+    assert not (tmp_path / "storage").exists()

@@ -13,6 +13,7 @@ from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, su
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.tune import Training, check_capacity, run_trials
 from tips_ray.config import Config, Data, override
+from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
@@ -41,7 +42,7 @@ class SearchEnding:
     """Whether it ended before its trials and its wall time did, and without failures."""
 
 
-def split_for_search(poses: PoseSet, data: Data, validation_subjects: tuple[str, ...]) -> tuple[Data, Data]:
+def split_for_search(poses: PoseSet | KeypointSet, data: Data, validation_subjects: tuple[str, ...]) -> tuple[Data, Data]:
     """What a search sees, and what its confirmation sees: they train on the same subjects, and no
     one is scored in both.
 

@@ -120,16 +120,6 @@ def load_with_notes(spec: str, reading: Reading, files: FileReading) -> "PoseSet
     return poses
 
 
-def load_study_poses(spec: str, reading: Reading) -> "PoseSet":
-    """The poses that `spec` names, read as the options say; prints what is to know of them."""
-    from tips_ray.data.load import load_poses
-
-    poses = load_poses(spec, seed=reading.seed, up=reading.up, sides=reading.sides, drop_implausible=reading.drop_implausible)
-    for note in poses.notes:
-        print(f"caution: {note}", file=sys.stderr)
-    return poses
-
-
 def interruptible(run: Callable[[], int]) -> int:
     """Run a study; Ctrl-C, SIGTERM and SIGHUP end it without a traceback, and output that fails
     does not end it. Returns its exit code."""

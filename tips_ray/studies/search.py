@@ -22,7 +22,7 @@ from rich.console import Console
 from tips_ray.config import MAX_SEEDS, Config, WeightRanges
 from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import arm_config
-from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_study_poses, parse, without_cluster
+from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_with_notes, parse, without_cluster
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,13 @@ def search_and_report(arguments: list[str]) -> int:
 
         if options.test_data:
             raise UserError("A search scores on validation subjects of --data; leave out --test-data.")
-        poses = load_study_poses(options.data, options.config.data)
+        poses = load_with_notes(options.data, options.config.data, options.reading)
+        if not Sources(poses).has_depths:
+            raise UserError(
+                f"{poses.name}: these are keypoints without 3D poses, and a search scores and confirms its trials on labelled"
+                " subjects; give 3D poses, or keypoints that are paired with them. `tips-ray stability` trains arms on keypoints"
+                " alone."
+            )
         seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
             name,
