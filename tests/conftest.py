@@ -39,6 +39,7 @@ RAY = (
 SLOW = (
     *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
     *(
+        "studies/test_benchmarks.py",
         "studies/test_keypoints.py",
         "studies/test_noise.py",
         "studies/test_partitions.py",

@@ -22,6 +22,8 @@ STUDIES = {
     "screen": "Which of the choices that the paper leaves open matter?",
     "partitions": "Does another partition of the body beat legs and torso?",
     "noise": "What do noisy, missing or perspective keypoints do to arms?",
+    "human36m": "The paper's Table 1: how good are arms on Human3.6M, by action?",
+    "mpi-inf-3dhp": "The paper's Table 2: how good are arms on MPI-INF-3DHP, trained on other poses?",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""
@@ -191,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     ends it with one sentence and exit code 2."""
     chosen, rest = parser().parse_known_args(sys.argv[1:] if arguments is None else arguments)
     if chosen.command in STUDIES:
-        return importlib.import_module(f"tips_ray.studies.{chosen.command}").main(rest)
+        return importlib.import_module(f"tips_ray.studies.{chosen.command.replace('-', '_')}").main(rest)
     with user_errors():
         app.cli(prog="tips-ray", args=[chosen.command, *rest])
     return 0

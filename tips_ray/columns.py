@@ -4,7 +4,7 @@ rule may see it."""
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["error", "loss", "adversary", "sign", "signal", "derived"]
+Group = Literal["error", "loss", "adversary", "sign", "signal", "derived", "benchmark"]
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,15 @@ TABLE = (
     Column("student_disagreement_mm", "Distance from its student, mm", "signal", in_hindsight=True),
     Column("consistency", "Consistency terms, sum", "derived"),
     Column("discriminator_accuracy", "Discriminator accuracy", "derived"),
+    Column("pck_percent", "PCK, one depth sign a run", "benchmark", label_free=False),
+    Column("auc_percent", "AUC, one depth sign a run", "benchmark", label_free=False),
+    Column("pck_reflected_percent", "PCK, sign of each pose known", "benchmark", label_free=False),
+    Column("auc_reflected_percent", "AUC, sign of each pose known", "benchmark", label_free=False),
+    Column("pa_pck_percent", "PA-PCK", "benchmark", label_free=False),
+    Column("pa_auc_percent", "PA-AUC", "benchmark", label_free=False),
 )
-"""Groups in the order in which reports show them. The depth sign is voted on without labels, but it
+"""Groups in the order in which reports show them; what is of a benchmark is measured at some epochs
+alone, and in no curve. The depth sign is voted on without labels, but it
 says nothing of how good a lifter is, and no rule sees it."""
 
 BY_NAME = {column.name: column for column in TABLE}
@@ -89,7 +96,14 @@ def label_of(name: str) -> str:
 METRICS = in_group("error")
 """Error columns in mm, the headline metric first."""
 
+JOINT_SHARES = in_group("benchmark")
+"""Columns in % of MPI-INF-3DHP's joints: nearer than 150 mm (PCK), and the mean over its thresholds
+(AUC)."""
+
 HEADLINE_METRIC = METRICS[0]
+
+BENCHMARKS: dict[str, tuple[str, ...]] = {"human36m": METRICS, "mpi_inf_3dhp": JOINT_SHARES}
+"""What is measured of lifters, by action, for the paper's Tables 1 and 2."""
 
 TRAIN_METRIC = f"train_{HEADLINE_METRIC}"
 """The error on views that were trained on: by it a rule is chosen, so that test subjects have no

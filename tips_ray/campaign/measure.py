@@ -15,20 +15,21 @@ from tips_ray.campaign.seeds import dataset_on
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
-from tips_ray.columns import METRICS, TRAIN_METRIC
+from tips_ray.columns import HEADLINE_METRIC, METRICS, TRAIN_METRIC
 from tips_ray.config import Config, Evaluation, Placement
 from tips_ray.data.views import Dataset, Sources
 from tips_ray.errors import UserError, sentence
+from tips_ray.lifting.benchmarks import benchmark_rows
 from tips_ray.lifting.bodies import body_rows
 from tips_ray.lifting.codependence import outside_share, sensitivity
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.choice import choose_weights
-from tips_ray.stability.regret import stops, whole_runs, windows_of
+from tips_ray.stability.regret import best_epoch, stops, whole_runs, windows_of
 from tips_ray.stability.stopping import Window
 from tips_ray.store.curves import RUNS, run_name
-from tips_ray.store.measurements import BODIES, CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
+from tips_ray.store.measurements import BENCHMARK, BODIES, CODEPENDENCE, KEYS, TAUGHT, WINDOWS, read_measured
 from tips_ray.store.storage import Storage
 
 NUM_PROBED = 10_000
@@ -47,6 +48,7 @@ class Task:
     table: str
     """What the rows are for."""
     windows: tuple[Window, ...]
+    benchmark: str = ""
 
     @property
     def run(self) -> Storage:
@@ -90,6 +92,7 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
     stopped = stops(curves, [arm for arm in arms if campaign.arms[arm].objective != "supervised"])
     missing = [row for row in windows_of(stopped).itertuples(index=False, name=None) if row not in known[WINDOWS]]
     probed, lifted = ({key[:length] for key in known[table]} for table, length in ((CODEPENDENCE, 3), (BODIES, 4)))
+    scored = set(state.measured.benchmark[["benchmark", "arm", "seed", "epoch"]].itertuples(index=False, name=None))
     tasks = []
     for arm in arms:
         config, choice = campaign.arms[arm], choose_weights(curves, arm, stopped)
@@ -102,6 +105,11 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
                     if run_of == [arm, seed] and until in kept
                 ],
                 CODEPENDENCE: [Window(last, last)] if last in kept and (arm, seed, last) not in probed else [],
+                BENCHMARK: [
+                    Window(epoch, epoch)
+                    for epoch in ends_and_bests(run, kept if campaign.benchmark else ())
+                    if (campaign.benchmark, arm, seed, epoch) not in scored
+                ],
                 TAUGHT: [Window(last, last)] if config.teacher and (arm, seed) not in known[TAUGHT] else [],
                 BODIES: [
                     each.window
@@ -110,11 +118,21 @@ def unmeasured(campaign: Campaign, state: LoadedCampaign, arms: Collection[str])
                 ],
             }
             tasks += [
-                Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each))
+                Task(folder, arm, seed, config, campaign.evaluation, table, tuple(each), campaign.benchmark)
                 for table, each in wanted.items()
                 if each and (labelled or table in (CODEPENDENCE, BODIES))
             ]
     return tasks
+
+
+def ends_and_bests(run: pd.DataFrame, kept: Collection[int]) -> list[int]:
+    """Of the epochs of a run whose weights were kept, the last one of its curve and the best, which
+    is an oracle's."""
+    rows = run[run["epoch"].isin(list(kept))]
+    if rows.empty:
+        return []
+    best = int(rows["epoch"].iloc[best_epoch(rows[HEADLINE_METRIC].to_numpy(float)) - 1])
+    return sorted({best, *(epoch for epoch in (len(run),) if epoch in kept)})
 
 
 def measure_rows(task: Task, dataset: Dataset) -> list[dict[str, Any]]:
@@ -131,6 +149,9 @@ def measure_rows(task: Task, dataset: Dataset) -> list[dict[str, Any]]:
             rows.append({**run, **keys, **scores(lifter, dataset)})
         elif task.table == BODIES:
             rows += [{**run, "first": window.first, "last": window.last, **row} for row in body_rows(lifter, dataset)]
+        elif task.table == BENCHMARK:
+            place = {"benchmark": task.benchmark, **run, "epoch": window.last}
+            rows += [{**place, **row} for row in benchmark_rows(lifter, dataset, task.benchmark)]
         else:
             found = sensitivity(lifter, (dataset.test or dataset.train).spread(NUM_PROBED).keypoints)
             share = outside_share(found)

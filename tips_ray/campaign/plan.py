@@ -54,6 +54,8 @@ class Campaign(Plan):
     first_seed: int = 0
     """Seeds count from it: the confirmation of a search takes seeds that the search has not
     seen."""
+    benchmark: str = ""
+    """Which of `columns.BENCHMARKS` is measured of the lifters, if any."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

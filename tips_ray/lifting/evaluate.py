@@ -94,22 +94,26 @@ def raw_error(lifter: nn.Module, dataset: Dataset) -> dict[str, float]:
 def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) -> dict[str, float]:
     """Mean errors in mm of predicted poses in mm, over all poses, per action and per subject;
     `sign` is the depth sign that anatomy voted for."""
-    target = views.pose
+    sign_corrected = predicted if sign > 0 else mirror_depth(predicted)
+    in_mm = pose_errors(predicted, views.pose, sign)
+    per_pose = {**in_mm, **sign_agreement(sign_corrected, views.pose)}
+    row = {name: float(value.mean()) for name, value in per_pose.items()}
+    row["limb_sign_agreement"] = float(segment_sign_agreement(sign_corrected, views.pose).min())
+    row |= group_means(ACTION_PREFIX, views.actions, views.action, in_mm[HEADLINE_METRIC])
+    return row | group_means(SUBJECT_PREFIX, views.subjects, views.subject, in_mm[HEADLINE_METRIC])
+
+
+def pose_errors(predicted: Float[Tensor, "views 16 3"], target: Float[Tensor, "views 16 3"], sign: float) -> dict[str, PerPose]:
+    """The errors METRICS of each pose, in mm."""
     sign_corrected = predicted if sign > 0 else mirror_depth(predicted)
     aligned = p_mpjpe_by_sign(predicted, target)
-    signed = aligned.proper if sign > 0 else aligned.mirrored
-    per_pose = {
+    return {
         "p_mpjpe_mm": aligned.proper,
         "p_mpjpe_reflected_mm": aligned.reflected,
-        "p_mpjpe_signed_mm": signed,
+        "p_mpjpe_signed_mm": aligned.proper if sign > 0 else aligned.mirrored,
         "n_mpjpe_mm": n_mpjpe(sign_corrected, target),
         "mpjpe_mm": mpjpe(sign_corrected, target),
-        **sign_agreement(sign_corrected, target),
     }
-    row = {name: float(value.mean()) for name, value in per_pose.items()}
-    row["limb_sign_agreement"] = float(segment_sign_agreement(sign_corrected, target).min())
-    row |= group_means(ACTION_PREFIX, views.actions, views.action, signed)
-    return row | group_means(SUBJECT_PREFIX, views.subjects, views.subject, signed)
 
 
 def group_means(prefix: str, names: list[str], group: Int[Tensor, " views"], values: PerPose) -> dict[str, float]:

@@ -12,6 +12,7 @@ from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.page import render_search
 from tips_ray.report.search.tables import best_and_starts, short_names
 from tips_ray.report.study import label_free
+from tips_ray.report.study.benchmark_text import print_benchmarks
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.label_free import render_label_free
 from tips_ray.report.study.page import STATISTIC_LABELS, render
@@ -124,6 +125,7 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
         texts = [f"{cell['text']}\n[dim]{cell['span']}[/]" if cell["span"] else cell["text"] for cell in cells]
         table.add_row(on_terminal(row["name"]), row["knows"], row["seeds"], *texts, row["mixed"])
     console.print(table)
+    print_benchmarks(summary.benchmark, console)
     console.print(on_terminal(finding(summary)), highlight=False, soft_wrap=True)
 
 

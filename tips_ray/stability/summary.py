@@ -14,6 +14,7 @@ from tips_ray.config import Config, override
 from tips_ray.design import row_of
 from tips_ray.ingredients import base_of, pairs_to_compare
 from tips_ray.presets import knowledge_by_arm
+from tips_ray.stability.benchmark import BenchmarkScore, benchmark_scores
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.codependence import Codependence, codependence_of
@@ -131,6 +132,8 @@ class Summary:
     """Of the arms that have an ingredient more, or less, than another."""
     screening: list[FactorEffect]
     """Of the factors of a design, if arms are its rows."""
+    benchmark: list[BenchmarkScore]
+    """Of a study that is the twin of one of the paper's Tables 1 and 2."""
     provenance: Mapping[str, Any]
 
     @property
@@ -197,6 +200,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         teachers=campaign.cards,
         ingredients=ingredient_effects(curves, arms),
         screening=factor_effects(curves, arms),
+        benchmark=benchmark_scores(curves, measured.benchmark, [arm for arm in configs if arm in arms_of(curves)]),
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
     )
 

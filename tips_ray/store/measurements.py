@@ -25,11 +25,16 @@ BODIES = "bodies.parquet"
 """What the weights to use of each arm lift of the views that runs are compared on: the joints of
 one pose in the frame of its camera, and of the true pose, where it is known."""
 
+BENCHMARK = "benchmark.parquet"
+"""Metrics of lifters on the test poses of one of the paper's tables (`columns.BENCHMARKS`), by
+action; action "": over all poses."""
+
 KEYS = {
     WINDOWS: ["arm", "seed", "first", "last", "half_life"],
     TAUGHT: ["arm", "seed"],
     CODEPENDENCE: ["arm", "seed", "epoch", "depth", "keypoint"],
     BODIES: ["arm", "seed", "first", "last", "view", "joint"],
+    BENCHMARK: ["benchmark", "arm", "seed", "epoch", "action", "metric"],
 }
 """What tells the rows of a table apart."""
 VALUES = {
@@ -40,8 +45,9 @@ VALUES = {
         *("x_mm", "y_mm", "z_mm", "true_x_mm", "true_y_mm", "true_z_mm"),
         *("missing", "subject", "action", "clip"),
     ],
+    BENCHMARK: ["value"],
 }
-TEXTS = ("arm", "depth", "keypoint", "joint", "subject", "action", "clip")
+TEXTS = ("arm", "depth", "keypoint", "joint", "subject", "action", "clip", "benchmark", "metric")
 """The columns that hold no numbers."""
 
 
@@ -76,6 +82,7 @@ class Measured:
     taught: pd.DataFrame
     codependence: pd.DataFrame
     bodies: pd.DataFrame
+    benchmark: pd.DataFrame
 
 
 def no_rows(table: str) -> pd.DataFrame:
@@ -83,7 +90,7 @@ def no_rows(table: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[*KEYS[table], *VALUES[table]])
 
 
-NOTHING = Measured(no_rows(WINDOWS), no_rows(TAUGHT), no_rows(CODEPENDENCE), no_rows(BODIES))
+NOTHING = Measured(*map(no_rows, KEYS))
 
 
 def forget(folder: Storage, arms: Collection[str]) -> None:
@@ -96,4 +103,4 @@ def forget(folder: Storage, arms: Collection[str]) -> None:
 
 def read_measurements(folder: Storage) -> Measured:
     """All of these tables of a campaign."""
-    return Measured(*(read_measured(folder, table) for table in (WINDOWS, TAUGHT, CODEPENDENCE, BODIES)))
+    return Measured(*(read_measured(folder, table) for table in KEYS))

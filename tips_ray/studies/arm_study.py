@@ -3,7 +3,7 @@ ended."""
 
 import sys
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console
 
@@ -25,10 +25,16 @@ class ArmStudy(Options):
     """What is trained (`presets.ARMS`), or the name of a set of arms (`presets.ARM_SETS`)."""
     teacher: Teacher = field(default_factory=Teacher)
     """Of the distilled arms."""
+    benchmark: ClassVar[str] = ""
+    """Which of the paper's tables the study is the twin of (`columns.BENCHMARKS`), if any."""
 
     def configs(self) -> dict[str, Config]:
         """What is trained, by the name of the arm."""
         return {arm: arm_config(self.config, arm, self.teacher, self.num_epochs) for arm in named_arms(self.arms)}
+
+    def load(self) -> "Sources":
+        """What the study trains on, and what errors are measured on."""
+        return load_sources(self)
 
     def further(self, folder: "Storage", sources: "Sources") -> dict[str, Config]:
         """What is trained after that, which may depend on what has been measured."""
@@ -72,6 +78,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
         study.num_epochs,
         evaluation=study.evaluation,
         keep_weights=study.keep_weights,
+        benchmark=study.benchmark,
     )
     if study.cluster:
         from tips_ray.cluster.submit import Submission, run_on
@@ -83,7 +90,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     from tips_ray.campaign.session import Session
     from tips_ray.report.publish import print_headline, publish
 
-    sources = sources or load_sources(study)
+    sources = sources or study.load()
     if not sources.has_depths:
         campaign = replace(campaign, arms=without_labels(campaign.arms))
     session = Session(sources, study.data, study.placement, console)

@@ -1,8 +1,10 @@
 """Small files in the layouts of data sets and detectors, made from synthetic poses: two people, two
-clips of 12 frames each, as one camera sees them."""
+clips of 12 frames each, as one camera sees them. Those of Human3.6M and MPI-INF-3DHP can be made as
+large as one likes, of all their subjects and actions, as four cameras see them (`recordings`)."""
 
 import csv
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import h5py
 import numpy as np
 from scipy.io import savemat
 
+from tips_ray.data.formats.human36m import ACTIONS, CAMERA_IDS
+from tips_ray.data.formats.mpi_inf_3dhp import ACTIVITIES
 from tips_ray.data.joint_sets import COCO, HUMAN36M_32_USED, MEDIAPIPE, MPI_INF_3DHP, MPI_INF_3DHP_28, OPENPOSE_BODY25
 from tips_ray.data.synthetic import synthesise
 from tips_ray.poses.skeleton import JOINTS
@@ -31,6 +35,28 @@ def clips() -> list[Clip]:
         for action, clip in zip(("Walking", "Walking 1"), long, strict=True):
             made.append((name, action, poses.positions[poses.clip == clip][:FRAMES].astype(float)))
     return made
+
+
+HUMAN36M_SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
+AROUND = (0.3, 1.9, 3.4, 5.0)
+"""Azimuths of four cameras."""
+
+
+def recordings(num_poses: int, subjects: Sequence[str] = HUMAN36M_SUBJECTS, num_actions: int = 15) -> list[Clip]:
+    """Subject, action and poses of so many subjects and actions of Human3.6M, a clip each; of at
+    most 15 actions and 8 subjects, about `num_poses` poses."""
+    poses = synthesise(num_poses * 160 // (len(subjects) * num_actions), seed=0)
+    made = []
+    for who, subject in zip(subjects, poses.subjects, strict=False):
+        for action, motion in zip(ACTIONS[:num_actions], poses.actions, strict=False):
+            made.append((who, action, poses.positions[(poses.subject == subject) & (poses.action == motion)].astype(float)))
+    return made
+
+
+def turned(mm: np.ndarray, azimuth: float) -> np.ndarray:
+    """Poses turned about the vertical, as a camera sees them that went round them."""
+    cosine, sine = np.cos(azimuth), np.sin(azimuth)
+    return mm @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
 
 
 def camera_frame(mm: np.ndarray) -> np.ndarray:
@@ -91,13 +117,13 @@ CAMERA = {"id": "1", "orientation": [0.5, -0.5, -0.5, 0.5], "translation": [4000
 """The camera, in a world whose z is up and whose x was towards the camera."""
 
 
-def videopose3d(folder: Path) -> list[Path]:
+def videopose3d(folder: Path, of: Sequence[Clip] | None = None, azimuths: Sequence[float] = (0, 0)) -> list[Path]:
     poses, keypoints = {}, {}
-    for who, action, mm in clips():
+    for who, action, mm in of or clips():
         whole = np.zeros((len(mm), 32, 3), np.float32)
         whole[:, list(HUMAN36M_32_USED)] = mm[..., [2, 0, 1]] / 1000
         poses.setdefault(who, {})[action] = whole
-        keypoints.setdefault(who, {})[action] = [pixels(mm).astype(np.float32)] * 2
+        keypoints.setdefault(who, {})[action] = [pixels(turned(mm, azimuth)).astype(np.float32) for azimuth in azimuths]
     np.savez(folder / "data_3d_h36m.npz", positions_3d=object_array(poses))
     meta = object_array({"layout_name": "h36m", "num_joints": 17})
     np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=object_array(keypoints), metadata=meta)
@@ -107,6 +133,18 @@ def videopose3d(folder: Path) -> list[Path]:
     )
     np.savez(folder / "data_2d_custom_mine.npz", positions_2d=object_array(videos), metadata=meta)
     return [folder / name for name in ("data_3d_h36m.npz", "data_2d_h36m_gt.npz", "data_2d_custom_mine.npz")]
+
+
+def cameras(folder: Path, subjects: Sequence[str] = HUMAN36M_SUBJECTS, azimuths: Sequence[float] = AROUND) -> Path:
+    """The file of the cameras of `videopose3d`."""
+    views = {}
+    for name, azimuth in zip(CAMERA_IDS, azimuths, strict=True):
+        axes = np.eye(3)[[2, 0, 1]]  # of the world, whose z is up, as those of the poses
+        origin, *ends = camera_frame(turned(np.vstack([np.zeros(3), axes]), azimuth))
+        views[name] = {"R": (np.array(ends) - origin).T.tolist(), "t": origin.tolist()}
+    path = folder / "h36m_cameras.json"
+    path.write_text(json.dumps({"extrinsics": dict.fromkeys(subjects, views)}))
+    return path
 
 
 def detectron(folder: Path) -> list[Path]:
@@ -122,29 +160,38 @@ def detectron(folder: Path) -> list[Path]:
     return [folder / "video.mp4.npz"]
 
 
-def mmpose_npz(folder: Path) -> list[Path]:
+def mmpose_npz(folder: Path, of: Sequence[Clip] | None = None, file: str = "h36m_test.npz") -> list[Path]:
     names, poses, part = [], [], []
-    for who, action, mm in clips():
+    for who, action, mm in of or clips():
         name = f"{who}_{action.replace(' ', '_')}.54138969"
         names += [f"{who}/{name}/{name}_{at + 1:06d}.jpg" for at in range(len(mm))]
         poses.append(np.concatenate([camera_frame(mm) / 1000, np.ones((*mm.shape[:2], 1))], -1))
         part.append(np.concatenate([pixels(mm), np.ones((*mm.shape[:2], 1))], -1))
-    np.savez(folder / "h36m_test.npz", imgname=np.array(names), part=np.concatenate(part), S=np.concatenate(poses))
-    return [folder / "h36m_test.npz"]
+    np.savez(folder / file, imgname=np.array(names), part=np.concatenate(part), S=np.concatenate(poses))
+    return [folder / file]
 
 
-def mpi_inf_3dhp(folder: Path) -> list[Path]:
+def mpi_inf_3dhp_test(folder: Path, of: Sequence[Clip], mixed: bool = True) -> dict[str, Any]:
+    """Write a test sequence a clip, the second half of another activity if they are mixed; returns
+    the same as P-STMO packs it."""
     order = [JOINTS.index(name) for name in MPI_INF_3DHP]
     packed = {}
     (folder / "3dhp").mkdir()
-    for number, (_, _, mm) in enumerate(clips(), start=1):
-        valid = np.arange(FRAMES) % 5 != 0
+    for number, (_, _, mm) in enumerate(of, start=1):
+        valid = np.arange(len(mm)) % 5 != 0
         keypoints, poses = pixels(mm)[:, order], camera_frame(mm)[:, order]
         packed[f"TS{number}"] = {"data_2d": keypoints, "data_3d": poses, "valid": valid}
         (folder / "3dhp" / f"TS{number}").mkdir()
         with h5py.File(folder / "3dhp" / f"TS{number}" / "annot_data.mat", "w", userblock_size=512) as file:
             file["annot2"], file["univ_annot3"] = keypoints[:, None], poses[:, None]
-            file["valid_frame"], file["activity_annotation"] = valid[:, None].astype(float), np.full((FRAMES, 1), float(number))
+            file["valid_frame"] = valid[:, None].astype(float)
+            later = mixed & (np.arange(len(mm)) >= len(mm) // 2)
+            file["activity_annotation"] = np.where(later, number % len(ACTIVITIES) + 1, number)[:, None].astype(float)
+    return packed
+
+
+def mpi_inf_3dhp(folder: Path) -> list[Path]:
+    packed = mpi_inf_3dhp_test(folder, clips(), mixed=False)
     np.savez(folder / "data_test_3dhp.npz", data=object_array(packed))
     place = folder / "3dhp_train" / "S1" / "Seq2"
     place.mkdir(parents=True)
@@ -157,19 +204,20 @@ def mpi_inf_3dhp(folder: Path) -> list[Path]:
     return [*(folder / name for name in ("data_test_3dhp.npz", "3dhp", "3dhp/TS1/annot_data.mat", "3dhp_train"))]
 
 
-def h36m_fetch(folder: Path) -> list[Path]:
+def h36m_fetch(folder: Path, of: Sequence[Clip] | None = None) -> list[Path]:
     used = list(HUMAN36M_32_USED)
-    for who, action, mm in clips():
-        place = folder / "fetch" / who / action.replace(" ", "-")
+    for who, action, mm in of or clips():
+        place, frames = folder / "fetch" / who / action.replace(" ", "-"), len(mm)
         place.mkdir(parents=True)
-        keypoints, poses = np.zeros((2 * FRAMES, 32, 2)), np.zeros((2 * FRAMES, 32, 3))
+        keypoints, poses = np.zeros((2 * frames, 32, 2)), np.zeros((2 * frames, 32, 3))
         keypoints[:, used], poses[:, used] = np.tile(pixels(mm), (2, 1, 1)), np.tile(camera_frame(mm), (2, 1, 1))
         with h5py.File(place / "annot.h5", "w") as file:
             file["pose/2d"], file["pose/3d"] = keypoints, poses
-            file["camera"] = np.repeat([54138969, 55011271], FRAMES)
-            file["frame"] = np.tile(np.arange(FRAMES) * 5 + 1, 2)
-            file["subject"], file["action"] = np.full(2 * FRAMES, int(who[1:])), np.full(2 * FRAMES, 16)
-            file["subaction"] = np.full(2 * FRAMES, 1 if action == "Walking" else 2)
+            file["camera"] = np.repeat([54138969, 55011271], frames)
+            file["frame"] = np.tile(np.arange(frames) * 5 + 1, 2)
+            file["subject"] = np.full(2 * frames, int(who[1:]))
+            file["action"] = np.full(2 * frames, ACTIONS.index(action.removesuffix(" 1")) + 2)
+            file["subaction"] = np.full(2 * frames, 2 if action.endswith(" 1") else 1)
     return [folder / "fetch"]
 
 

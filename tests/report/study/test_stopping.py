@@ -1,5 +1,6 @@
 """What the page says of stop rules, teachers, students and codependence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ends
 from tips_ray.stability.summary import Summary
 from tips_ray.stability.teachers import ExpectedRegret, TeacherCard, TeacherWindow
-from tips_ray.store.measurements import BODIES, CODEPENDENCE, KEYS, WINDOWS, Measured, no_rows
+from tips_ray.store.measurements import CODEPENDENCE, KEYS, NOTHING, Measured
 
 ARMS = ("solo", "parts", "tips", "a_student_with_a_very_long_name")
 STUDENTS = ARMS[2:]
@@ -53,7 +54,7 @@ def measured() -> Measured:
         for seen in LIFTED
     ]
     codependence = pd.DataFrame(rows, columns=[*KEYS[CODEPENDENCE], "sensitivity", "outside_share"])
-    return Measured(no_rows(WINDOWS), taught, codependence, no_rows(BODIES))
+    return replace(NOTHING, taught=taught, codependence=codependence)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
-from tips_ray.report.study import figures, headline, ingredient_tables, screening_tables, stop_tables, tables
+from tips_ray.report.study import benchmark_tables, figures, headline, ingredient_tables, screening_tables, stop_tables, tables
 from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import beyond_2d, described, ordered
@@ -57,6 +57,7 @@ def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEW
         colours=colours,
         known={arm: beyond_2d(entry.knowledge) for arm, entry in {**summary.arms, **summary.supervised}.items()},
         **trust(summary),
+        benchmarks=benchmark_tables.benchmark_entries(summary.benchmark),
         ingredients=ingredient_tables.ingredient_rows(summary),
         screening=screening_tables.screening_rows(summary),
         screening_findings=screening_tables.screening_findings(summary),
