@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tips_ray.data.load import load_keypoints as load_keypoints
     from tips_ray.data.load import load_poses as load_poses
     from tips_ray.data.views import prepare as prepare
+    from tips_ray.lift.lifter import Lifter as Lifter
     from tips_ray.lifting.train import fit as fit
     from tips_ray.poses.metrics import auc as auc
     from tips_ray.poses.metrics import mpjpe as mpjpe
@@ -27,6 +28,7 @@ MODULES = {
     "tips_ray.config": ("Config", "override"),
     "tips_ray.data.load": ("load_keypoints", "load_poses"),
     "tips_ray.data.views": ("prepare",),
+    "tips_ray.lift.lifter": ("Lifter",),
     "tips_ray.lifting.train": ("fit",),
     "tips_ray.poses.metrics": ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"),
     "tips_ray.presets": ("PRESETS", "arm_config"),

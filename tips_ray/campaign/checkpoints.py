@@ -2,8 +2,9 @@
 
 A run's folder holds `curve.parquet` (all its rows so far), of the epochs that are kept
 `weights/epoch-NNNNN.pt` (the lifter) and `lifted/epoch-NNNNN.npy` (the depths that it lifts of a
-few training views, see `tips_ray.stability.agreement`), and the states of its last two epochs,
-`state-0.pt` and `state-1.pt` (what the next epoch depends on, and all rows so far). The state is
+few training views, see `tips_ray.stability.agreement`), `moments.pt` (mean and covariance of the
+keypoints that it is trained on), and the states of its last two epochs, `state-0.pt` and
+`state-1.pt` (what the next epoch depends on, and all rows so far). The state is
 written last: a run that dies in between repeats one epoch, gets the same numbers, and writes the
 same row again. If a state was damaged on disk, the run continues from the one before it; a curve
 and weights that were damaged are made anew from a state.
@@ -14,11 +15,13 @@ import logging
 import zipfile
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from tips_ray.config import KeepWeights
-from tips_ray.lifting.evaluate import lifted_depths
+from tips_ray.errors import UserError
+from tips_ray.lifting.evaluate import keypoint_moments, lifted_depths
 from tips_ray.lifting.run import DamagedStateError, Run
 from tips_ray.lifting.train import train_epochs
 from tips_ray.stability.teachers import read_cards
@@ -29,6 +32,7 @@ from tips_ray.store.storage import Storage
 
 ROWS = "rows"
 WEIGHTS = "weights"
+MOMENTS = "moments.pt"
 SUFFIX = ".pt"
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,9 @@ class StoredRun:
         self.notices: list[str] = []
         """Sentences for the user: which files were damaged, and how the run continues."""
         self.epochs = train_epochs(self._resume(run))
+        if not self.folder.exists(MOMENTS):
+            mean, covariance = keypoint_moments(self.dataset.train)
+            self.folder.write(MOMENTS, packed({"mean": mean, "covariance": covariance}))
 
     @property
     def num_epochs(self) -> int:
@@ -147,6 +154,17 @@ class StoredRun:
     def _notify(self, sentence: str) -> None:
         log.warning(sentence)
         self.notices.append(sentence)
+
+
+def read_moments(run: Storage) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (32,) and covariance (32, 32) of the keypoints that a run was trained on."""
+    try:
+        moments = unpacked(run.read(MOMENTS))
+    except FileNotFoundError:
+        moments = None
+    if moments is None or form_of(moments) is None or set(moments) != {"mean", "covariance"}:
+        raise UserError(f"'{run / MOMENTS}' is missing or damaged; delete it and train the run for an epoch more.")
+    return moments["mean"].numpy(), moments["covariance"].numpy()
 
 
 def taught_epochs(folder: Storage, run: str) -> set[int]:

@@ -11,7 +11,7 @@ from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.orientation import check_orientation
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.raw import RawPoses, make_poseset
-from tips_ray.data.rawkeypoints import RawKeypoints, check_upright, labels_of, make_keypointset
+from tips_ray.data.rawkeypoints import Complete, RawKeypoints, check_upright, labels_of, make_keypointset
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import Sides, UpAxis
 
@@ -56,25 +56,36 @@ def poses_as_stated(stated: RawPoses, up: UpAxis | None, sides: Sides | None, dr
 
 
 def load_keypoints(
-    spec: str, *, up: UpAxis | None = None, sides: Sides | None = None, files: FileReading | None = None
+    spec: str,
+    *,
+    up: UpAxis | None = None,
+    sides: Sides | None = None,
+    files: FileReading | None = None,
+    complete: Complete | None = None,
 ) -> KeypointSet:
     """The keypoints of the file or folder that `spec` names, with the poses that are seen where it
     has them (see `KeypointSet`).
 
     `up` ("y" or "-y") and `sides` replace what the file says; `files` chooses people and says when
-    a joint is missing and what becomes of its frame. Raises UserError for anything that is no
-    keypoints.
+    a joint is missing and what becomes of its frame; `complete` estimates joints that are still
+    missing then. Raises UserError for anything that is no keypoints.
     """
     stated = read(spec, files)
     if isinstance(stated, RawPoses):
         raise UserError(f"{stated.name}: {stated.format or 'a file'}: 3D poses without 2D keypoints; load it as poses.")
-    return keypoints_as_stated(stated, up, sides, files)
+    return keypoints_as_stated(stated, up, sides, files, complete)
 
 
-def keypoints_as_stated(stated: RawKeypoints, up: UpAxis | None, sides: Sides | None, files: FileReading | None) -> KeypointSet:
+def keypoints_as_stated(
+    stated: RawKeypoints,
+    up: UpAxis | None,
+    sides: Sides | None,
+    files: FileReading | None,
+    complete: Complete | None = None,
+) -> KeypointSet:
     """The keypoints of a file, with axes and sides as given or else as it says, and checked."""
     raw = replace(stated, up=up or stated.up, sides=sides or stated.sides)
-    keypoints = make_keypointset(raw, files)
+    keypoints = make_keypointset(raw, files, complete)
     if up is None or raw.up != stated.up:
         check_upright(keypoints)
     return keypoints

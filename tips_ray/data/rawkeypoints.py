@@ -1,6 +1,6 @@
 """Keypoints as a file gives them, and how they become a `KeypointSet`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -77,14 +77,19 @@ class Ready:
     repeated: int
 
 
-def make_keypointset(raw: RawKeypoints, reading: FileReading | None = None) -> KeypointSet:
+Complete = Callable[[np.ndarray], np.ndarray]
+"""Estimates joints (frames, 17, 2), y up, that are NaN."""
+
+
+def make_keypointset(raw: RawKeypoints, reading: FileReading | None = None, complete: Complete | None = None) -> KeypointSet:
     """Keypoints of the 17 joints, y up, with clean labels, frames sorted by number within clips.
 
     Joints below `reading.min_confidence` are missing; joints that the file lacks, or misses in a
     frame, are derived where `derive.DERIVED` says how. Frames that are still short of joints are
-    filled over gaps of at most `reading.max_gap` frames, or left out; all of this is counted in
-    `origin` and said in `notes`. Raises UserError, in one sentence, for a wrong shape, joints that
-    cannot be had, axes or sides that are not known, and where no frame is left.
+    filled over gaps of at most `reading.max_gap` frames, then as `complete` does, or left out; all
+    of this is counted in `origin` and said in `notes`. Raises UserError, in one sentence, for a
+    wrong shape, joints that cannot be had, axes or sides that are not known, and where no frame is
+    left.
     """
     reading = reading or FileReading()
     name = clean_text(raw.name)
@@ -94,8 +99,8 @@ def make_keypointset(raw: RawKeypoints, reading: FileReading | None = None) -> K
                 raise UserError(f"the {field} {clean_text(value)!r} is not known; give one of {', '.join(accepted)}.")
         joints = derivation(raw.joint_names, None if reading.joint_map is None else read_joint_map(reading.joint_map))
         clips, scaling = in_pixels(raw.clips, reading)
-        ready = [ready_clip(clip, raw, joints, reading) for clip in clips]
-        return assembled(replace(raw, clips=clips, notes=(*raw.notes, *scaling)), ready, joints, name)
+        ready = [ready_clip(clip, raw, joints, reading, complete) for clip in clips]
+        return assembled(replace(raw, clips=clips, notes=(*raw.notes, *scaling)), ready, joints, name, complete is not None)
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
 
@@ -119,7 +124,7 @@ def in_pixels(clips: Sequence[RawClip], reading: FileReading) -> tuple[list[RawC
     return [replace(clip, keypoints=clip.keypoints * np.array(clip.image_size)) for clip in clips], ()
 
 
-def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: FileReading) -> Ready:
+def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: FileReading, complete: Complete | None) -> Ready:
     """One clip with the 17 joints, sorted, filled, and without frames that are short of joints."""
     points, confidence, frame = checked(clip, len(raw.joint_names))
     lost = ~every_axis(np.abs(points) <= MAX_COORDINATE)  # NaN is not at most anything
@@ -136,15 +141,17 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     whole, certain = joints.apply(points[order], confidence[order])
     frame = frame[order]
     whole[np.asarray(every_axis(whole == whole[:, :1]).all(axis=1))] = np.nan  # all joints at one point are nobody
+    whole, certain = oriented(whole, raw), certain[:, OTHER_SIDE] if raw.sides == "swapped" else certain
     missing = ~seen(whole) | (certain <= 0)
     nobody = np.asarray(~seen(whole).any(axis=1))
     whole = fill_gaps(whole, frame, reading.max_gap) if reading.max_gap else whole
+    whole = complete(whole).astype(np.float32) if complete else whole
     kept = np.asarray(seen(whole).all(axis=1))
     absent = ~kept & nobody
     short = ~kept & ~nobody
     unposed = np.zeros(len(kept), dtype=bool)
     arrays = {"confidence": np.where(missing, 0, certain).astype(np.float32), "missing": missing, "frame": frame}
-    arrays["keypoints"] = oriented(whole, raw)
+    arrays["keypoints"] = whole
     if clip.positions is not None:
         with np.errstate(over="ignore", invalid="ignore"):  # too large for float32 becomes infinite, which is no pose
             positions = np.asarray(clip.positions).astype(np.float32, copy=False)
@@ -181,7 +188,7 @@ def oriented(points: np.ndarray, raw: RawKeypoints) -> np.ndarray:
     return points.astype(np.float32, copy=False)
 
 
-def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, name: str) -> KeypointSet:
+def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, name: str, estimated: bool) -> KeypointSet:
     """All clips in one set, with what is to be said of them."""
     frames = sum(len(clip.keypoints) for clip in raw.clips)
     lengths = [len(clip.arrays["keypoints"]) for clip in ready]
@@ -213,7 +220,8 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     notes = [*raw.notes, *takes]
     notes += [f"Joints that the file lacks are derived: {', '.join(joints.derived)}."] if joints.derived else []
     notes += [f"{count:,} of {frames:,} frames left out: {reason}." for reason, count in left_out]
-    notes += [f"Joints of {filled:,} frames are filled from their neighbours."] if filled else []
+    source = "their neighbours or the other joints" if estimated else "their neighbours"
+    notes += [f"Joints of {filled:,} frames are filled from {source}."] if filled else []
     spread = {"subject": subject, "action": action, "clip": clip}
     return KeypointSet(
         **arrays,

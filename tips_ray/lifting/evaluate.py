@@ -24,6 +24,8 @@ to cost nothing."""
 NUM_COMPARED = 256
 """Training views of which every run stores the lifted depths, epoch by epoch, so that runs can be
 compared."""
+NUM_MOMENTS = 200_000
+"""Training views of which the mean and the covariance are kept."""
 LIFT_AT_ONCE = 16384
 
 
@@ -46,6 +48,13 @@ def lifted_depths(lifter: nn.Module, dataset: Dataset) -> Float[np.ndarray, "vie
     """Lifted depths in mm of a few training views, without a correction of their sign; every run on
     the same data has the same views."""
     return lift_views(lifter, dataset.train.spread(NUM_COMPARED))[..., 2].cpu().numpy()
+
+
+def keypoint_moments(views: Views) -> tuple[Float[Tensor, " coordinates"], Float[Tensor, "coordinates coordinates"]]:
+    """Mean and covariance of the keypoints of many views, as vectors of 32 coordinates, by which
+    missing keypoints are estimated."""
+    seen = views.spread(NUM_MOMENTS).keypoints.flatten(1).double().cpu()
+    return seen.mean(0), torch.cov(seen.T, correction=min(1, len(seen) - 1))
 
 
 @torch.no_grad()

@@ -35,21 +35,27 @@ def environment(autoescape: bool = True) -> Environment:
     return made
 
 
-def filled(template: str, drawn: Mapping[str, go.Figure], choices: Sequence[Mapping[str, Any]] = (), **values: Any) -> str:
+def filled(
+    template: str,
+    drawn: Mapping[str, go.Figure],
+    choices: Sequence[Mapping[str, Any]] = (),
+    scripts: Sequence[str] = (),
+    content: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> str:
     """A page on `base.html.j2`, filled with values; its figures stand in the elements "plot-" and
     their name.
 
     Each of `choices` is a dropdown that several figures share: {label, plots, traces, options:
     [{label, y}]}, where `plots` names the figures, and an option's `y` has the values of each of
-    `traces` (their places within a figure).
+    `traces` (their places within a figure). `scripts` are a page's own, which find `content` in the
+    element "content".
     """
-    scripts = [get_plotlyjs(), (PAGES / "page.js").read_text(encoding="utf-8")]
-    content = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
-    return (
-        environment()
-        .get_template(template)
-        .render(drawn=list(drawn), content=escaped(content), scripts=scripts, policy=policy(scripts), **values)
-    )
+    scripts = [*([get_plotlyjs()] if drawn else []), (PAGES / "page.js").read_text(encoding="utf-8"), *scripts]
+    figures = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
+    whole = escaped({**figures, **(content or {})})
+    page = environment().get_template(template)
+    return page.render(drawn=list(drawn), content=whole, scripts=scripts, policy=policy(scripts), **values)
 
 
 def policy(scripts: Sequence[str]) -> str:

@@ -34,12 +34,12 @@ class Choice:
         return Window(self.first, self.last)
 
 
-def choose_weights(curves: pd.DataFrame, arm: str, stopped: pd.DataFrame) -> Choice | None:
-    """By DEFAULT_RULE, whose windows are among those that are `stopped` at: of the most plausible
-    run; without clips, in which bones could change, of the run that is closest to the others at the
-    end. None without a finished run."""
-    by_default = stopped[(stopped["arm"] == arm) & (stopped["rule"] == DEFAULT_RULE)]
-    windows: dict[int, Window] = dict(zip(by_default["seed"], by_default["window"], strict=True))
+def choose_weights(curves: pd.DataFrame, arm: str, stopped: pd.DataFrame, rule: str = DEFAULT_RULE) -> Choice | None:
+    """By a rule, whose windows are among those that are `stopped` at: of the most plausible run;
+    without clips, in which bones could change, of the run that is closest to the others at the end.
+    None without a finished run."""
+    by_rule = stopped[(stopped["arm"] == arm) & (stopped["rule"] == rule)]
+    windows: dict[int, Window] = dict(zip(by_rule["seed"], by_rule["window"], strict=True))
     if not windows:
         return None
     runs = whole_runs(curves, arm)

@@ -1,0 +1,1 @@
+"""Lifting: 2D keypoints in, 3D poses out, with NumPy alone."""

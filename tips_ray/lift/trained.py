@@ -1,0 +1,107 @@
+"""Lifters from what campaigns have stored."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from tips_ray.campaign.checkpoints import read_moments
+from tips_ray.campaign.evaluate import config_of, load_window
+from tips_ray.config import Config
+from tips_ray.errors import UserError
+from tips_ray.lift.card import Card
+from tips_ray.lift.completion import Prior
+from tips_ray.lift.lifter import Lifter
+from tips_ray.lift.network import Network, network_of
+from tips_ray.lifting import networks
+from tips_ray.presets import knowledge_by_arm
+from tips_ray.provenance import commit
+from tips_ray.stability.campaign import load_campaign
+from tips_ray.stability.choice import DEFAULT_RULE, choose_weights
+from tips_ray.stability.regret import stops
+from tips_ray.store.curves import RUNS
+from tips_ray.store.records import MANIFEST
+from tips_ray.store.storage import Storage
+
+
+def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) -> Lifter:
+    """The lifter of an arm of a campaign: of the run that is most plausible without labels, with
+    the weights that a stop rule picks (by default an average over the end of training).
+
+    Raises UserError for a folder that is no campaign, for an arm or a rule that it has not, and
+    where no run is finished.
+    """
+    folder = Storage(campaign)
+    if not folder.exists(MANIFEST):
+        raise UserError(f"There is no lifter and no campaign in {campaign!r}; give a folder of one, as a study printed it.")
+    loaded = load_campaign(folder)
+    arms, rule = list(loaded.manifest["arms"]), rule or DEFAULT_RULE
+    if arm is None and len(arms) > 1:
+        raise UserError(f"The campaign {campaign!r} has several arms ({', '.join(arms)}); say which one is to lift.")
+    arm = arm or arms[0]
+    if arm not in arms:
+        raise UserError(f"The campaign {campaign!r} has no arm {arm!r}; it has {', '.join(arms)}.")
+    stopped = stops(loaded.curves, [arm])
+    rules = sorted(set(stopped["rule"])) if len(stopped) else []
+    choice = choose_weights(loaded.curves, arm, stopped, rule) if rule in rules else None
+    if choice is None:
+        known = f"the rules are {', '.join(rules)}" if rules else "none of its runs is finished"
+        raise UserError(f"The rule {rule!r} picks no weights of {arm!r} in {campaign!r}: {known}.")
+    run, config = folder / RUNS / choice.run, config_of(folder, loaded.manifest, arm)
+    curve = loaded.curves[loaded.curves["run"] == choice.run]
+    sign = float(curve.loc[curve["epoch"] == choice.last, "depth_sign"].iloc[0])
+    known = knowledge_by_arm({name: config_of(folder, loaded.manifest, name) for name in arms})[arm]
+    data = loaded.manifest["data"]
+    trained = {
+        "campaign": loaded.manifest["name"],
+        "arm": arm,
+        "seed": choice.seed,
+        "rule": rule,
+        "epochs": str(choice.window),
+        "knows_beyond_2d": list(known),
+        "data": {name: data[name] for name in ("name", "fingerprint", "synthetic", "train_subjects", "test_subjects")},
+        "commit": commit(),
+    }
+    network = folded(load_window(run, choice.window, config), config, sign)
+    parts = {each.part.name: list(each.part.joints) for each in network.parts}
+    card = Card(f"{loaded.manifest['name']}-{arm}", parts, network.negative_slope, config.network.mirror_mean, trained=trained)
+    return Lifter(network, Prior(*read_moments(run)), card)
+
+
+def folded(lifter: networks.Lifter, config: Config, sign: float) -> Network:
+    """A trained lifter as plain arrays: its norms and its depth sign are part of its linear layers.
+
+    Raises UserError for layer norm, which depends on each pose and is no part of a linear layer.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for name, generator in lifter.generators.items():
+        layers = [*map(folded_layer, layers_of(generator))]
+        output = generator[-1]
+        layers.append((output.weight.double() * sign, output.bias.double() * sign))
+        for number, (weight, bias) in enumerate(layers):
+            arrays[f"{name}.{number}.weight"] = np.ascontiguousarray(weight.detach().T.float().numpy())
+            arrays[f"{name}.{number}.bias"] = bias.detach().float().numpy()
+    parts = {part.name: part.joints for part in lifter.parts}
+    return network_of(parts, config.network.negative_slope, arrays)
+
+
+def layers_of(generator: nn.Sequential) -> Iterator[networks.Layer]:
+    """All layers of a generator but its output, in order."""
+    return (module for module in generator.modules() if isinstance(module, networks.Layer))
+
+
+def folded_layer(layer: networks.Layer) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias, in float64, of a linear layer with its norm, as it is outside training."""
+    weight = layer.linear.weight.double()
+    bias = weight.new_zeros(len(weight)) if layer.linear.bias is None else layer.linear.bias.double()
+    norm = layer.norm
+    if isinstance(norm, nn.LayerNorm):
+        raise UserError("A lifter with layer norm cannot be written as plain layers; train one with another norm.")
+    if isinstance(norm, networks.BatchNorm):
+        factor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        return weight * factor[:, None], (bias - norm.running_mean.double()) * factor + norm.bias.double()
+    if isinstance(norm, networks.Affine):
+        factor = norm.weight.double()
+        return weight * factor[:, None], bias * factor + norm.bias.double()
+    return weight, bias

@@ -1,0 +1,130 @@
+"""The page of `tips-ray lift`: clips played in 3D beside their keypoints, in one file that opens
+offline."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tips_ray.lift.card import Card
+from tips_ray.lift.clips import LiftedClip
+from tips_ray.lift.lifter import Lifter
+from tips_ray.lift.network import MIRRORED
+from tips_ray.poses.skeleton import BONES, JOINTS
+from tips_ray.report.base import PAGES, filled
+from tips_ray.report.viewer import COLOURS
+from tips_ray.store.atomic import replace_file
+
+MAX_NETWORK_BYTES = 4_000_000
+"""A larger network does not come along, and joints cannot be dragged."""
+SPREAD_UNIT_MM = 2.0
+MARGIN = 0.05
+"""Around all keypoints of a clip, as a share of their extent."""
+
+
+def write_lifted_page(path: Path, name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: float) -> None:
+    """Write the page; raises OSError if the place cannot be written, and leaves nothing
+    half-written."""
+    replace_file(path, render_lifted(name, clips, lifter, fps).encode())
+
+
+def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: float) -> str:
+    """The page as HTML text."""
+    frames, network = sum(len(clip.frame) for clip in clips), network_content(lifter)
+    scripts = [(PAGES / "lifted" / file).read_text(encoding="utf-8") for file in ("network.js", "player.js")]
+    return filled(
+        "lifted/page.html.j2",
+        {},
+        scripts=scripts,
+        content={
+            "clips": [clip_content(clip) for clip in clips],
+            "bones": BONES,
+            "joints": JOINTS,
+            "colours": COLOURS,
+            "lifter": network,
+            "fps": fps,
+        },
+        title="Lifted poses",
+        campaign=name,
+        finding=f"{frames:,} frames of {len(clips)} clip{'' if len(clips) == 1 else 's'}, lifted to 3D.",
+        cautions=["How large people are, and how far from the camera, is not known: each clip has an adult's size."],
+        colours=COLOURS,
+        draggable=network is not None,
+        clips=[clip_row(clip) for clip in clips],
+        about=about(lifter.card),
+    )
+
+
+def clip_row(clip: LiftedClip) -> dict[str, Any]:
+    """What the page's table says of a clip."""
+    return {
+        "name": clip.name,
+        "frames": len(clip.frame),
+        "missing": f"{clip.missing.mean():.1%}",
+        "spread": f"{np.median(clip.spread.mean(axis=1)):.0f}",
+    }
+
+
+def clip_content(clip: LiftedClip) -> dict[str, Any]:
+    """A clip for the player: whole numbers as base64, and what they are to be multiplied with."""
+    low, high = clip.keypoints.min(axis=(0, 1)), clip.keypoints.max(axis=(0, 1))
+    margin = MARGIN * float((high - low).max())
+    unit = max(float(np.abs(clip.keypoints).max()) / 32000, 1e-9)
+    relative = clip.poses - clip.poses[:, :1]
+    seen, lifted = clip.keypoints - clip.keypoints[:, :1], relative[..., :2]
+    mm = float((seen * lifted).sum() / max(float(np.square(seen).sum()), 1e-9))
+    return {
+        "image": clip.image_size,
+        "frames": encoded(clip.frame, "<i4"),
+        "keypoints": encoded(clip.keypoints / unit, "<i2"),
+        "unit": unit,
+        "mm": mm,
+        "poses": encoded(relative.clip(-32000, 32000), "<i2"),
+        "spread": encoded((clip.spread / SPREAD_UNIT_MM).clip(0, 255), "u1"),
+        "spreadUnit": SPREAD_UNIT_MM,
+        "missing": encoded(clip.missing, "u1"),
+        "bounds": [float(low[0]) - margin, float(high[0]) + margin, float(low[1]) - margin, float(high[1]) + margin],
+        "reach": 2.2 * float(np.quantile(np.linalg.norm(relative, axis=-1).max(axis=1), 0.98).clip(1.0)),
+    }
+
+
+def network_content(lifter: Lifter) -> dict[str, Any] | None:
+    """The network for the page, if it is small enough."""
+    arrays = lifter.network.arrays()
+    if sum(array.nbytes for array in arrays.values()) > MAX_NETWORK_BYTES:
+        return None
+    return {
+        "slope": lifter.network.negative_slope,
+        "mirrorMean": lifter.card.mirror_mean,
+        "mirrored": MIRRORED.tolist(),
+        "parts": [
+            {
+                "joints": list(each.part.indices),
+                "layers": [{"weight": encoded(layer.weight, "<f4"), "bias": encoded(layer.bias, "<f4")} for layer in each.layers],
+            }
+            for each in lifter.network.parts
+        ],
+    }
+
+
+def encoded(values: np.ndarray, kind: str) -> str:
+    """Numbers as base64 of one kind, whole ones rounded."""
+    numbers = np.asarray(values) if kind.endswith("f4") else np.rint(np.asarray(values, dtype=float))
+    return base64.b64encode(np.ascontiguousarray(numbers.astype(kind)).tobytes()).decode()
+
+
+def about(card: Card) -> dict[str, str]:
+    """What the page says of the lifter."""
+    trained = card.trained
+    rows = {"Name": card.name}
+    if trained:
+        data = trained.get("data", {})
+        rows |= {
+            "Trained on": f"{data.get('name', '')}{' (synthetic)' if data.get('synthetic') else ''}",
+            "Knows beyond 2D poses": ", ".join(trained.get("knows_beyond_2d", [])) or "nothing",
+            "Weights": f"arm {trained.get('arm')}, seed {trained.get('seed')}, epochs {trained.get('epochs')}",
+            "Chosen by": str(trained.get("rule", "")),
+        }
+    return {name: value for name, value in (rows | {"Licence": card.licence, "Credit": card.credit}).items() if value}

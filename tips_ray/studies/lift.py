@@ -1,0 +1,121 @@
+"""2D keypoints in, 3D poses out.
+
+tips-ray lift keypoints.json               # with the lifter that comes with tips-ray
+tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from tips_ray.checks import check_fields
+from tips_ray.config import FileReading
+from tips_ray.errors import UserError, user_errors
+from tips_ray.poses.skeleton import Sides
+from tips_ray.store.names import safe_name
+from tips_ray.studies.options import interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tips_ray.lift.clips import LiftedClip
+
+MAX_ROWS = 30
+"""Clips shown in the terminal; the page shows all."""
+
+
+@dataclass(frozen=True)
+class Lift:
+    """Lift 2D keypoints to 3D poses."""
+
+    keypoints: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """A file or folder of keypoints, of any format that is read (docs/formats.md)."""
+    model: str | None = None
+    """A folder of a lifter, or a campaign's; by default the lifter that comes with tips-ray."""
+    arm: str | None = None
+    """Of a campaign: the arm that lifts."""
+    rule: str | None = None
+    """Of a campaign: the stop rule that picks the weights; by default the average of the last
+    10 %."""
+    out: Path | None = None
+    """Folder to write to; by default lifted/NAME."""
+    smooth: int = 0
+    """Smooth each joint's way over so many frames (odd, such as 9); 0: not at all."""
+    constant_bones: bool = False
+    """Make each bone as long in all frames of a clip, and left as right."""
+    fps: float = 30.0
+    """Frames a second, of poses.bvh and of the player."""
+    up: Annotated[str | None, tyro.conf.arg(metavar="y|-y")] = None
+    """The axis of the file that points up; by default what the file says."""
+    sides: Sides | None = None
+    """`swapped` if what the file calls left is right."""
+    files: Annotated[FileReading, tyro.conf.OmitArgPrefixes] = field(default_factory=lambda: FileReading(max_gap=5))
+
+    def __post_init__(self) -> None:
+        check_fields(self, fps="(0, 1000]")
+        if self.smooth and (self.smooth < 5 or self.smooth % 2 == 0):
+            raise UserError(f"--smooth is {self.smooth}; give an odd number of frames of at least 5, such as 9, or 0.")
+        if self.up not in (None, "y", "-y"):
+            raise UserError(f"--up is {self.up!r}; the y axis of keypoints points up (y) or down (-y).")
+
+
+def lift(options: Lift) -> None:
+    """Lift, and write poses.npz, poses.csv, poses.html and a .bvh file for each clip."""
+    import sys
+
+    from rich.console import Console
+
+    from tips_ray.data.load import load_keypoints
+    from tips_ray.lift.clips import lift_clips, smoothed, with_constant_bones
+    from tips_ray.lift.lifter import Lifter
+    from tips_ray.lift.write import write_clips
+    from tips_ray.report.lifted.page import write_lifted_page
+
+    lifter = Lifter.open(options.model, options.arm, options.rule)
+    up = {"y": "y", "-y": "-y"}.get(options.up or "")
+    keypoints = load_keypoints(options.keypoints, up=up, sides=options.sides, files=options.files, complete=lifter.prior.complete)
+    for note in keypoints.notes:
+        print(f"note: {note}", file=sys.stderr)
+    clips = lift_clips(lifter, keypoints)
+    clips = [smoothed(clip, options.smooth) for clip in clips] if options.smooth else clips
+    clips = [with_constant_bones(clip) for clip in clips] if options.constant_bones else clips
+    out = options.out or Path("lifted") / safe_name(Path(keypoints.name).stem)
+    files = write_clips(clips, out, keypoints.name, options.fps)
+    page = out / "poses.html"
+    write_lifted_page(page, keypoints.name, clips, lifter, options.fps)
+    print_clips(clips, Console())
+    print(f"Lifter: {lifter.card.name}")
+    for file in files:
+        print(f"Poses: {file}")
+    print(f"Page: {page}")
+
+
+def print_clips(clips: "Sequence[LiftedClip]", console) -> None:
+    """Print a table with a row a clip."""
+    import numpy as np
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Lifted clips", title_justify="left")
+    for column in ("clip", "frames", "joints missing", "moves between views, mm"):
+        table.add_column(column, justify="left" if column == "clip" else "right", overflow="fold")
+    for clip in clips[:MAX_ROWS]:
+        spread = float(np.median(clip.spread.mean(axis=1)))
+        table.add_row(escape(clip.name), f"{len(clip.frame):,}", f"{clip.missing.mean():.1%}", f"{spread:.0f}")
+    console.print(table)
+    if len(clips) > MAX_ROWS:
+        console.print(f"… and {len(clips) - MAX_ROWS} more clips, on the page")
+
+
+def lift_command(arguments: list[str] | None) -> int:
+    """Parse a command line and lift."""
+    with user_errors():
+        lift(tyro.cli(Lift, prog="tips-ray lift", description=__doc__, args=arguments))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Lift with a command line (by default this process's); returns the exit code."""
+    return interruptible(lambda: lift_command(arguments))
