@@ -43,7 +43,7 @@ def test_keypoints_become_poses_in_all_kinds_of_files(model, file, tmp_path, cap
     ("content", "said"),
     [
         ({}, "mine"),
-        ({"keypoints": np.zeros((0, 17, 2)), "joint_names": np.array(JOINTS)}, "no usable frame"),
+        ({"keypoints": np.zeros((0, 17, 2)), "joint_names": np.array(JOINTS)}, "at least one frame"),
         ({"keypoints": np.full((4, 17, 2), np.nan), "joint_names": np.array(JOINTS)}, "without a person"),
         (
             {"keypoints": np.ones((4, 3, 2)), "joint_names": np.array(["l_hip", "r_hip", "head"])},
@@ -69,7 +69,7 @@ def test_an_image_and_an_empty_file_are_refused(model, tmp_path, capsys):
     [
         (["--smooth", "4"], "odd"),
         (["--fps", "0"], "fps"),
-        (["--up", "z"], "y axis"),
+        (["--up", "z"], "--up"),
         (["--model", "nowhere"], "no lifter and no campaign"),
         (["--arm", "parts"], "leave out the arm"),
     ],

@@ -51,7 +51,8 @@ class Prior:
         mean = np.insert(self.mean.reshape(-1, 2), ROOT, 0.0, axis=0)
         covariance = np.zeros((len(JOINTS), 2, len(JOINTS), 2))
         lifted = np.delete(np.arange(len(JOINTS)), ROOT)
-        covariance[np.ix_(lifted, [0, 1], lifted, [0, 1])] = self.covariance.reshape(len(LIFTED), 2, len(LIFTED), 2)
+        both = np.arange(2)
+        covariance[np.ix_(lifted, both, lifted, both)] = self.covariance.reshape(len(LIFTED), 2, len(LIFTED), 2)
         covariance += ANYWHERE * np.eye(2)[None, :, None, :]
         known, unknown = np.flatnonzero(there), np.flatnonzero(~there)
 

@@ -1,7 +1,5 @@
 """Lifters from what campaigns have stored."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import nn
@@ -35,8 +33,8 @@ def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) ->
     folder = Storage(campaign)
     if not folder.exists(MANIFEST):
         raise UserError(f"There is no lifter and no campaign in {campaign!r}; give a folder of one, as a study printed it.")
-    loaded = load_campaign(folder)
-    arms, rule = list(loaded.manifest["arms"]), rule or DEFAULT_RULE
+    loaded, rule = load_campaign(folder), rule or DEFAULT_RULE
+    arms: list[str] = list(loaded.manifest["arms"])
     if arm is None and len(arms) > 1:
         raise UserError(f"The campaign {campaign!r} has several arms ({', '.join(arms)}); say which one is to lift.")
     arm = arm or arms[0]
@@ -76,19 +74,15 @@ def folded(lifter: networks.Lifter, config: Config, sign: float) -> Network:
     """
     arrays: dict[str, np.ndarray] = {}
     for name, generator in lifter.generators.items():
-        layers = [*map(folded_layer, layers_of(generator))]
-        output = generator[-1]
+        layers = [folded_layer(module) for module in generator.modules() if isinstance(module, networks.Layer)]
+        *_, output = generator.children()
+        assert isinstance(output, nn.Linear)
         layers.append((output.weight.double() * sign, output.bias.double() * sign))
         for number, (weight, bias) in enumerate(layers):
             arrays[f"{name}.{number}.weight"] = np.ascontiguousarray(weight.detach().T.float().numpy())
             arrays[f"{name}.{number}.bias"] = bias.detach().float().numpy()
     parts = {part.name: part.joints for part in lifter.parts}
     return network_of(parts, config.network.negative_slope, arrays)
-
-
-def layers_of(generator: nn.Sequential) -> Iterator[networks.Layer]:
-    """All layers of a generator but its output, in order."""
-    return (module for module in generator.modules() if isinstance(module, networks.Layer))
 
 
 def folded_layer(layer: networks.Layer) -> tuple[torch.Tensor, torch.Tensor]:

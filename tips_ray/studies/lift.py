@@ -6,7 +6,7 @@ tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -47,7 +47,7 @@ class Lift:
     """Make each bone as long in all frames of a clip, and left as right."""
     fps: float = 30.0
     """Frames a second, of poses.bvh and of the player."""
-    up: Annotated[str | None, tyro.conf.arg(metavar="y|-y")] = None
+    up: Literal["y", "-y"] | None = None
     """The axis of the file that points up; by default what the file says."""
     sides: Sides | None = None
     """`swapped` if what the file calls left is right."""
@@ -57,8 +57,6 @@ class Lift:
         check_fields(self, fps="(0, 1000]")
         if self.smooth and (self.smooth < 5 or self.smooth % 2 == 0):
             raise UserError(f"--smooth is {self.smooth}; give an odd number of frames of at least 5, such as 9, or 0.")
-        if self.up not in (None, "y", "-y"):
-            raise UserError(f"--up is {self.up!r}; the y axis of keypoints points up (y) or down (-y).")
 
 
 def lift(options: Lift) -> None:
@@ -74,8 +72,9 @@ def lift(options: Lift) -> None:
     from tips_ray.report.lifted.page import write_lifted_page
 
     lifter = Lifter.open(options.model, options.arm, options.rule)
-    up = {"y": "y", "-y": "-y"}.get(options.up or "")
-    keypoints = load_keypoints(options.keypoints, up=up, sides=options.sides, files=options.files, complete=lifter.prior.complete)
+    keypoints = load_keypoints(
+        options.keypoints, up=options.up, sides=options.sides, files=options.files, complete=lifter.prior.complete
+    )
     for note in keypoints.notes:
         print(f"note: {note}", file=sys.stderr)
     clips = lift_clips(lifter, keypoints)
