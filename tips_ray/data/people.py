@@ -13,6 +13,11 @@ from tips_ray.errors import UserError
 Ways = ("largest", "confident", "nearest", "all")
 """Other texts are ids of tracks."""
 
+NO_TRACKS = (
+    "Videos without ids of tracks: each person in each frame is a clip of one frame, of which bones cannot change and no gap can"
+    " be filled; --person nearest follows one person, and a tracker gives ids."
+)
+
 
 @dataclass(frozen=True)
 class Person:
@@ -52,6 +57,17 @@ class Recording:
     image_size: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The people who are taken."""
+
+    clips: list[RawClip]
+    people: int
+    """How many are seen: tracks where there are any, else the most in one frame of each
+    recording."""
+    notes: tuple[str, ...] = ()
+
+
 def person(values: np.ndarray, frame: int, track: object = None, scores: np.ndarray | None = None) -> Person:
     """A person from rows (joints, 2) or (joints, 3) of x, y and, with three, a confidence; joints
     at 0 0 0 are missing."""
@@ -70,24 +86,30 @@ def track_name(track: object) -> str:
     return f"{track:g}" if isinstance(track, float) else clean_text(track)
 
 
-def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> tuple[list[RawClip], int]:
-    """A clip of each recording with the person taken, or several with `all`; and how many people
-    are seen: tracks where there are any, else the most in one frame of each recording.
+def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> Chosen:
+    """A clip of each recording with the person taken; with `all` of each track, and without tracks,
+    where a frame has several people, of each person in each frame.
 
     Raises UserError for the id of a track that no recording has.
     """
     clips: list[RawClip] = []
-    seen = 0
+    seen, untracked = 0, False
     for recording in recordings:
         tracks = defaultdict(list)
         frames = defaultdict(list)
         for one in recording.people:
             tracks[one.track].append(one)
             frames[one.frame].append(one)
-        tracked = bool(tracks) and "" not in tracks
-        seen += len(tracks) if tracked else max(map(len, frames.values()), default=0)
-        if way == "all":
-            clips += everyone(recording, tracks if tracked else None, num_joints)
+        tracked = 2 * len(tracks.get("", ())) < len(recording.people)
+        if tracked:
+            tracks.pop("", None)  # trackers give no id where they are not sure yet
+        most = max(map(len, frames.values()), default=0)
+        seen += len(tracks) if tracked else most
+        if way == "all" and tracked:
+            clips += everyone(recording, tracks, num_joints)
+        elif way == "all" and most > 1:
+            clips += everyone(recording, None, num_joints)
+            untracked |= len(frames) > 1
         else:
             clips.append(clip_of(recording, taken(tracks, frames, way, tracked), num_joints))
     if way not in Ways and not any(np.isfinite(clip.keypoints).any() for clip in clips):
@@ -100,11 +122,13 @@ def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> 
                 else "; the file has no tracks."
             )
         )
-    return clips, seen
+    return Chosen(clips, seen, (NO_TRACKS,) if untracked else ())
 
 
 def taken(tracks: dict[str, list[Person]], frames: dict[int, list[Person]], way: str, tracked: bool) -> list[Person]:
     """One person a frame, at most."""
+    if way == "all":
+        return [one for people in frames.values() for one in people]
     if way == "nearest":
         return nearest(frames)
     if way not in Ways:
@@ -139,18 +163,20 @@ def nearest(frames: dict[int, list[Person]]) -> list[Person]:
 
 
 def everyone(recording: Recording, tracks: dict[str, list[Person]] | None, num_joints: int) -> list[RawClip]:
-    """A clip a track; without tracks, a clip a person and frame."""
+    """A clip a track; without tracks, a clip a person and frame, all of one subject: nobody knows
+    which of them are the same person."""
     groups = (
         {f"{recording.clip}/{track}": people for track, people in tracks.items()}
         if tracks is not None
         else {f"{recording.clip}/{number}": [one] for number, one in enumerate(recording.people)}
     )
+    subject = recording.subject or ("" if tracks is not None else recording.clip)
     clips = []
     for name, people in groups.items():
         frames = [one.frame for one in people]
         low, high = min(frames), max(frames)
         within = [frame for frame in recording.frames if low <= frame <= high]
-        alone = Recording(name, within, people, recording.subject, recording.action, recording.image_size)
+        alone = Recording(name, within, people, subject, recording.action, recording.image_size)
         clips.append(clip_of(alone, people, num_joints))
     return clips
 

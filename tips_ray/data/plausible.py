@@ -17,7 +17,8 @@ real sets that were measured (CMU), extents are 0.6 to 1.4 times it and bones 0.
 
 def extents(positions: np.ndarray) -> np.ndarray:
     """Diagonals (frames,) of the boxes around the poses (frames, 17, 3)."""
-    return np.linalg.norm(np.ptp(positions, axis=1), axis=-1)
+    with np.errstate(over="ignore"):  # of a damaged file
+        return np.linalg.norm(np.ptp(positions, axis=1).astype(np.float64), axis=-1)
 
 
 def bone_lengths(positions: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ large as one likes, of all their subjects and actions, as four cameras see them 
 
 import csv
 import json
+import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -104,6 +105,7 @@ def write_all(folder: Path) -> list[Path]:
         predictions,
         mediapipe,
         dlc,
+        yolo,
     )
     return [path for writer in (*writers, bvh, plain) for path in writer(folder)]
 
@@ -287,6 +289,30 @@ def predictions(folder: Path) -> list[Path]:
         json.dumps({"keypoints": vitpose, "skeleton": {str(n): name for n, name in enumerate(COCO)}})
     )
     return [folder / name for name in ("mmpose.json", "yolo.json", "vitpose.json")]
+
+
+def yolo(folder: Path) -> list[Path]:
+    """As a data set has them, and as a tracker's predictions are saved."""
+    labels, images = folder / "yolo" / "labels", folder / "yolo" / "images"
+    tracked = folder / "yolo_tracked"
+    for place in (labels, images, tracked):
+        place.mkdir(parents=True)
+    (folder / "yolo" / "classes.txt").write_text("person\n")
+    for at, frame in enumerate(of_set(pixels(clips()[0][2]), COCO) / (WIDTH, HEIGHT)):
+        points = np.column_stack([frame, np.full(17, 2)])
+        points[9] *= at != 2
+        people = [] if at == 3 else [points, points * (0.5, 0.5, 1)] if at == 5 else [points]
+        lines = [f"0 0.5 0.5 0.2 0.8 {' '.join(f'{value:g}' for value in person.round(6).ravel())}\n" for person in people]
+        (labels / f"clip_{at}.txt").write_text("".join(lines))
+        (images / f"clip_{at}.png").write_bytes(png_head(WIDTH, HEIGHT))
+        lines = [f"{line.rstrip()} 0.87{f' {7 + track}' if at else ''}\n" for track, line in enumerate(lines)]
+        (tracked / f"clip_{at}.txt").write_text("".join(lines))
+    return [folder / "yolo", tracked]
+
+
+def png_head(width: int, height: int) -> bytes:
+    """The first bytes of a PNG image."""
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", width, height, 8, 2, 0, 0, 0)
 
 
 def mediapipe(folder: Path) -> list[Path]:

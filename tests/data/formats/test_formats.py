@@ -59,6 +59,7 @@ CASES = [
     ("mmpose.json", "mmpose", 0, [*range(3), *range(4, 12)]),
     ("yolo.json", "yolo", 0, [*range(3), *range(4, 12)]),
     ("vitpose.json", "vitpose", 0, [*range(3), *range(4, 12)]),
+    ("yolo", "labels/clip", 0, [0, 1, *range(4, 12)]),
     ("deeplabcut.csv", "deeplabcut", 0, ALL),
     ("plain.npz", "1", 1, ALL),
 ]
@@ -96,6 +97,36 @@ def test_mediapipe_needs_the_size_of_the_image_or_landmarks_in_metres(folder, na
         guessed = load_keypoints(str(folder / name))
         np.testing.assert_allclose(guessed.keypoints * 0.8, sized.keypoints, rtol=1e-4)  # 1250 x 1000
         assert any("1.25 times as wide as high" in note for note in guessed.notes)
+
+
+def test_yolos_labels_need_the_size_of_the_images(folder, tmp_path):
+    tracked = str(folder / "yolo_tracked")
+    with pytest.raises(UserError, match="there are no images beside them; give --image-size WIDTH HEIGHT"):
+        load_keypoints(tracked)
+    size = (made.WIDTH, made.HEIGHT)
+    followed = load_keypoints(tracked, files=FileReading(image_size=size, person="7"))
+    assert_limbs(followed, "clip", 0, [1, *range(4, 12)])
+    assert followed.origin.people == 2  # who has no id in the first frame is left out
+    alone = load_keypoints(str(folder / "yolo/labels/clip_0.txt"))
+    np.testing.assert_allclose(alone.keypoints[0, LIMBS], expected(0)[0, LIMBS], atol=0.02)
+    given = load_keypoints(str(folder / "yolo"), files=FileReading(image_size=(2 * made.WIDTH, made.HEIGHT)))
+    np.testing.assert_allclose(given.keypoints, load_keypoints(str(folder / "yolo")).keypoints * (2, 1), rtol=1e-5)
+    assert any("1 .txt file is no labels" in note for note in given.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("0 0.5 0.5 0.2 0.8 0.9", "boxes without keypoints"),
+        (f"0 0.5 0.5 0.2 0.8{' 0.5' * 30}\n0 0.5 0.5 0.2 0.8{' 0.5' * 51}", "outlines of segmentation"),
+        (f"0 0.5 0.5 0.2 0.8{' 0.5' * 21}", "26 numbers a line.*--joint-map FILE"),
+        (f"0 0.5 0.5 0.2 0.8{' 0.5' * 51}\n0 0.5 person", "line 2 holds what is no number"),
+    ],
+)
+def test_labels_of_yolo_without_known_joints_are_refused(tmp_path, lines, sentence):
+    (tmp_path / "a.txt").write_text(lines)
+    with pytest.raises(UserError, match=sentence):
+        load_keypoints(str(tmp_path), files=FileReading(image_size=(10, 10)))
 
 
 @pytest.mark.parametrize("name", ["h36m_test.npz", "data_test_3dhp.npz", "3dhp", "3dhp_train", "fetch"])
@@ -164,7 +195,12 @@ def test_a_track_the_largest_the_nearest_the_most_confident_or_all_people(folder
         assert_limbs(taken(person), "clip", 0, [0, 1, *range(4, 12)])
     confident = taken("confident")
     np.testing.assert_allclose(confident.keypoints[confident.frame == 5][0, 1], expected(0)[5, 1] / 3, atol=0.1)
-    assert len(taken("all")) == len(confident) + 1
+    everyone = taken("all")
+    assert len(everyone) == len(confident) + 1
+    assert everyone.subjects == ["clip"]  # without tracks, nobody knows who is who
+    assert any("without ids of tracks" in note for note in everyone.notes)
+    assert len(taken("all", "coco.json").subjects) == 8
+    assert set(taken("all", "mmpose.json").clip.tolist()) == {"mmpose"}  # one person a frame
     assert len(taken("1", "coco.json")) == 4  # one frame of each clip
     with pytest.raises(UserError, match=r"nobody has the track 'eve'.*tracks 0, 1"):
         taken("eve", "coco.json")
@@ -213,7 +249,9 @@ def test_the_frames_of_a_sequence_of_mpi_inf_3dhp_are_of_the_activity_that_each_
     path.parent.mkdir()
     path.write_bytes((folder / "3dhp/TS1/annot_data.mat").read_bytes())
     with h5py.File(path, "r+") as file:
-        file["activity_annotation"][:] = np.repeat([3.0, 1.0], made.FRAMES // 2)[:, None]
+        activities = file["activity_annotation"]
+        assert isinstance(activities, h5py.Dataset)
+        activities[:] = np.repeat([3.0, 1.0], made.FRAMES // 2)[:, None]
     whole, split = load_keypoints(str(folder / "3dhp/TS1")), load_keypoints(str(tmp_path))
     assert set(whole.clip.tolist()) == {"TS1"}
     assert dict(zip(split.clip.tolist(), split.action.tolist(), strict=True)) == {

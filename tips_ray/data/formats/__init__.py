@@ -22,6 +22,7 @@ from tips_ray.data.formats import (
     refused,
     results,
     videopose3d,
+    yolo,
 )
 from tips_ray.data.formats.opened import Opened
 from tips_ray.data.labels import clean_text
@@ -32,7 +33,7 @@ from tips_ray.errors import UserError
 FORMATS = (
     *(refused, videopose3d, detectron, mmpose_npz, npz_keypoints),
     *(mpi_inf_3dhp, mpi_inf_3dhp_train, h36m_fetch, deeplabcut, openpose, coco, results, mediapipe, mmpose_json, bvh),
-    *(npz, cmu),
+    *(yolo, npz, cmu),
 )
 """A new format is a file with `ACCEPTS`, `detect` and `read`, named here. The first that a file is
 of reads it; `npz` takes every other .npz."""

@@ -50,8 +50,8 @@ def read(file: Opened) -> RawKeypoints:
         track = individual if len(individuals) > 1 else ""
         people += [Person(int(frames[row]), own[row, :, :2], own[row, :, 2], track) for row in np.flatnonzero(visible)]
     recording = Recording(file.path.stem.split("DLC")[0] or file.path.stem, [int(frame) for frame in frames], people)
-    clips, seen_people = chosen_clips([recording], file.reading.person, len(parts))
-    return RawKeypoints(clips, parts, file.name, "DeepLabCut", seen_people)
+    chosen = chosen_clips([recording], file.reading.person, len(parts))
+    return RawKeypoints(chosen.clips, parts, file.name, "DeepLabCut", chosen.people, notes=chosen.notes)
 
 
 def from_csv(file: Opened) -> tuple[list[Column], np.ndarray, np.ndarray]:

@@ -101,8 +101,8 @@ def keypoints_of(
         )
         for clip, members in recordings.items()
     ]
-    clips, seen = chosen_clips(made, file.reading.person, len(names))
-    return RawKeypoints(clips, names, file.name, format, seen)
+    chosen = chosen_clips(made, file.reading.person, len(names))
+    return RawKeypoints(chosen.clips, names, file.name, format, chosen.people, notes=chosen.notes)
 
 
 def size_in(entry: dict[str, Any]) -> tuple[int, int] | None:

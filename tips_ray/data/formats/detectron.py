@@ -35,5 +35,5 @@ def read(file: Opened) -> RawKeypoints:
         people += [Person(number, one[:2].T, one[-1]) for one in array]
     name = file.name.removesuffix(".npz")
     recording = Recording(name, range(len(frames)), people, image_size=size_of(metadata))
-    clips, seen = chosen_clips([recording], file.reading.person, len(COCO))
-    return RawKeypoints(clips, COCO, file.name, "Detectron keypoints of a video", seen)
+    chosen = chosen_clips([recording], file.reading.person, len(COCO))
+    return RawKeypoints(chosen.clips, COCO, file.name, "Detectron keypoints of a video", chosen.people, notes=chosen.notes)
