@@ -21,7 +21,7 @@ from tips_ray.report.publish import is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.tables import best_and_starts
-from tips_ray.report.study import stop_tables
+from tips_ray.report.study import label_free, stop_tables
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
@@ -37,6 +37,8 @@ CAPTIONS = {
     "history": "Score by trial",
     "surface": "Error by trial and stop epoch",
 }
+PARTS_OF_PAGE = {"bodies": "div.bodies", "signals": "#signals figure"}
+"""Pictures of more than one figure, by name: where they are in the report, which may lack them."""
 MANY_ARMS = 4
 """With so many, the page lists paired differences of the last half alone; heat maps of more are not
 drawn."""
@@ -59,27 +61,28 @@ def keep(
         raise UserError("No chromium is on the path to draw the pictures with; install it (Debian: apt-get install chromium).")
     folder = Storage(str(campaign))
     summary = publish_search(folder) if is_search(folder) else publish(folder)
-    if isinstance(summary, LabelFreeSummary):
-        raise UserError(f"{str(folder)!r} has no labels, and the gallery shows errors; measure some with --test-data.")
     out.mkdir(parents=True, exist_ok=True)
-    draw(campaign / "report.html", plots_of(summary), out, chromium)
+    pictures = draw(campaign / "report.html", pictures_of(summary), out, chromium)
     (out / "summary.json").write_text(compact(summary.to_json()), encoding="utf-8")
-    (out / "README.md").write_text(describe(out.name, summary, note, credit), encoding="utf-8")
+    (out / "README.md").write_text(describe(out.name, summary, pictures, note, credit), encoding="utf-8")
     print(out)
 
 
-def plots_of(summary: Summary | SearchSummary) -> list[str]:
-    """Names of the report's figures that the gallery shows."""
+def pictures_of(summary: Summary | LabelFreeSummary | SearchSummary) -> list[str]:
+    """Names of the report's figures, and of PARTS_OF_PAGE, that the gallery shows."""
+    if isinstance(summary, LabelFreeSummary):
+        return ["bodies", "signals"]
     if isinstance(summary, SearchSummary):
         confirmed = summary.confirmation and summary.confirmation.gains
         return [*(["gains"] if confirmed else []), f"history-{summary.objective_columns[0]}", "surface"]
     heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(stop_tables.codependence_to_show(summary))))]
     ingredients = [f"ingredients-{place}" for place, _ in enumerate(effects_by_base(summary), start=1)]
-    return ["errors", *ingredients, *(["rules"] if summary.stop_rules else []), *heats]
+    return ["errors", "bodies", *ingredients, *(["rules"] if summary.stop_rules else []), *heats]
 
 
-def draw(report: Path, plots: Sequence[str], out: Path, chromium: str) -> None:
-    """Photograph figures of the report, each to OUT/PLOT.png."""
+def draw(report: Path, pictures: Sequence[str], out: Path, chromium: str) -> list[str]:
+    """Photograph figures of the report, each to OUT/PICTURE.png; returns the pictures taken, which
+    are all but the PARTS_OF_PAGE that the report lacks."""
     from playwright.sync_api import sync_playwright  # only whoever keeps a gallery needs it
 
     with sync_playwright() as playwright:
@@ -87,12 +90,14 @@ def draw(report: Path, plots: Sequence[str], out: Path, chromium: str) -> None:
         page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light", device_scale_factor=1.5)
         page.goto(report.resolve().as_uri())
         page.wait_for_selector("html[data-drawn=yes]")
-        for name in plots:
-            plot = page.locator(f"#plot-{name}")
-            plot.scroll_into_view_if_needed()
-            plot.locator(".main-svg").first.wait_for()
-            plot.screenshot(path=out / f"{name}.png")
+        taken = [name for name in pictures if name not in PARTS_OF_PAGE or page.locator(PARTS_OF_PAGE[name]).count()]
+        for name in taken:
+            part = page.locator(PARTS_OF_PAGE.get(name, f"#plot-{name}"))
+            part.scroll_into_view_if_needed()
+            part.locator(".main-svg").first.wait_for()
+            part.screenshot(path=out / f"{name}.png")
         browser.close()
+    return taken
 
 
 def compact(summary: Mapping[str, Any]) -> str:
@@ -101,20 +106,33 @@ def compact(summary: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def describe(name: str, summary: Summary | SearchSummary, note: str = "", credit: str = "") -> str:
+def describe(
+    name: str,
+    summary: Summary | LabelFreeSummary | SearchSummary,
+    pictures: Sequence[str],
+    note: str = "",
+    credit: str = "",
+) -> str:
     """The page of a result in Markdown: what was found, in tables, on which poses, by which command
     and on which machine."""
     template = environment(autoescape=False)
     template.filters |= {"with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d, "of_n": of_n}
+    if isinstance(summary, SearchSummary):
+        kind, shown = "search", of_search(summary)
+    elif isinstance(summary, LabelFreeSummary):
+        kind, shown = "label_free", of_label_free(summary)
+    else:
+        kind, shown = "study", of_study(summary)
     return template.get_template("gallery.md.j2").render(
         name=name,
         summary=summary,
+        pictures=pictures,
         data=summary.data,
         made=summary.provenance,
         note=note,
         credit=credit,
-        is_search=isinstance(summary, SearchSummary),
-        **(of_search(summary) if isinstance(summary, SearchSummary) else of_study(summary)),
+        kind=kind,
+        **shown,
     )
 
 
@@ -122,10 +140,25 @@ def of_search(summary: SearchSummary) -> dict[str, Any]:
     """What the page of a search shows."""
     return {
         "finding": search_finding(summary),
-        "plots": plots_of(summary),
         "captions": CAPTIONS,
         "best": best_and_starts(summary),
         "agreement": agreement(summary),
+    }
+
+
+def of_label_free(summary: LabelFreeSummary) -> dict[str, Any]:
+    """What the page of a study without labels shows."""
+    signals = label_free.signals_of(summary)
+    return {
+        "finding": label_free.weights_to_use(summary),
+        "cautions": label_free.cautions(summary),
+        "advice": label_free.ADVICE,
+        "agreement": label_free.agreement(summary),
+        "signals": {name: [label_free.cell(arm.signals.get(name)) for arm in summary.arms.values()] for name in signals},
+        "rules": {
+            rule: ["; ".join(arm.stops.get(rule, {}).values()) or "–" for arm in summary.arms.values()]
+            for rule in dict.fromkeys(rule for arm in summary.arms.values() for rule in arm.stops)
+        },
     }
 
 

@@ -49,7 +49,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
 
 
 ADVICE = (
-    "No rule can be chosen by its error here. The one to use is “average of the last 10 %”: where labels exist (ten runs each"
+    "No rule can be chosen by what it costs here. The one to use is “average of the last 10 %”: where labels exist (ten runs each"
     " of solo and parts on CMU motion capture), it cost 0.2 mm in the median and at most 0.8 mm against the best epoch of the"
     " same run, and the last epoch 0.7 to 0.9 mm."
 )
@@ -57,6 +57,13 @@ ADVICE = (
 
 def finding(summary: LabelFreeSummary) -> str:
     """What to do with these runs, in a sentence or two."""
+    if not any(entry.choice for entry in summary.arms.values()):
+        return weights_to_use(summary)
+    return f"There are no labels here, so nothing below is an error. {weights_to_use(summary)}"
+
+
+def weights_to_use(summary: LabelFreeSummary) -> str:
+    """Which weights to use of each arm, in a sentence."""
     chosen = {arm: entry.choice for arm, entry in summary.arms.items() if entry.choice}
     if not chosen:
         return "No run has finished an epoch yet, so there is nothing to choose."
@@ -65,7 +72,18 @@ def finding(summary: LabelFreeSummary) -> str:
         + (f"epoch {choice.last}" if choice.first == choice.last else f"averaged over epochs {choice.first} to {choice.last}")
         for arm, choice in chosen.items()
     ]
-    return f"There are no labels here, so nothing below is an error. Use {'; '.join(words)}."
+    return f"Use {'; '.join(words)}."
+
+
+def agreement(summary: LabelFreeSummary) -> list[str]:
+    """How far the runs of each arm are from each other, a sentence an arm; none of a single run."""
+    distances = {arm: cell(entry.signals.get("seed_disagreement_mm")) for arm, entry in summary.arms.items()}
+    return [
+        f"The depths of a run of {arm} are {distance['text']} mm from the mean of the arm's other runs"
+        + (f" (95% interval {distance['span']} mm)." if distance["span"] else ".")
+        for arm, distance in distances.items()
+        if distance["text"] != "–"
+    ]
 
 
 def cautions(summary: LabelFreeSummary) -> list[str]:
