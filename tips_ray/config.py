@@ -43,6 +43,17 @@ class Reading:
     """Leave out frames that are no body, instead of refusing the file."""
 
 
+FILES_OF_3D = (
+    "Human3.6M (VideoPose3D's data_3d_h36m.npz, h36m-fetch's annot.h5, MMPose's h36m_*.npz), MPI-INF-3DHP (annot_data.mat,"
+    " annot.mat, P-STMO's or MMPose's .npz), CMU's .asf and .amc, BVH, or a plain .npz"
+)
+FILES_OF_2D = (
+    "VideoPose3D's data_2d_*.npz, COCO, COCO-WholeBody, Halpe, CrowdPose, PoseTrack, OpenPose, AlphaPose, MMPose, ViTPose, YOLO"
+    " (.txt or .json), Detectron, MediaPipe, DeepLabCut, or a plain .npz"
+)
+"""What help texts say of the files that are read; `docs/formats.md` has the whole list."""
+
+
 @dataclass(frozen=True)
 class FileReading:
     """How files of keypoints are read, and of poses where it fits."""

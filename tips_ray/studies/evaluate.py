@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
-from tips_ray.config import FileReading, Reading
+from tips_ray.config import FILES_OF_3D, FileReading, Reading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.secrets import without_secrets
 from tips_ray.studies.options import interruptible, load_with_notes
@@ -27,9 +27,12 @@ class Evaluation:
 
     campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
     """Folder of the campaign, as the study printed it."""
-    data: str
-    """`synthetic`, or a file or folder of 3D poses, or of 2D keypoints that are paired with them
-    (`tips-ray data info` says what it reads)."""
+    data: Annotated[
+        str,
+        tyro.conf.arg(
+            help=f"`synthetic`, or a file or folder of 3D poses, or of 2D keypoints that are paired with them: {FILES_OF_3D}."
+        ),
+    ]
     epoch: str = "last"
     """last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or
     the name of a stop rule, such as 'average of the last 10 %'."""

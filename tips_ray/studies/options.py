@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from tips_ray.config import Config, Evaluation, FileReading, KeepWeights, Placement, Reading
+from tips_ray.config import FILES_OF_2D, FILES_OF_3D, Config, Evaluation, FileReading, KeepWeights, Placement, Reading
 from tips_ray.errors import UserError
 from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tips_ray.data.poseset import PoseSet
     from tips_ray.data.views import Sources
 
+DATA_HELP = (
+    f"What is trained on: `synthetic`, or a file or folder of 3D poses: {FILES_OF_3D}; or of 2D keypoints, alone or paired with"
+    f" such poses: {FILES_OF_2D}. `tips-ray data info PATH` says what is read of it."
+)
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
 
@@ -41,12 +45,11 @@ class Options:
     config: Annotated[Config, tyro.conf.arg(name="")]
     evaluation: Evaluation = field(default_factory=Evaluation)
     reading: FileReading = field(default_factory=FileReading)
-    data: str = "synthetic"
-    """What is trained on: `synthetic`, or a file or folder of 3D poses, or of 2D keypoints alone
-    (`tips-ray data info` says what it reads)."""
+    data: Annotated[str, tyro.conf.arg(help=DATA_HELP)] = "synthetic"
     test_data: str | None = None
-    """Labelled poses that errors are measured on, where they are not to be --data's own: all of
-    them, or their --data.test-subjects. Keypoints alone have no errors."""
+    """Poses, or keypoints that are paired with them, that errors are measured on where they are not
+    to be --data's own: all of them, or their --data.test-subjects. Keypoints alone have no
+    errors."""
     campaign: str = ""
     """Name of the campaign; empty: STUDY-PRESET-DATA."""
     storage: str = os.environ.get("TIPS_RAY_STORAGE", "reports")
