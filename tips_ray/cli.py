@@ -25,6 +25,7 @@ STUDIES = {
     "human36m": "The paper's Table 1: how good are arms on Human3.6M, by action?",
     "mpi-inf-3dhp": "The paper's Table 2: how good are arms on MPI-INF-3DHP, trained on other poses?",
     "lift": "2D keypoints in, 3D poses out.",
+    "export": "A lifter from a campaign: two files that lift without it.",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""

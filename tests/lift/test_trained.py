@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import helpers
+from helpers import refusal
 from tips_ray import Lifter
 from tips_ray.campaign.checkpoints import MOMENTS, StoredRun
 from tips_ray.campaign.evaluate import load_window
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.run import describe
+from tips_ray.cli import main
 from tips_ray.config import Network
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Sources, prepare
@@ -77,3 +79,16 @@ def test_a_run_without_its_moments_is_named(campaign):
         (campaign.folder / "runs" / f"other-seed{seed}").delete(MOMENTS)
     with pytest.raises(UserError, match=r"moments\.pt"):
         Lifter.open(str(campaign.folder), "other")
+
+
+def test_a_lifter_is_exported_with_its_errors(campaign, tmp_path: Path, capsys):
+    options = ["--arm", "parts", "--out", str(tmp_path / "mine"), "--name", "mine", "--data", "synthetic", "--subjects", "S8"]
+    assert main(["export", str(campaign.folder), *options]) == 0
+    assert "synthetic views of S8" in capsys.readouterr().out
+    card = Lifter.open(tmp_path / "mine").card
+    errors = card.errors["synthetic"]
+    assert card.name == "mine"
+    assert errors["synthetic"]
+    assert errors["by_subject"] == {"S8": pytest.approx(errors["mean"])}
+    assert errors["mean"] < errors["missing"]["1"] < errors["missing"]["4"] or errors["mean"] > 0.8 * errors["flat"]
+    assert "has a lifter already" in refusal(capsys, "export", str(campaign.folder), *options)

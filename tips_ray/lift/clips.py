@@ -43,28 +43,30 @@ def lift_clips(lifter: Lifter, keypoints: KeypointSet) -> list[LiftedClip]:
 
     Each is made as large as an adult: the middle one of the sizes of its 2D poses is `NOMINAL_MM`.
     """
+    lifted = lifter.lift_whole(keypoints.keypoints)
+    spreads = lifter.spread(lifted)
+    names, first, clip_of = np.unique(keypoints.clip, return_index=True, return_inverse=True)
+    frames_by_clip = np.split(np.argsort(clip_of, kind="stable"), np.cumsum(np.bincount(clip_of))[:-1])
     clips = []
-    for name in dict.fromkeys(keypoints.clip.tolist()):
-        chosen = keypoints.select(keypoints.clip == name)
-        seen = chosen.keypoints
-        poses = lifter.lift_whole(seen)
+    for at in np.argsort(first):
+        frames, name = frames_by_clip[at], names[at]
+        seen, poses = keypoints.keypoints[frames], lifted[frames]
         size = float(np.median(np.abs(poses[..., :2]).max(axis=(1, 2))))
         to_mm = NOMINAL_MM / max(size, 1e-9)
-        spread = lifter.spread(poses) * to_mm
         way = np.zeros((len(seen), 1, 3))
         way[..., :2] = (seen - seen[0])[:, [ROOT]]
-        width, height = chosen.image_size[0].tolist()
+        width, height = keypoints.image_size[frames[0]].tolist()
         clips.append(
             LiftedClip(
                 str(name),
-                str(chosen.subject[0]),
-                str(chosen.action[0]),
-                chosen.frame,
+                str(keypoints.subject[frames[0]]),
+                str(keypoints.action[frames[0]]),
+                keypoints.frame[frames],
                 seen,
-                chosen.missing,
+                keypoints.missing[frames],
                 (width, height) if width else None,
                 ((poses + way) * to_mm).astype(np.float32),
-                spread,
+                spreads[frames] * to_mm,
             )
         )
     return clips

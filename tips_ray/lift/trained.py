@@ -1,6 +1,7 @@
 """Lifters from what campaigns have stored."""
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -40,14 +41,15 @@ def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) ->
     arm = arm or arms[0]
     if arm not in arms:
         raise UserError(f"The campaign {campaign!r} has no arm {arm!r}; it has {', '.join(arms)}.")
-    stopped = stops(loaded.curves, [arm])
+    curves = furthest(loaded.curves[loaded.curves["arm"] == arm])
+    stopped = stops(curves, [arm])
     rules = sorted(set(stopped["rule"])) if len(stopped) else []
-    choice = choose_weights(loaded.curves, arm, stopped, rule) if rule in rules else None
+    choice = choose_weights(curves, arm, stopped, rule) if rule in rules else None
     if choice is None:
         known = f"the rules are {', '.join(rules)}" if rules else "none of its runs is finished"
         raise UserError(f"The rule {rule!r} picks no weights of {arm!r} in {campaign!r}: {known}.")
     run, config = folder / RUNS / choice.run, config_of(folder, loaded.manifest, arm)
-    curve = loaded.curves[loaded.curves["run"] == choice.run]
+    curve = curves[curves["run"] == choice.run]
     sign = float(curve.loc[curve["epoch"] == choice.last, "depth_sign"].iloc[0])
     known = knowledge_by_arm({name: config_of(folder, loaded.manifest, name) for name in arms})[arm]
     data = loaded.manifest["data"]
@@ -65,6 +67,14 @@ def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) ->
     parts = {each.part.name: list(each.part.joints) for each in network.parts}
     card = Card(f"{loaded.manifest['name']}-{arm}", parts, network.negative_slope, config.network.mirror_mean, trained=trained)
     return Lifter(network, Prior(*read_moments(run)), card)
+
+
+def furthest(curves: pd.DataFrame) -> pd.DataFrame:
+    """The curves of the runs that have come furthest without diverging."""
+    if curves.empty:
+        return curves
+    length = curves[curves["status"] == "ok"].groupby("run")["epoch"].max()
+    return curves[curves["run"].isin(length[length == length.max()].index)]
 
 
 def folded(lifter: networks.Lifter, config: Config, sign: float) -> Network:

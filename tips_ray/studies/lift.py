@@ -117,4 +117,4 @@ def lift_command(arguments: list[str] | None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Lift with a command line (by default this process's); returns the exit code."""
-    return interruptible(lambda: lift_command(arguments))
+    return interruptible(lambda: lift_command(arguments), "the same command starts again")

@@ -123,16 +123,16 @@ def load_with_notes(spec: str, reading: Reading, files: FileReading) -> "PoseSet
     return poses
 
 
-def interruptible(run: Callable[[], int]) -> int:
+def interruptible(run: Callable[[], int], stopped: str = "the same command continues with every epoch that was stored") -> int:
     """Run a study; Ctrl-C, SIGTERM and SIGHUP end it without a traceback, and output that fails
-    does not end it. Returns its exit code."""
+    does not end it. Says when it was `stopped` what that means. Returns its exit code."""
     with steady_output():
         try:
             with handlers_kept():
                 stop_as_ctrl_c()
                 return run()
         except KeyboardInterrupt:
-            print("Stopped; the same command continues with every epoch that was stored.", file=sys.stderr)
+            print(f"Stopped; {stopped}.", file=sys.stderr)
             return INTERRUPTED
 
 

@@ -19,6 +19,8 @@ from tips_ray.store.atomic import replace_file
 
 MAX_NETWORK_BYTES = 4_000_000
 """A larger network does not come along, and joints cannot be dragged."""
+MAX_FRAMES = 20_000
+"""Of the clips that the page plays, the first ones: it has 5 MB then."""
 SPREAD_UNIT_MM = 2.0
 MARGIN = 0.05
 """Around all keypoints of a clip, as a share of their extent."""
@@ -32,14 +34,17 @@ def write_lifted_page(path: Path, name: str, clips: Sequence[LiftedClip], lifter
 
 def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: float) -> str:
     """The page as HTML text."""
-    frames, network = sum(len(clip.frame) for clip in clips), network_content(lifter)
+    frames, network, played = sum(len(clip.frame) for clip in clips), network_content(lifter), first_clips(clips)
+    cautions = ["How large people are, and how far from the camera, is not known: each clip has an adult's size."]
+    if len(played) < len(clips):
+        cautions.append(f"The page plays the first {len(played):,} of {len(clips):,} clips; the files have all of them.")
     scripts = [(PAGES / "lifted" / file).read_text(encoding="utf-8") for file in ("network.js", "player.js")]
     return filled(
         "lifted/page.html.j2",
         {},
         scripts=scripts,
         content={
-            "clips": [clip_content(clip) for clip in clips],
+            "clips": [clip_content(clip) for clip in played],
             "bones": BONES,
             "joints": JOINTS,
             "colours": COLOURS,
@@ -49,12 +54,18 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
         title="Lifted poses",
         campaign=name,
         finding=f"{frames:,} frames of {len(clips)} clip{'' if len(clips) == 1 else 's'}, lifted to 3D.",
-        cautions=["How large people are, and how far from the camera, is not known: each clip has an adult's size."],
+        cautions=cautions,
         colours=COLOURS,
         draggable=network is not None,
-        clips=[clip_row(clip) for clip in clips],
+        clips=[clip_row(clip) for clip in played],
         about=about(lifter.card),
     )
+
+
+def first_clips(clips: Sequence[LiftedClip]) -> Sequence[LiftedClip]:
+    """As many as the page plays: at least one, however long it is."""
+    ends = np.cumsum([len(clip.frame) for clip in clips])
+    return clips[: max(1, int((ends <= MAX_FRAMES).sum()))]
 
 
 def clip_row(clip: LiftedClip) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""A lifter from a campaign: two files that lift without it.
+
+tips-ray export reports/CAMPAIGN --arm single --out my-lifter --data poses.npz
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from tips_ray.config import FileReading, Reading
+from tips_ray.errors import UserError, user_errors
+from tips_ray.studies.evaluate import check_labelled, chosen_subjects
+from tips_ray.studies.options import interruptible, load_with_notes
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a campaign's lifter into a folder, with a card that says how good it is."""
+
+    campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
+    """Folder of the campaign, as the study printed it."""
+    out: Path
+    """Folder to write to."""
+    arm: str | None = None
+    """The arm that lifts, where the campaign has several."""
+    rule: str | None = None
+    """The stop rule that picks the weights; by default the average of the last 10 %. Of the seeds,
+    the one that is most plausible without labels is taken."""
+    name: str | None = None
+    """Of the lifter; by default the campaign's and the arm's."""
+    data: str | None = None
+    """Labelled poses of people whom it was not trained on: their errors go onto the card."""
+    subjects: tuple[str, ...] = ()
+    """Subjects of --data; by default all, or the campaign's test subjects on the campaign's own
+    poses."""
+    reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = field(default_factory=Reading)
+    files: Annotated[FileReading, tyro.conf.OmitArgPrefixes] = field(default_factory=FileReading)
+    licence: str = ""
+    """Under which the lifter is given on."""
+    credit: str = ""
+    """To whom the poses are owed."""
+
+
+def export(options: Export) -> None:
+    """Write the lifter, and print what its card says of its errors."""
+    from tips_ray.lift.lifter import WEIGHTS, Lifter
+    from tips_ray.lift.measure import measure
+    from tips_ray.store.records import read_manifest
+    from tips_ray.store.storage import Storage
+
+    if (options.out / WEIGHTS).exists():
+        raise UserError(f"'{options.out}' has a lifter already; give another --out.")
+    lifter = Lifter.open(options.campaign, options.arm, options.rule)
+    card = replace(lifter.card, name=options.name or lifter.card.name, licence=options.licence, credit=options.credit)
+    if options.data:
+        poses = load_with_notes(options.data, options.reading, options.files)
+        check_labelled(poses, 1)
+        chosen = chosen_subjects(poses, options.subjects, read_manifest(Storage(options.campaign))["data"])
+        measured = measure(lifter, chosen)
+        card = replace(card, errors={chosen.name: asdict(measured)})
+        kind = "synthetic views" if measured.synthetic else "views"
+        seen = f"{measured.num_views:,} {kind} of {', '.join(chosen.subjects)}"
+        print(f"P-MPJPE {measured.mean:.1f} mm on {seen}; flat {measured.flat:.1f}.")
+        missing = ", ".join(f"{error:.1f} with {count}" for count, error in measured.missing.items())
+        print(f"With joints missing: {missing}.")
+    replace(lifter, card=card).save(options.out)
+    print(f"Lifter: {options.out}")
+
+
+def export_command(arguments: list[str] | None) -> int:
+    """Parse a command line and export."""
+    with user_errors():
+        export(tyro.cli(Export, prog="tips-ray export", description=__doc__, args=arguments))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export with a command line (by default this process's); returns the exit code."""
+    return interruptible(lambda: export_command(arguments), "the same command starts again")
