@@ -38,10 +38,10 @@ def entries(given: Path) -> list[Path]:
 
 
 def is_set(folder: Path) -> bool:
-    """Whether a folder is read as one: of CMU's motions, or of more than three files of JSON and
-    nothing else."""
+    """Whether a folder is read as one: of CMU's motions, or of more than three files of JSON, or of
+    text, and nothing else."""
     kinds = [path.suffix for path in folder.iterdir()]
-    return ".amc" in kinds or (set(kinds) == {".json"} and len(kinds) > 3)
+    return ".amc" in kinds or (set(kinds) in ({".json"}, {".txt"}) and len(kinds) > 3)
 
 
 def row(path: Path, files: FileReading) -> list[str]:

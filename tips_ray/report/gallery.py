@@ -148,13 +148,15 @@ def of_search(summary: SearchSummary) -> dict[str, Any]:
 
 def of_label_free(summary: LabelFreeSummary) -> dict[str, Any]:
     """What the page of a study without labels shows."""
-    signals = label_free.signals_of(summary)
+    measured = {
+        name: [label_free.cell(arm.signals.get(name)) for arm in summary.arms.values()] for name in label_free.signals_of(summary)
+    }
     return {
         "finding": label_free.weights_to_use(summary),
         "cautions": label_free.cautions(summary),
         "advice": label_free.ADVICE,
         "agreement": label_free.agreement(summary),
-        "signals": {name: [label_free.cell(arm.signals.get(name)) for arm in summary.arms.values()] for name in signals},
+        "signals": {name: cells for name, cells in measured.items() if any(cell["text"] != "–" for cell in cells)},
         "rules": {
             rule: ["; ".join(arm.stops.get(rule, {}).values()) or "–" for arm in summary.arms.values()]
             for rule in dict.fromkeys(rule for arm in summary.arms.values() for rule in arm.stops)
