@@ -100,13 +100,14 @@ def estimated_aspect(values: np.ndarray) -> float | None:
     """Width over height of the image, from how landmarks in metres move against those in shares;
     None if there are none."""
     slopes = []
-    for image, world in ((0, 3), (1, 4)):
-        shares, metres = values[..., image], values[..., world]
-        shares, metres = shares - shares.mean(axis=1, keepdims=True), metres - metres.mean(axis=1, keepdims=True)
-        sound = np.isfinite(shares) & np.isfinite(metres)
-        spread = float((metres[sound] ** 2).sum())
-        slopes.append(float((shares[sound] * metres[sound]).sum()) / spread if spread > 1e-6 else 0.0)
-    if min(slopes) <= 1e-6:
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no landmarks
+        for image, world in ((0, 3), (1, 4)):
+            shares, metres = values[..., image], values[..., world]
+            shares, metres = shares - shares.mean(axis=1, keepdims=True), metres - metres.mean(axis=1, keepdims=True)
+            sound = np.isfinite(shares) & np.isfinite(metres)
+            spread = float((metres[sound] ** 2).sum())
+            slopes.append(float((shares[sound] * metres[sound]).sum()) / spread if spread > 1e-6 else 0.0)
+    if not all(np.isfinite(slope) and slope > 1e-6 for slope in slopes):
         return None
     aspect = slopes[1] / slopes[0]
     usual = min(ASPECTS, key=lambda shape: abs(np.log(shape / aspect)))
