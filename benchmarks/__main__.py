@@ -12,7 +12,7 @@ from rich.table import Table
 
 SCRIPTS = (
     *("data_speed", "evaluation", "step", "gemm", "epoch", "footprint", "scaling", "overhead", "study_cost"),
-    *("stop_rules", "codependence"),
+    *("stop_rules", "codependence", "lift"),
 )
 LIVE = {**os.environ, "PYTHONUNBUFFERED": "1"}
 

@@ -39,6 +39,7 @@ print(disagreement(config, prepare(synthesise(num_poses=600), config.data)))
         ("codependence.py", ["--poses", "200", "--paper-poses", "2", "--few", "2", "--rounds", "1"], "codependence"),
         ("stop_rules.py", ["--arms", "2", "--seeds", "2", "--epochs", "40", "--rounds", "1"], "stop_rules"),
         ("epoch.py", ["--num-epochs", "2"], "epoch"),
+        ("lift.py", ["--rounds", "1"], "lift"),
     ],
 )
 def test_a_benchmark_ends_with_its_result_and_keeps_it(tmp_path, script, options, name):

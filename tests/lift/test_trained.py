@@ -91,4 +91,7 @@ def test_a_lifter_is_exported_with_its_errors(campaign, tmp_path: Path, capsys):
     assert errors["synthetic"]
     assert errors["by_subject"] == {"S8": pytest.approx(errors["mean"])}
     assert errors["mean"] < errors["missing"]["1"] < errors["missing"]["4"] or errors["mean"] > 0.8 * errors["flat"]
+    assert main(["export", str(tmp_path / "mine"), "--onnx", str(tmp_path / "mine.onnx")]) == 0
+    assert (tmp_path / "mine.onnx").stat().st_size > 1000
+    assert "Nothing is to be written" in refusal(capsys, "export", str(tmp_path / "mine"))
     assert "has a lifter already" in refusal(capsys, "export", str(campaign.folder), *options)

@@ -10,7 +10,7 @@ from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import LIFTED, Part, mirrored, partition
 
 MIRRORED = np.array([LIFTED.index(mirrored(joint)) for joint in LIFTED])
-AT_ONCE = 2048
+AT_ONCE = 512
 """Poses in one pass: what a layer makes of them stays in a core's cache."""
 
 

@@ -1,11 +1,12 @@
-"""A lifter from a campaign: two files that lift without it.
+"""A lifter from a campaign: two files that lift without it, or one ONNX graph.
 
 tips-ray export reports/CAMPAIGN --arm single --out my-lifter --data poses.npz
+tips-ray export my-lifter --onnx lifter.onnx
 """
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -14,15 +15,22 @@ from tips_ray.errors import UserError, user_errors
 from tips_ray.studies.evaluate import check_labelled, chosen_subjects
 from tips_ray.studies.options import interruptible, load_with_notes
 
+if TYPE_CHECKING:
+    from tips_ray.lift.lifter import Lifter
+
 
 @dataclass(frozen=True)
 class Export:
-    """Write a campaign's lifter into a folder, with a card that says how good it is."""
+    """Write a lifter into a folder, with a card that says how good it is, or as an ONNX graph."""
 
-    campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
-    """Folder of the campaign, as the study printed it."""
-    out: Path
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
+    """Folder of a campaign, as the study printed it, or of a lifter; `cmu-single` is the one that
+    comes along."""
+    out: Path | None = None
     """Folder to write to."""
+    onnx: Path | None = None
+    """ONNX file to write: from keypoints (poses, 17, 2) of an image, y down, to poses (poses, 17,
+    3), y up."""
     arm: str | None = None
     """The arm that lifts, where the campaign has several."""
     rule: str | None = None
@@ -42,22 +50,30 @@ class Export:
     credit: str = ""
     """To whom the poses are owed."""
 
+    def __post_init__(self) -> None:
+        if self.out is None and self.onnx is None:
+            raise UserError("Nothing is to be written; give --out FOLDER, --onnx FILE, or both.")
+
 
 def export(options: Export) -> None:
-    """Write the lifter, and print what its card says of its errors."""
+    """Write the lifter, and print what was measured of it."""
     from tips_ray.lift.lifter import WEIGHTS, Lifter
     from tips_ray.lift.measure import measure
-    from tips_ray.store.records import read_manifest
-    from tips_ray.store.storage import Storage
+    from tips_ray.store.atomic import replace_file
 
-    if (options.out / WEIGHTS).exists():
+    if options.out and (options.out / WEIGHTS).exists():
         raise UserError(f"'{options.out}' has a lifter already; give another --out.")
-    lifter = Lifter.open(options.campaign, options.arm, options.rule)
-    card = replace(lifter.card, name=options.name or lifter.card.name, licence=options.licence, credit=options.credit)
+    lifter = Lifter.open(options.source, options.arm, options.rule)
+    card = replace(
+        lifter.card,
+        name=options.name or lifter.card.name,
+        licence=options.licence or lifter.card.licence,
+        credit=options.credit or lifter.card.credit,
+    )
     if options.data:
         poses = load_with_notes(options.data, options.reading, options.files)
         check_labelled(poses, 1)
-        chosen = chosen_subjects(poses, options.subjects, read_manifest(Storage(options.campaign))["data"])
+        chosen = chosen_subjects(poses, options.subjects, lifter.card.trained["data"])
         measured = measure(lifter, chosen)
         card = replace(card, errors={chosen.name: asdict(measured)})
         kind = "synthetic views" if measured.synthetic else "views"
@@ -65,8 +81,22 @@ def export(options: Export) -> None:
         print(f"P-MPJPE {measured.mean:.1f} mm on {seen}; flat {measured.flat:.1f}.")
         missing = ", ".join(f"{error:.1f} with {count}" for count, error in measured.missing.items())
         print(f"With joints missing: {missing}.")
-    replace(lifter, card=card).save(options.out)
-    print(f"Lifter: {options.out}")
+    lifter = replace(lifter, card=card)
+    if options.out:
+        lifter.save(options.out)
+        print(f"Lifter: {options.out}")
+    if options.onnx:
+        replace_file(options.onnx, graph_of(lifter))
+        print(f"ONNX: {options.onnx}")
+
+
+def graph_of(lifter: "Lifter") -> bytes:
+    """The lifter as an ONNX file; raises UserError where the package for it is missing."""
+    try:
+        from tips_ray.lift.onnx import onnx_bytes
+    except ImportError as error:
+        raise UserError("ONNX files need the package onnx; install it with: pip install onnx") from error
+    return onnx_bytes(lifter)
 
 
 def export_command(arguments: list[str] | None) -> int:

@@ -1,0 +1,56 @@
+"""How fast the lifter that comes along lifts: poses a second on one core, and its start.
+
+    python benchmarks/lift.py
+
+With and without the mean over each pose and its mirror image. The start is that of a process of its
+own, from nothing to the first pose.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy
+
+import numpy as np
+
+from measure import publish, seconds_of
+from tips_ray import Lifter
+from tips_ray.lift.lifter import SHIPPED
+
+BATCHES = (1, 64, 8192)
+GOAL = 200_000
+"""Poses a second of the largest batch, each lifted once."""
+START = "import numpy as np; from tips_ray import Lifter; Lifter.open().lift(np.random.rand(1, 17, 2))"
+
+
+def main() -> None:
+    """Print a line a batch, and publish poses a second of the largest one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds = parser.parse_args().rounds
+    lifter, rng = Lifter.open(), np.random.default_rng(0)
+    size = sum(file.stat().st_size for file in SHIPPED.iterdir()) / 1e6
+    (start,) = seconds_of({"start": lambda: subprocess.run([sys.executable, "-c", START], check=True)}, 3, warm_up=1).values()
+    print(f"{lifter.card.name}: {size:.2f} MB, {statistics.median(start):.2f} s from nothing to the first pose")
+    speeds = {}
+    for batch in BATCHES:
+        keypoints = rng.random((batch, 17, 2)).astype(np.float32)
+        taken = seconds_of(
+            {
+                "once": lambda seen=keypoints: lifter.lift_whole(seen, mirror_mean=False),
+                "with its mirror image": lambda seen=keypoints: lifter.lift_whole(seen, mirror_mean=True),
+            },
+            rounds * (1 if batch == BATCHES[-1] else 20),
+        )
+        for way, seconds in taken.items():
+            middle = statistics.median(seconds)
+            speeds[f"{batch}, {way}"] = batch / middle
+            print(f"batch of {batch:,}, {way}: {middle * 1e3:.3f} ms, {batch / middle:,.0f} poses a second")
+    publish("lift", speeds[f"{BATCHES[-1]}, once"], GOAL, unit="poses/s", speeds=speeds, start_seconds=start, megabytes=size)
+
+
+if __name__ == "__main__":
+    main()
