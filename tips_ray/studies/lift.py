@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from tips_ray.checks import check_fields
-from tips_ray.config import FileReading
+from tips_ray.config import FILES_OF_2D, FileReading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.poses.skeleton import Sides
 from tips_ray.store.names import safe_name
@@ -30,8 +30,9 @@ MAX_ROWS = 30
 class Lift:
     """Lift 2D keypoints to 3D poses."""
 
-    keypoints: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
-    """A file or folder of keypoints, of any format that is read (docs/formats.md)."""
+    keypoints: Annotated[
+        str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT", help=f"A file or folder of keypoints: {FILES_OF_2D}.")
+    ]
     model: str | None = None
     """A folder of a lifter, or a campaign's; by default the lifter that comes with tips-ray."""
     arm: str | None = None
