@@ -42,6 +42,18 @@ def test_each_frame_is_completed_by_itself(lifter, pixels):
     np.testing.assert_allclose(together, alone)
 
 
+def test_noise_is_taken_out(lifter, pixels):
+    upright = pixels * [1, -1]
+    height = np.ptp(upright[..., 1], axis=1)[:, None, None]
+    noisy = upright + 0.05 * height * np.random.default_rng(0).normal(size=upright.shape)
+    calmed = lifter.prior.complete(noisy, noise=0.05)
+    before, after = (np.abs((points - points[:, :1]) - (upright - upright[:, :1])).mean() for points in (noisy, calmed))
+    assert after < 0.8 * before
+    np.testing.assert_array_equal(lifter.prior.complete(noisy), noisy)
+    noisy[:, 3] = np.nan
+    assert np.isfinite(lifter.prior.complete(noisy, noise=0.05)).all()
+
+
 def test_a_frame_with_too_few_joints_stays_as_it_is(lifter, pixels):
     lacking = without(pixels[:3] * [1, -1], *JOINTS[LEAST_SEEN - 1 :])
     np.testing.assert_array_equal(lifter.prior.complete(lacking), lacking)

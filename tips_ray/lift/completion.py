@@ -1,4 +1,4 @@
-"""Keypoints that are missing, as those that are there make them likely."""
+"""Keypoints that are missing or noisy, as the others make them likely."""
 
 from dataclasses import dataclass
 
@@ -31,47 +31,57 @@ class Prior:
         if self.mean.shape != (size,) or self.covariance.shape != (size, size):
             raise UserError(f"mean and covariance of keypoints have shapes {self.mean.shape} and {self.covariance.shape}.")
 
-    def complete(self, keypoints: np.ndarray) -> np.ndarray:
+    def complete(self, keypoints: np.ndarray, noise: float = 0.0) -> np.ndarray:
         """Keypoints (frames, 17, 2), y up, in any unit, with those that are NaN replaced by their
         expectation given the others, were 2D poses normally distributed.
 
-        Where a body is, and how large, is found from the keypoints that are there. Frames with
-        fewer than LEAST_SEEN of them stay as they are.
+        With `noise`, the standard deviation of normal noise on each coordinate as a share of the
+        body's height, those that were seen are replaced by their expectation too. Where a body is,
+        and how large, is found from the keypoints that are there. Frames with fewer than
+        LEAST_SEEN of them stay as they are.
         """
         there = seen(keypoints)
         completed = np.array(keypoints, dtype=float)
         patterns, which = np.unique(there, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
-            if LEAST_SEEN <= pattern.sum() < len(JOINTS):
+            if pattern.sum() >= LEAST_SEEN and (noise or not pattern.all()):
                 frames = which == number
-                completed[frames] = self._complete(completed[frames], pattern)
+                completed[frames] = self._expected(completed[frames], np.flatnonzero(pattern), noise)
         return completed
 
-    def _complete(self, keypoints: np.ndarray, there: np.ndarray) -> np.ndarray:
-        mean = np.insert(self.mean.reshape(-1, 2), ROOT, 0.0, axis=0)
-        covariance = np.zeros((len(JOINTS), 2, len(JOINTS), 2))
-        lifted = np.delete(np.arange(len(JOINTS)), ROOT)
-        both = np.arange(2)
-        covariance[np.ix_(lifted, both, lifted, both)] = self.covariance.reshape(len(LIFTED), 2, len(LIFTED), 2)
-        covariance += ANYWHERE * np.eye(2)[None, :, None, :]
-        known, unknown = np.flatnonzero(there), np.flatnonzero(~there)
-
-        def block(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-            return covariance[rows][:, :, columns].reshape(2 * len(rows), 2 * len(columns))
-
-        of_known = block(known, known) + LEAST_VARIANCE * np.eye(2 * len(known))
-        gain = np.linalg.solve(of_known, block(known, unknown)).T
+    def _expected(self, keypoints: np.ndarray, known: np.ndarray, noise: float) -> np.ndarray:
+        mean, covariance = self._anywhere()
         middle = keypoints[:, known].mean(axis=1, keepdims=True)
         keypoints = keypoints - middle
+        seen_joints = keypoints[:, known]
+        size = _extent(seen_joints) / _extent(mean[None, known])
+        height = float(np.ptp(mean[:, 1]))  # of the mean pose, in units of its size
+        of_known = _block(covariance, known, known)
+        of_known = of_known + max((noise * height) ** 2, LEAST_VARIANCE) * np.eye(len(of_known))
+        gain = np.linalg.solve(of_known, _block(covariance, known, np.arange(len(JOINTS)))).T
         whole = keypoints.copy()
-        size = _extent(keypoints[:, known]) / _extent(mean[None, known])
         for _ in range(ROUNDS):
             size = size.clip(1e-9)
-            distance = keypoints[:, known] / size[:, None, None] - mean[known]
-            likely = mean[unknown] + (distance.reshape(len(keypoints), -1) @ gain.T).reshape(len(keypoints), -1, 2)
-            whole[:, unknown] = likely * size[:, None, None]
+            distance = seen_joints / size[:, None, None] - mean[known]
+            likely = mean + (distance.reshape(len(keypoints), -1) @ gain.T).reshape(keypoints.shape)
+            whole = likely * size[:, None, None]
+            if not noise:
+                whole[:, known] = seen_joints
             size = np.abs(whole - whole[:, [ROOT]]).max(axis=(1, 2))
         return whole + middle
+
+    def _anywhere(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (17, 2) and covariance (17, 2, 17, 2) of poses of size 1 that may be anywhere."""
+        mean = np.insert(self.mean.reshape(-1, 2), ROOT, 0.0, axis=0)
+        covariance = np.zeros((len(JOINTS), 2, len(JOINTS), 2))
+        lifted, both = np.delete(np.arange(len(JOINTS)), ROOT), np.arange(2)
+        covariance[np.ix_(lifted, both, lifted, both)] = self.covariance.reshape(len(LIFTED), 2, len(LIFTED), 2)
+        return mean, covariance + ANYWHERE * np.eye(2)[None, :, None, :]
+
+
+def _block(covariance: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The covariance of the coordinates of some joints with those of others."""
+    return covariance[rows][:, :, columns].reshape(2 * len(rows), 2 * len(columns))
 
 
 def _extent(keypoints: np.ndarray) -> np.ndarray:

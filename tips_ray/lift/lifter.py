@@ -58,7 +58,7 @@ class Lifter:
         joint_names: Sequence[str] | None = None,
         y_down: bool = True,
         min_confidence: float = 0.3,
-        mirror_mean: bool | None = None,
+        noise: float = 0.0,
     ) -> np.ndarray:
         """Poses float32 (n, 17, 3) about the pelvis, in the unit of the keypoints: x to the right,
         y up, z towards the camera; joints in the order of `tips_ray.poses.skeleton.JOINTS`.
@@ -66,13 +66,14 @@ class Lifter:
         keypoints: (n, joints, 2), in pixels or any unit; NaN where a joint is missing. confidence:
         (n, joints), of which those below `min_confidence` are missing. joint_names: those of the
         keypoints, by any usual name; None: the 17 joints. y_down: as in images. Missing joints are
-        estimated from the others; frames with fewer than 6 are NaN. mirror_mean: lift each pose
-        also as a mirror shows it, which halves the speed; None: as the lifter was measured.
+        estimated from the others; frames with fewer than 6 are NaN. noise: of the keypoints, as a
+        share of the body's height (0.01 to 0.02 of a good detector's): it is taken out as far as
+        the other joints tell.
 
         Raises UserError for another shape, for joints that cannot be had, and where no frame has 6
         joints.
         """
-        return self.lift_whole(self.completed(keypoints, confidence, joint_names, y_down, min_confidence), mirror_mean)
+        return self.lift_whole(self.completed(keypoints, confidence, joint_names, y_down, min_confidence, noise))
 
     def completed(
         self,
@@ -81,8 +82,10 @@ class Lifter:
         joint_names: Sequence[str] | None = None,
         y_down: bool = True,
         min_confidence: float = 0.3,
+        noise: float = 0.0,
     ) -> np.ndarray:
-        """The 17 joints (n, 17, 2), y up, with those that are missing estimated (see `lift`)."""
+        """The 17 joints (n, 17, 2), y up, with those that are missing estimated and noise taken out
+        (see `lift`)."""
         points = np.array(keypoints, dtype=float)
         names = JOINTS if joint_names is None else tuple(joint_names)
         if points.ndim != 3 or points.shape[1:] != (len(names), 2) or not len(points):
@@ -95,7 +98,7 @@ class Lifter:
             raise UserError(f"The confidence has shape {certain.shape}; give {points.shape[:2]}, one a keypoint.")
         points[~(certain >= min_confidence)] = np.nan
         whole, _ = derivation(names).apply(points, certain)
-        completed = self.prior.complete(whole * np.array([1, -1] if y_down else [1, 1]))
+        completed = self.prior.complete(whole * np.array([1, -1] if y_down else [1, 1]), noise)
         if not np.isfinite(completed).all(axis=(1, 2)).any():
             raise UserError(f"No frame has {LEAST_SEEN} of the {len(JOINTS)} joints; a pose cannot be lifted from fewer.")
         return completed

@@ -38,6 +38,8 @@ class Errors:
     """With so many joints of each pose missing at random, and estimated; of the whole pose."""
     noise: dict[str, float]
     """With normal noise of this share of the body's height in the image on each coordinate."""
+    noise_taken_out: dict[str, float]
+    """The same, where `Lifter.lift` is told of the noise."""
     flat: float
     """Of the prediction that every depth is 0."""
     spread_correlation: float
@@ -61,12 +63,11 @@ def measure(lifter: Lifter, poses: PoseSet | KeypointSet) -> Errors:
         np.put_along_axis(lacking, order[:, :count, None], np.nan, axis=1)
         missing[str(count)] = float(errors(lifter.lift(lacking, y_down=False), views).mean())
     height = np.ptp(keypoints[..., 1], axis=1)[:, None, None]
-    noise = {
-        str(share): float(
-            errors(lifter.lift(keypoints + share * height * rng.normal(size=keypoints.shape), y_down=False), views).mean()
-        )
-        for share in NOISE_SHARES
-    }
+    noise, taken_out = {}, {}
+    for share in NOISE_SHARES:
+        noisy = keypoints + share * height * rng.normal(size=keypoints.shape)
+        noise[str(share)] = float(errors(lifter.lift(noisy, y_down=False), views).mean())
+        taken_out[str(share)] = float(errors(lifter.lift(noisy, y_down=False, noise=share), views).mean())
     aligned = procrustes(torch.from_numpy(lifted[:, 1:]).double(), views.pose.double())
     by_joint = torch.linalg.vector_norm(aligned - views.pose, dim=-1).mean(0).tolist()
     flat = lifted.copy()
@@ -81,6 +82,7 @@ def measure(lifter: Lifter, poses: PoseSet | KeypointSet) -> Errors:
         by_joint=dict(zip(LIFTED, by_joint, strict=True)),
         missing=missing,
         noise=noise,
+        noise_taken_out=taken_out,
         flat=float(errors(flat, views).mean()),
         spread_correlation=float(spearman(lifter.spread(lifted).mean(axis=1), error)),
     )

@@ -5,6 +5,7 @@ tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -42,6 +43,9 @@ class Lift:
     10 %."""
     out: Path | None = None
     """Folder to write to; by default lifted/NAME."""
+    noise: float = 0.0
+    """Standard deviation of the keypoints' noise as a share of the body's height (0.01 to 0.02 of a
+    good detector's); it is taken out as far as the other joints tell."""
     smooth: int = 0
     """Smooth each joint's way over so many frames (odd, such as 9); 0: not at all."""
     constant_bones: bool = False
@@ -55,7 +59,7 @@ class Lift:
     files: Annotated[FileReading, tyro.conf.OmitArgPrefixes] = field(default_factory=lambda: FileReading(max_gap=5))
 
     def __post_init__(self) -> None:
-        check_fields(self, fps="(0, 1000]")
+        check_fields(self, fps="(0, 1000]", noise="[0, 0.5]")
         if self.smooth and (self.smooth < 5 or self.smooth % 2 == 0):
             raise UserError(f"--smooth is {self.smooth}; give an odd number of frames of at least 5, such as 9, or 0.")
 
@@ -74,7 +78,11 @@ def lift(options: Lift) -> None:
 
     lifter = Lifter.open(options.model, options.arm, options.rule)
     keypoints = load_keypoints(
-        options.keypoints, up=options.up, sides=options.sides, files=options.files, complete=lifter.prior.complete
+        options.keypoints,
+        up=options.up,
+        sides=options.sides,
+        files=options.files,
+        complete=partial(lifter.prior.complete, noise=options.noise),
     )
     for note in keypoints.notes:
         print(f"note: {note}", file=sys.stderr)
