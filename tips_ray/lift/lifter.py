@@ -73,19 +73,6 @@ class Lifter:
         Raises UserError for another shape, for joints that cannot be had, and where no frame has 6
         joints.
         """
-        return self.lift_whole(self.completed(keypoints, confidence, joint_names, y_down, min_confidence, noise))
-
-    def completed(
-        self,
-        keypoints: np.ndarray,
-        confidence: np.ndarray | None = None,
-        joint_names: Sequence[str] | None = None,
-        y_down: bool = True,
-        min_confidence: float = 0.3,
-        noise: float = 0.0,
-    ) -> np.ndarray:
-        """The 17 joints (n, 17, 2), y up, with those that are missing estimated and noise taken out
-        (see `lift`)."""
         points = np.array(keypoints, dtype=float)
         names = JOINTS if joint_names is None else tuple(joint_names)
         if points.ndim != 3 or points.shape[1:] != (len(names), 2) or not len(points):
@@ -101,7 +88,7 @@ class Lifter:
         completed = self.prior.complete(whole * np.array([1, -1] if y_down else [1, 1]), noise)
         if not np.isfinite(completed).all(axis=(1, 2)).any():
             raise UserError(f"No frame has {LEAST_SEEN} of the {len(JOINTS)} joints; a pose cannot be lifted from fewer.")
-        return completed
+        return self.lift_whole(completed)
 
     def lift_whole(self, keypoints: np.ndarray, mirror_mean: bool | None = None) -> np.ndarray:
         """Poses float32 (n, 17, 3), as of `lift`, of all 17 joints (n, 17, 2), y up; NaN of frames

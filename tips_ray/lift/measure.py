@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Data
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.views import Views, labelled_views
 from tips_ray.lift.lifter import Lifter
+from tips_ray.lifting.evaluate import flat_errors, group_means
 from tips_ray.poses.metrics import p_mpjpe
 from tips_ray.poses.procrustes import procrustes
 from tips_ray.poses.skeleton import JOINTS, LIFTED
+from tips_ray.poses.types import PerPose
 from tips_ray.seeding import derived_seed
 from tips_ray.stability.statistics import interval, spearman
 
@@ -53,7 +56,7 @@ def measure(lifter: Lifter, poses: PoseSet | KeypointSet) -> Errors:
     keypoints = np.insert((views.keypoints * views.scale[:, None, None]).numpy(), 0, 0.0, axis=1)
     lifted = lifter.lift(keypoints, y_down=False)
     error = errors(lifted, views)
-    by_subject = means(error, views.subject.numpy(), views.subjects)
+    by_subject = group_means("", views.subjects, views.subject, error)
     over = interval(list(by_subject.values()))
     rng = np.random.default_rng(derived_seed(0, "measure"))
     order = rng.permuted(np.tile(np.arange(len(JOINTS)), (len(keypoints), 1)), axis=1)
@@ -70,29 +73,22 @@ def measure(lifter: Lifter, poses: PoseSet | KeypointSet) -> Errors:
         taken_out[str(share)] = float(errors(lifter.lift(noisy, y_down=False, noise=share), views).mean())
     aligned = procrustes(torch.from_numpy(lifted[:, 1:]).double(), views.pose.double())
     by_joint = torch.linalg.vector_norm(aligned - views.pose, dim=-1).mean(0).tolist()
-    flat = lifted.copy()
-    flat[..., 2] = 0
     return Errors(
         num_views=len(views),
         synthetic=poses.synthetic,
         mean=float(error.mean()),
         over_subjects={"mean": over.mean, "low": over.low, "high": over.high, "n": over.n},
         by_subject=by_subject,
-        by_action=means(error, views.action.numpy(), views.actions),
+        by_action=group_means("", views.actions, views.action, error),
         by_joint=dict(zip(LIFTED, by_joint, strict=True)),
         missing=missing,
         noise=noise,
         noise_taken_out=taken_out,
-        flat=float(errors(flat, views).mean()),
-        spread_correlation=float(spearman(lifter.spread(lifted).mean(axis=1), error)),
+        flat=flat_errors(views)[HEADLINE_METRIC],
+        spread_correlation=float(spearman(lifter.spread(lifted).mean(axis=1), error.numpy())),
     )
 
 
-def errors(lifted: np.ndarray, views: Views) -> np.ndarray:
+def errors(lifted: np.ndarray, views: Views) -> PerPose:
     """P-MPJPE (views,) of lifted poses (views, 17, 3), in mm."""
-    return p_mpjpe(torch.from_numpy(np.ascontiguousarray(lifted[:, 1:])), views.pose).numpy()
-
-
-def means(values: np.ndarray, group: np.ndarray, names: list[str]) -> dict[str, float]:
-    """The mean of the values of each group, by its name."""
-    return {name: float(values[group == at].mean()) for at, name in enumerate(names) if (group == at).any()}
+    return p_mpjpe(torch.from_numpy(np.ascontiguousarray(lifted[:, 1:])), views.pose)

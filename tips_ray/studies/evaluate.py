@@ -12,9 +12,9 @@ import tyro
 
 from tips_ray.columns import HEADLINE_METRIC, METRICS
 from tips_ray.config import FILES_OF_3D, FileReading, Reading
-from tips_ray.errors import UserError, user_errors
+from tips_ray.errors import UserError
 from tips_ray.secrets import without_secrets
-from tips_ray.studies.options import interruptible, load_with_notes
+from tips_ray.studies.options import CONTINUES, load_with_notes, run_command
 
 if TYPE_CHECKING:
     from tips_ray.stability.groups import Grouped
@@ -202,13 +202,6 @@ def cell(over: "Interval") -> str:
     return f"{mm(over.mean)}\n[dim]{span(over)}[/]"
 
 
-def evaluate_command(arguments: list[str] | None) -> int:
-    """Parse a command line and evaluate."""
-    with user_errors():
-        evaluate(tyro.cli(Evaluation, prog="tips-ray evaluate", description=__doc__, args=arguments))
-    return 0
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Evaluate with a command line (by default this process's); returns the exit code."""
-    return interruptible(lambda: evaluate_command(arguments))
+    return run_command(Evaluation, evaluate, __doc__, arguments, CONTINUES)

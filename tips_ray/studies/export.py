@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from tips_ray.config import FileReading, Reading
-from tips_ray.errors import UserError, user_errors
+from tips_ray.errors import UserError
 from tips_ray.studies.evaluate import check_labelled, chosen_subjects
-from tips_ray.studies.options import interruptible, load_with_notes
+from tips_ray.studies.options import AGAIN, load_with_notes, run_command
 
 if TYPE_CHECKING:
     from tips_ray.lift.lifter import Lifter
@@ -99,13 +99,6 @@ def graph_of(lifter: "Lifter") -> bytes:
     return onnx_bytes(lifter)
 
 
-def export_command(arguments: list[str] | None) -> int:
-    """Parse a command line and export."""
-    with user_errors():
-        export(tyro.cli(Export, prog="tips-ray export", description=__doc__, args=arguments))
-    return 0
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Export with a command line (by default this process's); returns the exit code."""
-    return interruptible(lambda: export_command(arguments), "the same command starts again")
+    return run_command(Export, export, __doc__, arguments, AGAIN)

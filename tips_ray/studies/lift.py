@@ -13,10 +13,10 @@ import tyro
 
 from tips_ray.checks import check_fields
 from tips_ray.config import FILES_OF_2D, FileReading
-from tips_ray.errors import UserError, user_errors
+from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import Sides
 from tips_ray.store.names import safe_name
-from tips_ray.studies.options import interruptible
+from tips_ray.studies.options import AGAIN, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,28 +102,21 @@ def lift(options: Lift) -> None:
 
 def print_clips(clips: "Sequence[LiftedClip]", console) -> None:
     """Print a table with a row a clip."""
-    import numpy as np
     from rich.markup import escape
     from rich.table import Table
+
+    from tips_ray.report.lifted.page import clip_row
 
     table = Table(box=None, padding=(0, 2, 0, 0), title="Lifted clips", title_justify="left")
     for column in ("clip", "frames", "joints missing", "moves between views, mm"):
         table.add_column(column, justify="left" if column == "clip" else "right", overflow="fold")
-    for clip in clips[:MAX_ROWS]:
-        spread = float(np.median(clip.spread.mean(axis=1)))
-        table.add_row(escape(clip.name), f"{len(clip.frame):,}", f"{clip.missing.mean():.1%}", f"{spread:.0f}")
+    for row in map(clip_row, clips[:MAX_ROWS]):
+        table.add_row(escape(row["name"]), f"{row['frames']:,}", row["missing"], row["spread"])
     console.print(table)
     if len(clips) > MAX_ROWS:
         console.print(f"… and {len(clips) - MAX_ROWS} more clips, on the page")
 
 
-def lift_command(arguments: list[str] | None) -> int:
-    """Parse a command line and lift."""
-    with user_errors():
-        lift(tyro.cli(Lift, prog="tips-ray lift", description=__doc__, args=arguments))
-    return 0
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Lift with a command line (by default this process's); returns the exit code."""
-    return interruptible(lambda: lift_command(arguments), "the same command starts again")
+    return run_command(Lift, lift, __doc__, arguments, AGAIN)

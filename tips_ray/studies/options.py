@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import tyro
 
 from tips_ray.config import FILES_OF_2D, FILES_OF_3D, Config, Evaluation, FileReading, KeepWeights, Placement, Reading
-from tips_ray.errors import UserError
+from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import PRESETS
 from tips_ray.signals import handlers_kept, stop_as_ctrl_c
 from tips_ray.store.names import safe_name
@@ -26,6 +26,8 @@ DATA_HELP = (
     f"What is trained on: `synthetic`, or a file or folder of 3D poses: {FILES_OF_3D}; or of 2D keypoints, alone or paired with"
     f" such poses: {FILES_OF_2D}. `tips-ray data info PATH` says what is read of it."
 )
+CONTINUES, AGAIN = "the same command continues with every epoch that was stored", "the same command starts again"
+"""What a stopped command means to its user."""
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
 
@@ -123,7 +125,21 @@ def load_with_notes(spec: str, reading: Reading, files: FileReading) -> "PoseSet
     return poses
 
 
-def interruptible(run: Callable[[], int], stopped: str = "the same command continues with every epoch that was stored") -> int:
+def run_command(
+    kind: type[Any], action: Callable[[Any], None], description: str | None, arguments: list[str] | None, stopped: str
+) -> int:
+    """Parse the command line of a command that is no study, named after its `action`, and do it;
+    returns the exit code. `stopped` as of `interruptible`."""
+
+    def run() -> int:
+        with user_errors():
+            action(tyro.cli(kind, prog=f"tips-ray {action.__name__}", description=description, args=arguments))
+        return 0
+
+    return interruptible(run, stopped)
+
+
+def interruptible(run: Callable[[], int], stopped: str = CONTINUES) -> int:
     """Run a study; Ctrl-C, SIGTERM and SIGHUP end it without a traceback, and output that fails
     does not end it. Says when it was `stopped` what that means. Returns its exit code."""
     with steady_output():
