@@ -95,7 +95,7 @@ def test_another_program_reads_the_same_joints_from_bvh(clips, tmp_path):
 
 
 def test_files_hold_the_poses_with_their_labels(clips, tmp_path):
-    files = write_clips(clips, tmp_path, "made", fps=30)
+    files = write_clips(clips, tmp_path, fps=30)
     assert all(file.exists() for file in files)
     assert sorted(path.name for path in (tmp_path / "bvh").iterdir()) == ["first.bvh", "second- -b-.bvh"]
     read = load_poses(str(tmp_path / "poses.npz"), up="y", sides="named")

@@ -58,10 +58,9 @@ def test_files_without_keypoints_are_refused(content, said, model, tmp_path, cap
     assert not (tmp_path / "out").exists()
 
 
-def test_an_image_and_an_empty_file_are_refused(model, tmp_path, capsys):
-    for name, content in (("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(64)), ("empty.json", b"")):
-        (tmp_path / name).write_bytes(content)
-        assert name in refusal(capsys, "lift", str(tmp_path / name), "--model", model)
+def test_an_empty_file_is_refused(model, tmp_path, capsys):
+    (tmp_path / "empty.json").write_bytes(b"")
+    assert "empty.json" in refusal(capsys, "lift", str(tmp_path / "empty.json"), "--model", model)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tips_ray.store.atomic import replace_file
 from tips_ray.store.names import safe_name
 
 
-def write_clips(clips: Sequence[LiftedClip], folder: Path, name: str, fps: float) -> list[Path]:
+def write_clips(clips: Sequence[LiftedClip], folder: Path, fps: float) -> list[Path]:
     """Write `poses.npz` (`load_poses` reads it), `poses.csv` (one row a frame and joint), and
     `poses.bvh`, or one .bvh file a clip in `bvh/` where there are several; returns their paths."""
     sink = io.BytesIO()

@@ -1,12 +1,15 @@
 """2D keypoints in, 3D poses out.
 
 tips-ray lift keypoints.json               # with the lifter that comes with tips-ray
+tips-ray lift clip.mp4                     # a detector finds the keypoints (docs/howto/video.md)
 tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
 """
 
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -21,8 +24,11 @@ from tips_ray.studies.options import AGAIN, run_command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tips_ray.data.keypointset import KeypointSet
     from tips_ray.lift.clips import LiftedClip
+    from tips_ray.lift.lifter import Lifter
 
+DEFAULT_FPS = 30.0
 MAX_ROWS = 30
 """Clips shown in the terminal; the page shows all."""
 
@@ -32,8 +38,15 @@ class Lift:
     """Lift 2D keypoints to 3D poses."""
 
     keypoints: Annotated[
-        str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT", help=f"A file or folder of keypoints: {FILES_OF_2D}.")
+        str,
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="INPUT", help=f"A video or photo, or a file or folder of keypoints: {FILES_OF_2D}."),
     ]
+    detector: Literal["any", "mediapipe", "rtmpose", "yolo"] = "any"
+    """Of a video or photo: what finds the keypoints; by default what is installed."""
+    detector_python: Path | None = None
+    """The Python that the detector is installed for; by default detector/bin/python, or else this
+    one."""
     model: str | None = None
     """A folder of a lifter, or a campaign's; by default the lifter that comes with tips-ray."""
     arm: str | None = None
@@ -50,8 +63,8 @@ class Lift:
     """Smooth each joint's way over so many frames (odd, such as 9); 0: not at all."""
     constant_bones: bool = False
     """Make each bone as long in all frames of a clip, and left as right."""
-    fps: float = 30.0
-    """Frames a second, of poses.bvh and of the player."""
+    fps: float | None = None
+    """Frames a second, of poses.bvh and of the player; by default a video's own, or 30."""
     up: Literal["y", "-y"] | None = None
     """The axis of the file that points up; by default what the file says."""
     sides: Sides | None = None
@@ -65,39 +78,55 @@ class Lift:
 
 
 def lift(options: Lift) -> None:
-    """Lift, and write poses.npz, poses.csv, poses.html and a .bvh file for each clip."""
-    import sys
-
+    """Lift, and write poses.npz, poses.csv, poses.html and a .bvh file for each clip; of a video or
+    photo also its keypoints.json."""
     from rich.console import Console
 
-    from tips_ray.data.load import load_keypoints
+    from tips_ray.detection import detect, is_footage
     from tips_ray.lift.clips import lift_clips, smoothed, with_constant_bones
     from tips_ray.lift.lifter import Lifter
     from tips_ray.lift.write import write_clips
     from tips_ray.report.lifted.page import write_lifted_page
+    from tips_ray.store.atomic import replace_file
 
     lifter = Lifter.open(options.model, options.arm, options.rule)
-    keypoints = load_keypoints(
-        options.keypoints,
-        up=options.up,
-        sides=options.sides,
-        files=options.files,
-        complete=partial(lifter.prior.complete, noise=options.noise),
-    )
-    for note in keypoints.notes:
-        print(f"note: {note}", file=sys.stderr)
+    detected, rate = b"", None
+    if is_footage(options.keypoints):
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / f"{Path(options.keypoints).stem}.json"
+            rate = detect(options.keypoints, file, options.detector, options.detector_python)
+            keypoints, detected = read_keypoints(str(file), options, lifter), file.read_bytes()
+    else:
+        keypoints = read_keypoints(options.keypoints, options, lifter)
+    fps = options.fps or rate or DEFAULT_FPS
     clips = lift_clips(lifter, keypoints)
     clips = [smoothed(clip, options.smooth) for clip in clips] if options.smooth else clips
     clips = [with_constant_bones(clip) for clip in clips] if options.constant_bones else clips
-    out = options.out or Path("lifted") / safe_name(Path(keypoints.name).stem)
-    files = write_clips(clips, out, keypoints.name, options.fps)
+    name = Path(options.keypoints).name if detected else keypoints.name
+    out = options.out or Path("lifted") / safe_name(Path(name).stem)
+    files = write_clips(clips, out, fps)
     page = out / "poses.html"
-    write_lifted_page(page, keypoints.name, clips, lifter, options.fps)
+    write_lifted_page(page, name, clips, lifter, fps)
     print_clips(clips, Console())
     print(f"Lifter: {lifter.card.name}")
+    if detected:
+        replace_file(out / "keypoints.json", detected)
+        print(f"Keypoints: {out / 'keypoints.json'}")
     for file in files:
         print(f"Poses: {file}")
     print(f"Page: {page}")
+
+
+def read_keypoints(path: str, options: Lift, lifter: "Lifter") -> "KeypointSet":
+    """The keypoints of a file, with those that are missing estimated; prints what is to know of
+    them."""
+    from tips_ray.data.load import load_keypoints
+
+    complete = partial(lifter.prior.complete, noise=options.noise)
+    keypoints = load_keypoints(path, up=options.up, sides=options.sides, files=options.files, complete=complete)
+    for note in keypoints.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return keypoints
 
 
 def print_clips(clips: "Sequence[LiftedClip]", console) -> None:

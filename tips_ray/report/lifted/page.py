@@ -22,8 +22,6 @@ MAX_NETWORK_BYTES = 4_000_000
 MAX_FRAMES = 20_000
 """Of the clips that the page plays, the first ones: it has 5 MB then."""
 SPREAD_UNIT_MM = 2.0
-MARGIN = 0.05
-"""Around all keypoints of a clip, as a share of their extent."""
 
 
 def write_lifted_page(path: Path, name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: float) -> None:
@@ -80,8 +78,6 @@ def clip_row(clip: LiftedClip) -> dict[str, Any]:
 
 def clip_content(clip: LiftedClip) -> dict[str, Any]:
     """A clip for the player: whole numbers as base64, and what they are to be multiplied with."""
-    low, high = clip.keypoints.min(axis=(0, 1)), clip.keypoints.max(axis=(0, 1))
-    margin = MARGIN * float((high - low).max())
     unit = max(float(np.abs(clip.keypoints).max()) / 32000, 1e-9)
     relative = clip.poses - clip.poses[:, :1]
     seen, lifted = clip.keypoints - clip.keypoints[:, :1], relative[..., :2]
@@ -96,7 +92,6 @@ def clip_content(clip: LiftedClip) -> dict[str, Any]:
         "spread": encoded((clip.spread / SPREAD_UNIT_MM).clip(0, 255), "u1"),
         "spreadUnit": SPREAD_UNIT_MM,
         "missing": encoded(clip.missing, "u1"),
-        "bounds": [float(low[0]) - margin, float(high[0]) + margin, float(low[1]) - margin, float(high[1]) + margin],
         "reach": 2.2 * float(np.quantile(np.linalg.norm(relative, axis=-1).max(axis=1), 0.98).clip(1.0)),
     }
 

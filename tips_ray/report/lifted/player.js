@@ -60,14 +60,13 @@
     });
   }
 
-  // From the unit of the keypoints to the canvas, y down.
+  // From the unit of the keypoints to the canvas, y down: the pelvis in the middle, the body as large as the pose beside it.
   function onImage({ width, height }) {
-    const [left, right, low, high] = clip.bounds;
-    const scale = Math.min((width - 24) / (right - left), (height - 24) / (high - low));
+    const scale = (Math.min(width, height) / clip.reach) * clip.mm;
+    const [across, up] = seen(at)[0];
     return {
-      scale,
-      place: ([x, y]) => [width / 2 + (x - (left + right) / 2) * scale, height / 2 - (y - (low + high) / 2) * scale, 0],
-      back: (x, y) => [(x - width / 2) / scale + (left + right) / 2, (height / 2 - y) / scale + (low + high) / 2],
+      place: ([x, y]) => [width / 2 + (x - across) * scale, height / 2 - (y - up) * scale, 0],
+      back: (x, y) => [(x - width / 2) / scale + across, (height / 2 - y) / scale + up],
     };
   }
 
