@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from helpers import CONFIG
@@ -19,17 +20,22 @@ from tips_ray.store.storage import Storage
 def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: Path, dataset: Dataset) -> None:
     runs = [StoredRun(Storage(str(tmp_path)), "solo", Run(CONFIG, dataset, seed)) for seed in range(2)]
     runs[0].advance()  # as if the process had died after it
-    rows = advance(runs, 1)
-    assert [(row["seed"], row["epoch"]) for row in rows] == [(0, 1), (1, 1)]
-    expected = sum(row[HEADLINE_METRIC] for row in rows) / 2
-    assert epoch_result("solo", 1, rows)["error_mm"] == pytest.approx(expected)
+    epochs = advance(runs, 1)
+    assert [(row["seed"], row["epoch"]) for row, _ in epochs] == [(0, 1), (1, 1)]
+    expected = sum(row[HEADLINE_METRIC] for row, _ in epochs) / 2
+    result = epoch_result("solo", 1, epochs)
+    assert result["error_mm"] == pytest.approx(expected)
+    one, other = (lifted for _, lifted in epochs)
+    assert one is not None
+    assert other is not None
+    assert result["bound_mm"] == pytest.approx(math.sqrt(np.square(one - other).mean() / 2))
     assert [run.num_epochs for run in runs] == [1, 1]
 
 
 def test_an_arm_whose_seeds_have_all_diverged_has_no_mean() -> None:
-    result = epoch_result("solo", 3, [{"status": "diverged", "epoch": 3}] * 2)
+    result = epoch_result("solo", 3, [({"status": "diverged", "epoch": 3}, None)] * 2)
     assert result["num_diverged"] == 2
-    assert all(math.isnan(result[name]) for name in ("error_mm", "spread_mm", "consistency"))
+    assert all(math.isnan(result[name]) for name in ("error_mm", "spread_mm", "bound_mm", "consistency"))
 
 
 def test_what_a_user_can_mend_is_a_sentence_and_a_crash_passes_through() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tips_ray.config import Teacher
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.stability.agreement import (
+    error_bound,
     seed_disagreement,
     student_disagreement,
     students_of,
@@ -153,3 +154,22 @@ def test_students_of_a_mean_or_of_an_oracle_tell_nothing_of_a_run() -> None:
     assert students_of(cards) == {"parts-seed0": ["tips-seed0"], "parts-seed1": ["tips-seed1"]}
     assert students_of({**cards, "last": card("own", False)})["parts-seed1"] == ["tips-seed1", "last-seed1"]
     assert students_of({}) == {}
+
+
+def test_the_bound_is_below_the_error_and_meets_it_where_seeds_have_no_error_in_common():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 200, (400, len(LIFTED)))
+    own = rng.normal(0, 30, (6, 400, len(LIFTED)))
+    for shared in (0.0, 25.0):
+        depths = truth + own + rng.normal(0, shared, truth.shape)
+        error = float(np.sqrt(np.square(depths - truth).mean()))
+        bound = error_bound(depths)
+        assert bound == pytest.approx(30, rel=0.02)
+        assert bound <= 1.001 * error
+        assert shared or bound == pytest.approx(error, rel=0.02)
+
+
+def test_the_bound_is_half_of_the_mean_squared_distance_between_two_runs():
+    depths = np.random.default_rng(1).normal(0, 100, (3, NUM_VIEWS, len(LIFTED)))
+    squares = [np.square(depths[one] - depths[other]).mean() for one, other in ((0, 1), (0, 2), (1, 2))]
+    assert error_bound(depths) == pytest.approx(math.sqrt(np.mean(squares) / 2))

@@ -1,11 +1,13 @@
 """What is said of a campaign without labels: signals, stops and a choice, and no error."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from tips_ray.columns import METRICS
+from tips_ray.report.study.label_free import agreement
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.choice import DEFAULT_RULE
 from tips_ray.stability.label_free import summarise_label_free
@@ -73,3 +75,10 @@ def test_runs_that_diverged_are_named_and_left_out():
     assert parts.choice
     assert parts.choice.seed == 0
     assert parts.signals["bone_asymmetry"].n == 1
+
+
+def test_what_the_error_is_at_least_is_told_of_arms_with_several_runs():
+    campaign = replace(make_campaign({0: 0.05, 1: 0.02}), error_bound_mm={"parts": 12.5})
+    summary = summarise_label_free(campaign)
+    assert (summary.arms["parts"].error_bound_mm, summary.arms["solo"].error_bound_mm) == (12.5, None)
+    assert any("at least 12.5 mm" in sentence for sentence in agreement(summary))

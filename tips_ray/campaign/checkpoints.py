@@ -48,6 +48,9 @@ class StoredRun:
         self.campaign, self.folder = storage, storage / RUNS / name
         self.dataset, self.keep_weights = run.dataset, keep_weights or KeepWeights()
         self.rows: list[dict[str, Any]] = []
+        self.signed_depths: np.ndarray | None = None
+        """What the epoch that was trained last lifts (views, 16) in mm, with the sign that anatomy
+        voted for."""
         self.taught = taught_epochs(storage, name)
         self.notices: list[str] = []
         """Sentences for the user: which files were damaged, and how the run continues."""
@@ -72,7 +75,9 @@ class StoredRun:
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))
-        self.folder.write(lifted_name(epoch.number), lifted_bytes(lifted_depths(epoch.run.lifter, self.dataset)))
+        depths = lifted_depths(epoch.run.lifter, self.dataset)
+        self.signed_depths = depths * row.get("depth_sign", np.nan)
+        self.folder.write(lifted_name(epoch.number), lifted_bytes(depths))
         if not self._keeps(epoch.number - 1):  # before the curve: a run whose curve is whole is not continued
             for name in (weights_name, lifted_name):
                 self.folder.delete(name(epoch.number - 1))

@@ -70,8 +70,8 @@ class LiveProgress(tune.Callback):
 
 
 class CampaignProgress(LiveProgress):
-    """Shows for each arm: epoch, error over its seeds (without labels: the consistency terms), time
-    left."""
+    """Shows for each arm: epoch, error over its seeds (without labels: the consistency terms, and
+    what the error is at least), time left."""
 
     def __init__(self, arms: list[str], num_epochs: int, console: Console) -> None:
         columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
@@ -82,7 +82,8 @@ class CampaignProgress(LiveProgress):
     def epoch_ended(self, result: dict[str, Any]) -> None:
         """Take in one epoch of one arm."""
         error = f"{result['error_mm']:.1f} ± {result['spread_mm']:.1f} mm"
-        text = f"consistency {result['consistency']:.3f}" if math.isnan(result["error_mm"]) else error
+        bound = "" if math.isnan(result["bound_mm"]) else f", error at least {result['bound_mm']:.1f} mm (by its seeds)"
+        text = f"consistency {result['consistency']:.3f}{bound}" if math.isnan(result["error_mm"]) else error
         self.bars.update(self.tasks[result["arm"]], completed=result["epoch"], text=text)
         if self.is_silent(0.0 if result["epoch"] == self.num_epochs else SECONDS_BETWEEN_LINES):
             texts = [

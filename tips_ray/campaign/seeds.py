@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 
@@ -19,6 +20,7 @@ from tips_ray.data.views import Dataset, Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
+from tips_ray.stability.agreement import error_bound
 from tips_ray.store.storage import Storage
 
 NOTICES = "notices"
@@ -26,6 +28,9 @@ NOTICES = "notices"
 FAILURE = "failure"
 """In a result: why the arm ends for good. What is no crash would fail again, so it is not tried
 again."""
+EpochOfRun = tuple[dict[str, Any], np.ndarray | None]
+"""The row of an epoch, and what was lifted then (views, 16) in mm, with the sign that anatomy voted
+for; None of an epoch that was trained before."""
 log = logging.getLogger(__name__)
 
 
@@ -73,12 +78,12 @@ def train_seeds(
         report({**epoch_result(arm, done, []), NOTICES: notices})
     failures = [failure for _, _, failure in shares if failure]
     while done < training.num_epochs and not failures:
-        rows, failure = result_or_failure(advance, runs, done + 1)
-        shares = pool((rows, failure))
+        epochs, failure = result_or_failure(advance, runs, done + 1)
+        shares = pool((epochs, failure))
         failures = [failure for _, failure in shares if failure]
         if not failures:
             done += 1
-            report(epoch_result(arm, done, [row for rows, _ in shares for row in rows]))
+            report(epoch_result(arm, done, [epoch for epochs, _ in shares for epoch in epochs]))
     if failures:
         report({**epoch_result(arm, done, []), FAILURE: failures[0]})
 
@@ -92,12 +97,17 @@ def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]
     return [StoredRun(training.folder, arm, run, training.keep_weights) for run in runs.values()]
 
 
-def advance(runs: list[StoredRun], number: int) -> list[dict[str, Any]]:
-    """Train the runs that are behind up to an epoch, and return the rows of all that have it."""
+def advance(runs: list[StoredRun], number: int) -> list[EpochOfRun]:
+    """Train the runs that are behind up to an epoch; of all that have it, the rows and what they
+    lifted."""
     for run in runs:
         if run.num_epochs < number and not run.diverged:
             run.advance()
-    return [run.rows[number - 1] for run in runs if run.num_epochs >= number]
+    return [
+        (run.rows[number - 1], run.signed_depths if run.num_epochs == number else None)
+        for run in runs
+        if run.num_epochs >= number
+    ]
 
 
 def result_or_failure(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
@@ -110,10 +120,11 @@ def result_or_failure(action: Callable[..., list[Any]], *arguments: Any) -> tupl
         return [], sentence(error)
 
 
-def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def epoch_result(arm: str, number: int, epochs: list[EpochOfRun]) -> dict[str, Any]:
     """What is reported of an epoch: means over the seeds that have not diverged, NaN if there is
-    none."""
-    finite = [row for row in rows if row["status"] != "diverged"]
+    none, and what their error is at least (`error_bound`), NaN where not all have lifted."""
+    finite = [row for row, _ in epochs if row["status"] != "diverged"]
+    depths = [lifted for row, lifted in epochs if row["status"] != "diverged" and lifted is not None]
     errors = [row[HEADLINE_METRIC] for row in finite if HEADLINE_METRIC in row]
     consistency = [sum(row.get(term, float("nan")) for term in CONSISTENCY) for row in finite]
     signals = [sum(row.get(name, float("nan")) * share for name, share in SIGNAL_SHARES.items()) for row in finite]
@@ -123,9 +134,10 @@ def epoch_result(arm: str, number: int, rows: list[dict[str, Any]]) -> dict[str,
         "epoch": number,
         "error_mm": statistics.fmean(errors) if errors else nan,
         "spread_mm": statistics.pstdev(errors) if errors else nan,
+        "bound_mm": error_bound(np.stack(depths)) if len(depths) == len(finite) > 1 else nan,
         "consistency": statistics.fmean(consistency) if finite else nan,
         "signals": statistics.fmean(signals) if finite else nan,
-        "num_diverged": len(rows) - len(finite),
+        "num_diverged": len(epochs) - len(finite),
     }
 
 

@@ -61,8 +61,9 @@ def run_trials(
     TuneConfig suggests.
 
     Results that listeners receive have `arm`, `epoch`, `error_mm` and `spread_mm` (mean and
-    standard deviation over seeds), `consistency` (the label-free sum of those terms) and
-    `num_diverged`. Returns the errors of arms that failed for good.
+    standard deviation over seeds), `bound_mm` (what the error is at least), `consistency` (the
+    label-free sum of those terms) and `num_diverged`. Returns the errors of arms that failed for
+    good.
     """
     concurrent = check_capacity(training.placement, len(training.seeds))
     shared = {"training": training, "sources": ray.put(sources)}

@@ -11,11 +11,13 @@ import pandas as pd
 from tips_ray.stability.agreement import (
     SEED_DISAGREEMENT,
     STUDENT_DISAGREEMENT,
+    distances_by_view,
+    error_bound,
     final_depths,
     seed_disagreement,
+    signed_depths,
     student_disagreement,
     students_of,
-    view_disagreement,
 )
 from tips_ray.stability.regret import rank_rules, score_stops, stops, whole_runs
 from tips_ray.stability.statistics import arms_of
@@ -42,6 +44,8 @@ class LoadedCampaign:
     disagreement_by_view: dict[str, np.ndarray] = field(default_factory=dict)
     """By arm of several runs: how far its runs are from each other, in mm, on each of the views
     that they are compared on, at the last epoch that all of them have."""
+    error_bound_mm: dict[str, float] = field(default_factory=dict)
+    """By arm of several runs: what their error is at least at that epoch (`error_bound`)."""
 
 
 def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_damaged: bool = False) -> LoadedCampaign:
@@ -53,8 +57,10 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_dam
     """
     manifest = read_manifest(folder)
     cards = read_cards(folder)
-    curves, by_view = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
-    return LoadedCampaign(manifest, curves, read_measurements(folder), cards, by_view)
+    curves, last = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
+    by_view = {arm: distances_by_view(depths).mean(axis=0) for arm, depths in last.items()}
+    bounds = {arm: error_bound(depths) for arm, depths in last.items()}
+    return LoadedCampaign(manifest, curves, read_measurements(folder), cards, by_view, bounds)
 
 
 def open_campaign(folder: str) -> LoadedCampaign:
@@ -86,7 +92,8 @@ def with_agreement(
     curves: pd.DataFrame, cards: Mapping[str, TeacherCard], folder: Storage
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """The curves with `seed_disagreement_mm` and `student_disagreement_mm`, from what the runs in
-    a campaign's folder lifted; and the disagreement of seeds by arm and view."""
+    a campaign's folder lifted; and by arm the depths that its runs lifted at the last epoch that
+    all of them have (`signed_depths`)."""
     students = students_of(cards)
     finals = {
         student: final_depths(curves[curves["run"] == student], read_lifted(folder, student, 1))
@@ -94,12 +101,12 @@ def with_agreement(
         for student in names
     }
     columns = {name: np.full(len(curves), np.nan) for name in (SEED_DISAGREEMENT, STUDENT_DISAGREEMENT)}
-    by_view = {}
+    last = {}
     for arm, places in curves.groupby("arm").indices.items():  # arm by arm: memory may not hold what all runs lifted
         rows = curves.iloc[places]
         lifted = {run: read_lifted(folder, run) for run in rows["run"].unique()}
         of_students = {run: [depths for name in students.get(run, ()) for depths in finals[name]] for run in lifted}
         columns[SEED_DISAGREEMENT][places] = seed_disagreement(rows, lifted)
         columns[STUDENT_DISAGREEMENT][places] = student_disagreement(rows, lifted, of_students)
-        by_view[str(arm)] = view_disagreement([run.iloc[-1] for run in whole_runs(rows, str(arm)).values()], lifted)
-    return curves.assign(**columns), {arm: distances for arm, distances in by_view.items() if distances is not None}
+        last[str(arm)] = signed_depths([run.iloc[-1] for run in whole_runs(rows, str(arm)).values()], lifted)
+    return curves.assign(**columns), {arm: depths for arm, depths in last.items() if depths is not None}

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from tips_ray.columns import SIGNALS
 from tips_ray.config import Config, override
 from tips_ray.presets import knowledge_by_arm
@@ -32,6 +30,9 @@ class LabelFreeArm:
     knowledge: tuple[str, ...]
     signals: dict[str, Interval]
     """By column, over seeds; lower is better."""
+    error_bound_mm: float | None
+    """What the error is at least, by how far the runs are from each other
+    (`agreement.error_bound`); None of a single run."""
     stops: dict[str, dict[int, str]]
     """By rule and seed: an epoch, or the window of epochs whose weights are averaged."""
     choice: Choice | None
@@ -68,15 +69,16 @@ def summarise_label_free(campaign: LoadedCampaign) -> LabelFreeSummary:
     return LabelFreeSummary(
         campaign=None if curves.empty else str(curves["campaign"].iloc[0]),
         data=campaign.manifest["data"],
-        arms={arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in dict.fromkeys([*configs, *arms_of(curves)])},
+        arms={arm: summarise_arm(campaign, arm, known.get(arm, ())) for arm in dict.fromkeys([*configs, *arms_of(curves)])},
         codependence=codependence_of(campaign.measured.codependence),
         teachers=campaign.cards,
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
     )
 
 
-def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) -> LabelFreeArm:
+def summarise_arm(campaign: LoadedCampaign, arm: str, knowledge: tuple[str, ...]) -> LabelFreeArm:
     """The summary of one arm."""
+    curves = campaign.curves
     runs, whole = runs_of(curves, arm), whole_runs(curves, arm)
     last = [run.iloc[-1] for run in whole.values()]
     chosen = stops(curves, [arm])
@@ -95,6 +97,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) ->
         signals={
             name: interval([row[name] for row in last]) for name in SIGNALS if last and name in last[0] and name != "churn_mm"
         },
+        error_bound_mm=campaign.error_bound_mm.get(arm),
         stops={rule: {seed: str(window) for seed, window in windows.items()} for rule, windows in by_rule.items()},
         choice=choose_weights(curves, arm, chosen),
         runs={int(str(seed)): strict(row) for seed, row in runs.to_dict("index").items()},

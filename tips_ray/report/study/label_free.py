@@ -8,7 +8,7 @@ from tips_ray.report.base import filled
 from tips_ray.report.study import figures, tables
 from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import ENOUGH_SEEDS, as_text, beyond_2d, data_cautions, described, few_seeds, ordered
+from tips_ray.report.text import ENOUGH_SEEDS, as_text, beyond_2d, data_cautions, described, few_seeds, mm, ordered
 from tips_ray.stability.bodies import NO_VIEWS, LiftedViews
 from tips_ray.stability.label_free import LabelFreeArm, LabelFreeSummary
 from tips_ray.stability.statistics import Interval
@@ -33,6 +33,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         finding=finding(summary),
         cautions=cautions(summary),
         advice=ADVICE,
+        agreement=agreement(summary),
         bodies=describe_bodies(lifted),
         signals=signals_of(summary),
         cells={arm: {name: cell(entry.signals.get(name)) for name in signals_of(summary)} for arm, entry in summary.arms.items()},
@@ -76,14 +77,20 @@ def weights_to_use(summary: LabelFreeSummary) -> str:
 
 
 def agreement(summary: LabelFreeSummary) -> list[str]:
-    """How far the runs of each arm are from each other, a sentence an arm; none of a single run."""
-    distances = {arm: cell(entry.signals.get("seed_disagreement_mm")) for arm, entry in summary.arms.items()}
-    return [
-        f"The depths of a run of {arm} are {distance['text']} mm from the mean of the arm's other runs"
-        + (f" (95% interval {distance['span']} mm)." if distance["span"] else ".")
-        for arm, distance in distances.items()
-        if distance["text"] != "–"
-    ]
+    """How far the runs of each arm are from each other, and what their error is at least, a
+    sentence or two an arm; none of a single run."""
+    sentences = []
+    for arm, entry in summary.arms.items():
+        distance = cell(entry.signals.get("seed_disagreement_mm"))
+        if distance["text"] != "–":
+            far = f"{distance['text']} mm" + (f" (95% interval {distance['span']} mm)" if distance["span"] else "")
+            sentences.append(f"The depths of a run of {arm} are {far} from the mean of the arm's other runs.")
+        if entry.error_bound_mm is not None:
+            sentences.append(
+                f"By that alone its error is at least {mm(entry.error_bound_mm)} mm (root mean square over joints, mean over"
+                " seeds), whatever the true poses are."
+            )
+    return sentences
 
 
 def cautions(summary: LabelFreeSummary) -> list[str]:
