@@ -22,6 +22,7 @@ STUDIES = {
     "screen": "Which of the choices that the paper leaves open matter?",
     "partitions": "Does another partition of the body beat legs and torso?",
     "noise": "What do noisy, missing or perspective keypoints do to arms?",
+    "transfer": "Does a stop rule hold on other poses, and what is an error that nobody can measure?",
     "human36m": "The paper's Table 1: how good are arms on Human3.6M, by action?",
     "mpi-inf-3dhp": "The paper's Table 2: how good are arms on MPI-INF-3DHP, trained on other poses?",
     "lift": "2D keypoints in, 3D poses out.",
