@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tips_ray.poses.metrics import pck as pck
     from tips_ray.presets import PRESETS as PRESETS
     from tips_ray.presets import arm_config as arm_config
-    from tips_ray.stability.campaign import compare_stop_rules as compare_stop_rules
     from tips_ray.stability.campaign import open_campaign as open_campaign
+    from tips_ray.stability.compare import compare_stop_rules as compare_stop_rules
 
 MODULES = {
     "tips_ray.config": ("Config", "override"),
@@ -32,7 +32,8 @@ MODULES = {
     "tips_ray.lifting.train": ("fit",),
     "tips_ray.poses.metrics": ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"),
     "tips_ray.presets": ("PRESETS", "arm_config"),
-    "tips_ray.stability.campaign": ("compare_stop_rules", "open_campaign"),
+    "tips_ray.stability.campaign": ("open_campaign",),
+    "tips_ray.stability.compare": ("compare_stop_rules",),
 }
 PUBLIC = {name: module for module, names in MODULES.items() for name in names}
 

@@ -28,6 +28,7 @@ STUDIES = {
     "lift": "2D keypoints in, 3D poses out.",
     "export": "A lifter from a campaign: two files that lift without it.",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
+    "stop": "When should training stop, from a table of anyone's curves?",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""
 

@@ -93,6 +93,11 @@ def label_of(name: str) -> str:
     return BY_NAME[name].label if name in BY_NAME else name
 
 
+def short_name(name: str) -> str:
+    """What the names of stop rules call a column; its name where it is not in the table."""
+    return BY_NAME[name].short if name in BY_NAME else name
+
+
 METRICS = in_group("error")
 """Error columns in mm, the headline metric first."""
 

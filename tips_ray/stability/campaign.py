@@ -19,8 +19,7 @@ from tips_ray.stability.agreement import (
     student_disagreement,
     students_of,
 )
-from tips_ray.stability.regret import rank_rules, score_stops, stops, whole_runs
-from tips_ray.stability.statistics import arms_of
+from tips_ray.stability.regret import whole_runs
 from tips_ray.stability.teachers import TeacherCard, read_cards
 from tips_ray.store.curves import read_curves
 from tips_ray.store.lifted import read_lifted
@@ -66,26 +65,6 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_dam
 def open_campaign(folder: str) -> LoadedCampaign:
     """Read the campaign in a folder, or under a URI, as the study printed it."""
     return load_campaign(Storage(folder))
-
-
-def compare_stop_rules(campaign: LoadedCampaign) -> pd.DataFrame:
-    """What stopping by each rule costs, one row a rule and arm, by arm and median regret.
-
-    Columns: arm, rule, label_free, chosen (the arm's rule with the lowest median regret on training
-    subjects), error_mm (mean over runs), regret_mm (median over runs), num_runs, and stops: the
-    epoch or window by seed. The oracle (not label-free) is the yardstick.
-    """
-    windows = stops(campaign.curves, arms_of(campaign.curves))
-    scored = score_stops(campaign.curves, windows, campaign.measured.windows)
-    by_rule = scored.groupby(["arm", "rule"])
-    stops_by_seed = {key: dict(zip(rows["seed"], rows["window"].map(str), strict=True)) for key, rows in by_rule}
-    rows = [
-        (score.arm, score.rule, score.label_free, score.chosen, score.error_mm.mean, score.regret_mm.median, score.n, epochs)
-        for score in rank_rules(scored)
-        for epochs in [stops_by_seed[score.arm, score.rule]]
-    ]
-    columns = ["arm", "rule", "label_free", "chosen", "error_mm", "regret_mm", "num_runs", "stops"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def with_agreement(

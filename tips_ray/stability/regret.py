@@ -7,14 +7,14 @@ diverged, cut to the epochs that all of them have.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
+from tips_ray.columns import HEADLINE_METRIC, LABEL_FREE, TRAIN_METRIC
 from tips_ray.stability.rules import standard_rules
 from tips_ray.stability.statistics import Interval, finite, interval, runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Rule, Window, check_label_free
@@ -84,17 +84,19 @@ def rules_for(curve: Curve, rules: Sequence[Rule] | None = None) -> list[Rule]:
     """
     given = standard_rules(len(curve)) if rules is None else rules
     for rule in given:
-        check_label_free(rule.columns)
+        check_label_free(rule.columns, curve.signals)
     return [rule for rule in given if all(column in curve for column in rule.columns)]
 
 
-def stops(curves: pd.DataFrame, arms: Sequence[str], rules: Sequence[Rule] | None = None) -> pd.DataFrame:
+def stops(
+    curves: pd.DataFrame, arms: Sequence[str], rules: Sequence[Rule] | None = None, signals: Collection[str] = LABEL_FREE
+) -> pd.DataFrame:
     """The window that each rule chooses in each run: columns arm, seed, rule, window. No labels are
-    read."""
+    read: rules see the `signals` alone."""
     rows = []
     for arm in arms:
         for seed, run in whole_runs(curves, arm).items():
-            curve = Curve(run)
+            curve = Curve(run, signals)
             rows += [(arm, seed, rule.name, curve.check(rule(curve))) for rule in rules_for(curve, rules)]
     return pd.DataFrame(rows, columns=["arm", "seed", "rule", "window"])
 

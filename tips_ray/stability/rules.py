@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tips_ray.columns import BY_NAME, SIGNALS
+from tips_ray.columns import BY_NAME, SIGNALS, short_name
 from tips_ray.errors import UserError
 from tips_ray.stability.stopping import Curve, Rule, Window
 
@@ -93,7 +93,7 @@ class Band:
     @property
     def name(self) -> str:
         """With the signal and its band."""
-        return f"{BY_NAME[self.column].short} leaves {self.low:g}–{self.high:g}"
+        return f"{short_name(self.column)} leaves {self.low:g}–{self.high:g}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class Plateau:
     @property
     def name(self) -> str:
         """With the signal."""
-        return f"{BY_NAME[self.column].short} levels off"
+        return f"{short_name(self.column)} levels off"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ class Lowest:
     @property
     def name(self) -> str:
         """With the signals, or with `label`."""
-        return f"lowest {self.label or ' + '.join(BY_NAME[column].short for column in self.signals)}"
+        return f"lowest {self.label or ' + '.join(map(short_name, self.signals))}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -202,6 +202,27 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
         Lowest(plausible, smooth, label="implausibility"),
         Lowest(likely, smooth, label="unlikeliness"),
         Lowest(likely, smooth, share(10), "unlikeliness, average of 10 %"),
+    )
+
+
+def averages_weights(rule: Rule) -> bool:
+    """Whether a rule takes the average of several epochs' weights, which a table of errors cannot
+    score."""
+    return isinstance(rule, Average) or (isinstance(rule, Lowest) and rule.average > 1)
+
+
+def rules_of_epochs(num_epochs: int, signals: Sequence[str]) -> tuple[Rule, ...]:
+    """The rules that choose single epochs, for curves that have these signals, whatever their
+    names: of `standard_rules` those that see nothing else, and for each other signal its lowest
+    value and where it levels off."""
+    smooth, patience = max(1, num_epochs * 5 // 100), max(1, num_epochs * 10 // 100)
+    standard = [rule for rule in standard_rules(num_epochs) if not averages_weights(rule)]
+    others = [signal for signal in signals if signal not in BY_NAME]
+    return (
+        *(rule for rule in standard if set(rule.columns) <= set(signals)),
+        *(Plateau(signal, patience, smooth=smooth) for signal in others),
+        *(Lowest((signal,), smooth) for signal in others),
+        *((Lowest(tuple(others), smooth, label="mean rank of these signals"),) if len(others) > 1 else ()),
     )
 
 

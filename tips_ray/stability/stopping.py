@@ -6,7 +6,7 @@ curve through `Curve`, which has no column that needs labels. `tips_ray.stabilit
 rules, and `tips_ray.stability.regret` measures what they cost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -21,14 +21,13 @@ class LabelledColumnError(ValueError):
     """A rule asked for a column that was made with 3D labels."""
 
 
-def check_label_free(columns: Iterable[str]) -> None:
-    """Raise LabelledColumnError for a column that is not known to be free of labels; its message
-    lists those that are."""
+def check_label_free(columns: Iterable[str], signals: Collection[str] = LABEL_FREE) -> None:
+    """Raise LabelledColumnError for a column that is not among the `signals`, which are known to be
+    free of labels; its message lists them."""
     for column in columns:
-        if column not in LABEL_FREE:
+        if column not in signals:
             raise LabelledColumnError(
-                f"A stop rule asked for {column!r}, which is not known to be free of 3D labels; it may see"
-                f" {', '.join(LABEL_FREE)}."
+                f"A stop rule asked for {column!r}, which is not known to be free of 3D labels; it may see {', '.join(signals)}."
             )
 
 
@@ -64,19 +63,20 @@ class Curve:
     """The label-free columns of one run's curve up to now, which are all that a stop rule reads;
     one value an epoch."""
 
-    def __init__(self, rows: pd.DataFrame) -> None:
-        """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves; raises
-        ValueError for other epochs."""
+    def __init__(self, rows: pd.DataFrame, signals: Collection[str] = LABEL_FREE) -> None:
+        """`rows` has `epoch` (1, 2, … without gaps) and any columns of the curves, of which rules
+        see the `signals`; raises ValueError for other epochs."""
+        self.signals = signals
         self.epochs = rows["epoch"].to_numpy(int)
         if len(rows) == 0 or (self.epochs != np.arange(1, len(rows) + 1)).any():
             raise UserError("A stop rule needs a curve with the epochs 1, 2, … in order; this one has gaps, or no rows.")
-        self._columns = {name: rows[name].to_numpy(float) for name in LABEL_FREE if name in rows}
+        self._columns = {name: rows[name].to_numpy(float) for name in signals if name in rows}
 
     def __len__(self) -> int:
         return len(self.epochs)
 
     def __contains__(self, column: str) -> bool:
-        return column in LABEL_FREE and all(self._has_values(name) for name in DERIVED.get(column, ((column,), 1.0))[0])
+        return column in self.signals and all(self._has_values(name) for name in DERIVED.get(column, ((column,), 1.0))[0])
 
     def _has_values(self, name: str) -> bool:
         return name in self._columns and bool(np.isfinite(self._columns[name]).any())
@@ -84,7 +84,7 @@ class Curve:
     def __getitem__(self, column: str) -> np.ndarray:
         """Values of a column by epoch; raises LabelledColumnError for one that is not label-free,
         KeyError for one it lacks."""
-        check_label_free([column])
+        check_label_free([column], self.signals)
         names, factor = DERIVED.get(column, ((column,), 1.0))
         missing = [name for name in names if name not in self._columns]
         if missing:

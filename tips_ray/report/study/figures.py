@@ -75,8 +75,8 @@ def draw_error_curves(
     for metric, table in bands.items():
         runs = lines[metric]
         arms = [arm for arm in runs["arm"].unique() if arm not in names]
-        traces = [trace for arm in arms for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")]
-        traces += [trace for arm in arms for trace in _runs(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
+        traces = [trace for arm in arms for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm")]
+        traces += [trace for arm in arms for trace in run_traces(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
         traces += [_reference(name, references[metric].get(name), end) for name in names]
         views[metric] = traces
     figure = _switchable(views, {metric: f"{label_of(metric)} (mm)" for metric in views}, synthetic)
@@ -89,7 +89,7 @@ def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str],
     views = {}
     for metric, table in regrets.items():
         views[metric] = [
-            trace for arm in table["arm"].unique() for trace in _band(table[table["arm"] == arm], arm, colours[arm], "mm")
+            trace for arm in table["arm"].unique() for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm")
         ]
     figure = _switchable(views, dict.fromkeys(views, "Error above the run's best (mm)"), synthetic)
     return figure.update_layout(yaxis_rangemode="tozero")
@@ -120,7 +120,7 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
     mean of +1 and -1 says nothing.
     """
     rows = table[table["term"] == term]
-    traces = [trace for arm in rows["arm"].unique() for trace in _band(rows[rows["arm"] == arm], arm, colours[arm], "")]
+    traces = [trace for arm in rows["arm"].unique() for trace in band_traces(rows[rows["arm"] == arm], arm, colours[arm], "")]
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
     figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
@@ -134,7 +134,7 @@ def _seeds(table: pd.DataFrame, arm: str) -> int:
     return int(max(table.loc[table["arm"] == arm, "n"], default=0))
 
 
-def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
+def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
     """Two invisible edges with the area between them filled, and the mean; hidden and shown
     together by the legend."""
     seeds = int(max(table["n"], default=0))
@@ -159,7 +159,7 @@ def _band(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scat
     return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=faded(colour, 0.2), **edge), mean]
 
 
-def _runs(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Scatter]:
+def run_traces(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Scatter]:
     """Faint lines of single runs, all in one trace with gaps, and crosses where runs diverged."""
     drawn = lines if 1 < seeds < FEW_SEEDS else lines[lines["diverged"]]
     x: list[float | None] = []

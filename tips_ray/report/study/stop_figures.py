@@ -15,9 +15,11 @@ PART_BORDER = len(LEGS) - 0.5
 """Between the legs and the torso in the order of `LIFTED`."""
 
 
-def draw_rules(scores: Sequence[RuleScore], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+def draw_rules(
+    scores: Sequence[RuleScore], colours: Mapping[str, str], synthetic: bool, unit: str = "mm", least: float = 1.0
+) -> go.Figure:
     """Median regret of each stop rule with its 95% interval, by arm; the best rule over all arms at
-    the top."""
+    the top. The axis reaches from half a `least` below 0 to two above, or further."""
     order = in_order(scores)
     figure = go.Figure()
     for arm in dict.fromkeys(score.arm for score in scores):
@@ -37,16 +39,15 @@ def draw_rules(scores: Sequence[RuleScore], colours: Mapping[str, str], syntheti
             mode="markers",
             marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if score.chosen else "circle" for score in of_arm]},
             name=arm,
-            hovertemplate=f"{arm}: %{{x:.3g}} mm<extra></extra>",
+            hovertemplate=f"{arm}: %{{x:.3g}} {unit}<extra></extra>",
         )
     finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
     figure.update_layout(hovermode="y unified", legend_traceorder="normal")
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
     present = sorted(score.regret_mm.median for score in scores if score.regret_mm.median is not None)
-    reach = max(2.0, 1.3 * present[int(0.9 * (len(present) - 1))]) if present else 2.0  # the worst rules would hide the good ones
-    return figure.update_xaxes(
-        title_text="median regret (mm); drag to see more", range=[min(-0.5, present[0] - 0.5) if present else -0.5, reach]
-    )
+    lowest, far = (present[0], present[int(0.9 * (len(present) - 1))]) if present else (0.0, 0.0)
+    span = [min(0.0, lowest) - 0.5 * least, max(2 * least, 1.3 * far)]  # the worst rules would hide the good ones
+    return figure.update_xaxes(title_text=f"median regret{f' ({unit})' if unit else ''}; drag to see more", range=span)
 
 
 def draw_codependence(arm: str, sensitivity: Sequence[Sequence[float]], top: float, synthetic: bool) -> go.Figure:
