@@ -24,7 +24,7 @@ def test_help_is_quick_and_lists_all_commands() -> None:
     assert all(f"\n    {command}" in output for command in (*STUDIES, "data", "report"))
 
 
-@pytest.mark.parametrize("study", sorted(set(STUDIES) - {"evaluate", "export", "lift", "stop", "transfer"}))
+@pytest.mark.parametrize("study", sorted(set(STUDIES) - {"evaluate", "export", "lift", "publish", "stop", "transfer"}))
 def test_a_study_has_its_own_help_and_its_presets(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([study, "--preset", "paper", "--help"])

@@ -27,6 +27,7 @@ STUDIES = {
     "mpi-inf-3dhp": "The paper's Table 2: how good are arms on MPI-INF-3DHP, trained on other poses?",
     "lift": "2D keypoints in, 3D poses out.",
     "export": "A lifter from a campaign: two files that lift without it.",
+    "publish": "A lifter as a folder that is ready for a model hub.",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
     "stop": "When should training stop, from a table of anyone's curves?",
 }

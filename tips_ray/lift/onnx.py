@@ -18,7 +18,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+        self.constants: dict[tuple[bytes, tuple[int, ...]], onnx.TensorProto] = {}
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node; returns the name of its output."""
@@ -27,10 +27,10 @@ class Graph:
         return name
 
     def constant(self, values: object, kind: type = np.float32) -> str:
-        """Add a constant; returns its name."""
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype=kind), name))
-        return name
+        """Add a constant, unless the graph has it already; returns its name."""
+        array = np.array(values, dtype=kind)
+        tensor = numpy_helper.from_array(array, f"constant{len(self.constants)}")
+        return self.constants.setdefault((array.tobytes(), array.shape), tensor).name
 
     def pick(self, values: str, places: object, axis: int = 1) -> str:
         """Add a choice of places along an axis."""
@@ -64,7 +64,7 @@ def onnx_bytes(lifter: Lifter) -> bytes:
         lifter.card.name,
         [helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["poses", len(JOINTS), 2])],
         [helper.make_tensor_value_info("poses", TensorProto.FLOAT, ["poses", len(JOINTS), 3])],
-        graph.constants,
+        [*graph.constants.values()],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="tips-ray", ir_version=9)
     helper.set_model_props(model, {"card": lifter.card.to_json().decode(), "joints": " ".join(JOINTS)})

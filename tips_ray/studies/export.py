@@ -20,17 +20,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Export:
-    """Write a lifter into a folder, with a card that says how good it is, or as an ONNX graph."""
+class LifterOptions:
+    """A lifter, and what its card is to say."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
     """Folder of a campaign, as the study printed it, or of a lifter; `cmu-single` is the one that
     comes along."""
-    out: Path | None = None
-    """Folder to write to."""
-    onnx: Path | None = None
-    """ONNX file to write: from keypoints (poses, 17, 2) of an image, y down, to poses (poses, 17,
-    3), y up."""
     arm: str | None = None
     """The arm that lifts, where the campaign has several."""
     rule: str | None = None
@@ -50,6 +45,17 @@ class Export:
     credit: str = ""
     """To whom the poses are owed."""
 
+
+@dataclass(frozen=True)
+class Export(LifterOptions):
+    """Write a lifter into a folder, with a card that says how good it is, or as an ONNX graph."""
+
+    out: Path | None = None
+    """Folder to write to."""
+    onnx: Path | None = None
+    """ONNX file to write: from keypoints (poses, 17, 2) of an image, y down, to poses (poses, 17,
+    3), y up."""
+
     def __post_init__(self) -> None:
         if self.out is None and self.onnx is None:
             raise UserError("Nothing is to be written; give --out FOLDER, --onnx FILE, or both.")
@@ -57,12 +63,32 @@ class Export:
 
 def export(options: Export) -> None:
     """Write the lifter, and print what was measured of it."""
-    from tips_ray.lift.lifter import WEIGHTS, Lifter
-    from tips_ray.lift.measure import measure
     from tips_ray.store.atomic import replace_file
 
-    if options.out and (options.out / WEIGHTS).exists():
-        raise UserError(f"'{options.out}' has a lifter already; give another --out.")
+    if options.out:
+        refuse_another(options.out)
+    lifter = described(options)
+    if options.out:
+        lifter.save(options.out)
+        print(f"Lifter: {options.out}")
+    if options.onnx:
+        replace_file(options.onnx, graph_of(lifter))
+        print(f"ONNX: {options.onnx}")
+
+
+def refuse_another(folder: Path) -> None:
+    """Raise UserError where a folder has a lifter."""
+    from tips_ray.lift.lifter import WEIGHTS
+
+    if (folder / WEIGHTS).exists():
+        raise UserError(f"'{folder}' has a lifter already; give another --out.")
+
+
+def described(options: LifterOptions) -> "Lifter":
+    """The lifter, with a card as the options say; prints what was measured of it."""
+    from tips_ray.lift.lifter import Lifter
+    from tips_ray.lift.measure import measure
+
     lifter = Lifter.open(options.source, options.arm, options.rule)
     card = replace(
         lifter.card,
@@ -81,13 +107,7 @@ def export(options: Export) -> None:
         print(f"P-MPJPE {measured.mean:.1f} mm on {seen}; flat {measured.flat:.1f}.")
         missing = ", ".join(f"{error:.1f} with {count}" for count, error in measured.missing.items())
         print(f"With joints missing: {missing}.")
-    lifter = replace(lifter, card=card)
-    if options.out:
-        lifter.save(options.out)
-        print(f"Lifter: {options.out}")
-    if options.onnx:
-        replace_file(options.onnx, graph_of(lifter))
-        print(f"ONNX: {options.onnx}")
+    return replace(lifter, card=card)
 
 
 def graph_of(lifter: "Lifter") -> bytes:
