@@ -22,6 +22,7 @@ from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import label_free, stop_tables
+from tips_ray.report.study.answers import answer_sentences
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
@@ -169,6 +170,7 @@ def of_study(summary: Summary) -> dict[str, Any]:
     few = len(summary.shown) < MANY_ARMS
     rules, arms = stop_tables.rules_to_show(summary), {**summary.arms, **summary.supervised}
     return {
+        "answers": answer_sentences(summary.answers),
         "finding": finding(summary),
         "metric": HEADLINE_METRIC,
         "arms": arms,

@@ -12,6 +12,7 @@ from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.page import render_search
 from tips_ray.report.search.tables import best_and_starts, short_names
 from tips_ray.report.study import label_free
+from tips_ray.report.study.answers import answer_sentences
 from tips_ray.report.study.benchmark_text import print_benchmarks
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.label_free import render_label_free
@@ -107,10 +108,12 @@ def on_terminal(name: str) -> str:
 
 
 def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> None:
-    """Print the headline table and the finding."""
+    """Print what to take of each arm, the headline table, and how arms compare."""
     if isinstance(summary, LabelFreeSummary):
         print_label_free(summary, console)
         return
+    for sentence in answer_sentences(summary.answers):
+        console.print(on_terminal(sentence), highlight=False, soft_wrap=True)
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )

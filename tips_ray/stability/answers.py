@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from tips_ray.stability.choice import DEFAULT_RULE
 from tips_ray.stability.groups import Count
 from tips_ray.stability.regret import MedianRegret, RuleScore
 from tips_ray.stability.rules import Last
@@ -33,7 +34,8 @@ class Answer:
 
     rule: str
     labels: str
-    """Whose 3D labels, or errors, chose the rule; empty if none did."""
+    """Whose 3D labels, or errors, chose the rule; empty if none did: then it is the default
+    rule."""
     regret_mm: MedianRegret
     """Of the rule, above the best epoch of the same run."""
     last_epoch_mm: MedianRegret
@@ -72,14 +74,16 @@ def answers_of(
     chosen_by: str,
     flat: float | None = None,
 ) -> dict[str, Answer]:
-    """The answer for each arm of `facts` that has a chosen rule; `chosen_by` says whose labels
-    chose it."""
+    """The answer for each arm of `facts` that has a finished run; `chosen_by` says whose labels
+    chose rules. Where none was chosen, the default rule is taken, or where it was not measured the
+    last epoch."""
     answers = {}
     for arm, known in facts.items():
         by_rule = {score.rule: score for score in scores if score.arm == arm}
-        chosen = next((score for score in by_rule.values() if score.chosen), None)
-        if chosen is None or Last().name not in by_rule:
+        if Last().name not in by_rule:
             continue
+        default = by_rule.get(DEFAULT_RULE, by_rule[Last().name])
+        chosen = next((score for score in by_rule.values() if score.chosen), default)
         rows = scored_stops[(scored_stops["arm"] == arm) & (scored_stops["rule"] == chosen.rule)]
         seeds, regrets = rows["seed"].to_numpy(int), rows["regret"].to_numpy(float)
         drift = steadiness.arms[arm].drift_mm_per_100_epochs
@@ -97,7 +101,7 @@ def answers_of(
         }
         answers[arm] = Answer(
             rule=chosen.rule,
-            labels=chosen_by,
+            labels=chosen_by if chosen.chosen else "",
             regret_mm=chosen.regret_mm,
             last_epoch_mm=by_rule[Last().name].regret_mm,
             chosen_by_others_mm=None,

@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tips_ray.config import Config, override
 from tips_ray.design import row_of
 from tips_ray.ingredients import base_of, pairs_to_compare
 from tips_ray.presets import knowledge_by_arm
+from tips_ray.stability.answers import Answer, ArmFacts, answers_of
 from tips_ray.stability.benchmark import BenchmarkScore, benchmark_scores
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
 from tips_ray.stability.campaign import LoadedCampaign
@@ -110,6 +111,8 @@ class Summary:
     """Its name; None while there are no curves."""
     data: Mapping[str, Any]
     headline_metric: str = HEADLINE_METRIC
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """What to take of each of `arms` that is no student and is not `hidden`, and what it costs."""
     arms: dict[str, ArmSummary]
     """Arms that train without labels."""
     students: list[str]
@@ -174,10 +177,20 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     scored_stops = score_stops(curves, stopped, measured.windows)
     known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})
     seeds = sorted(int(seed) for seed in curves["seed"].unique()) if len(curves) else []
+    scores = rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])])
+    steadiness = summarise_steadiness(curves, trained, unranked=[*students, *hidden])
+    of_arms = {arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in arms}
+    answered = {
+        arm: ArmFacts(entry.num_epochs, entry.best_epoch, entry.last_epoch.mixed_signs)
+        for arm, entry in of_arms.items()
+        if arm in trained and arm not in (*students, *hidden)
+    }
+    flat = campaign.manifest["references"].get("flat", {}).get(HEADLINE_METRIC)
     return Summary(
         campaign=None if curves.empty else curves["campaign"].iloc[0],
         data=campaign.manifest["data"],
-        arms={arm: summarise_arm(curves, arm, known.get(arm, ())) for arm in arms},
+        answers=answers_of(scores, scored_stops, steadiness, answered, "3D labels of training subjects", flat),
+        arms=of_arms,
         students=students,
         paired=[
             entry
@@ -187,11 +200,11 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         ],
         references=campaign.manifest["references"],
         supervised={arm: summarise_arm(curves, arm, known[arm]) for arm in arms_of(curves) if arm in supervised},
-        stop_rules=rank_rules(scored_stops, [arm for arm in students if learns_from_oracle(configs[arm])]),
+        stop_rules=scores,
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
         signals=signal_correlations(curves, trained, students),
-        steadiness=summarise_steadiness(curves, trained, unranked=[*students, *hidden]),
+        steadiness=steadiness,
         budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),
         distillation=compare_students(
             curves, measured.taught, {arm: config for arm, config in configs.items() if arm not in hidden}

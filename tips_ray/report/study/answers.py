@@ -71,7 +71,7 @@ def with_ends(regret: MedianRegret, unit: Unit) -> str:
 def used_labels(answer: Answer, unit: Unit) -> str:
     """Whose labels chose the rule, as a sentence."""
     if not answer.labels:
-        return "This choice used no 3D label."
+        return "This choice used no 3D label of these poses."
     if answer.in_hindsight:
         return f"This choice used {answer.labels} of the same run, in hindsight: one run cannot say what choosing a rule costs."
     if answer.chosen_by_others_mm is None:

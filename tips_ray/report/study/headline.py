@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.report.study.answers import answer_cautions
 from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, few_seeds, mm, of_n, span
 from tips_ray.stability.distillation import StudentComparison
 from tips_ray.stability.statistics import STATISTICS, Interval, PairedDifference
@@ -20,14 +21,10 @@ PAPER = {
 """The paper's P-MPJPE on Human3.6M in mm: table 1 (best epoch) and section 4.3 (last half: epochs
 400 to 800)."""
 
-TOO_SHORT = 0.9
-"""If the best epoch of an arm's runs lies, on average, past this share of the training, the page
-warns that it ended too early."""
-
 
 def finding(summary: Summary) -> str:
-    """A sentence or two: the two best arms over the last half of training, and a student against
-    its teachers, with their intervals.
+    """What comes after the answers, in a sentence or two: the two best arms over the last half of
+    training, and a student against its teachers, with their intervals.
 
     Where there are no such numbers: which there are instead, or why there are none.
     """
@@ -143,13 +140,7 @@ def cautions(summary: Summary) -> list[str]:
                 f"{len(ahead)} of {arm.num_seeds} runs of {name} are further than epoch {arm.num_epochs}, up to"
                 f" {max(ahead)}; the numbers of {name} use only the epochs that all its runs have."
             )
-    for name, arm in arms.items():
-        best, end = arm.best_epoch.mean, arm.num_epochs
-        if name not in summary.students and end > 1 and best is not None and best > TOO_SHORT * end:
-            sentences.append(
-                f"Training ended too early to say when {name} should stop: its error was lowest at epoch {best:.1f} of {end} on"
-                " average, so it may have gone on falling."
-            )
+    sentences += answer_cautions(summary.answers, {name: (arm.best_epoch.mean, arm.num_epochs) for name, arm in arms.items()})
     for student, card in summary.teachers.items():
         teacher = card.teacher.arm
         if card.oracle:

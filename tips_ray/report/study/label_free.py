@@ -56,11 +56,17 @@ ADVICE = (
 )
 
 
+COST = (
+    "What that costs cannot be measured without labels. The rule used no 3D label of these poses; it was chosen by 3D labels of"
+    " CMU motion capture, where it cost 0.2 mm in the median and at most 0.8 mm against the best epoch of the same run."
+)
+
+
 def finding(summary: LabelFreeSummary) -> str:
     """What to do with these runs, in a sentence or two."""
     if not any(entry.choice for entry in summary.arms.values()):
         return weights_to_use(summary)
-    return f"There are no labels here, so nothing below is an error. {weights_to_use(summary)}"
+    return f"{weights_to_use(summary)} {COST} There are no labels here, so nothing below is an error."
 
 
 def weights_to_use(summary: LabelFreeSummary) -> str:
