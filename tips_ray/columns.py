@@ -65,6 +65,7 @@ TABLE = (
     Column("view_inconsistency_mm", "Seen from elsewhere, mm", "signal"),
     Column("frechet_2d", "Fréchet distance to observed 2D", "signal"),
     Column("churn_mm", "Churn in an epoch, mm", "signal"),
+    Column("average_distance_mm", "Distance from its moving average, mm", "signal"),
     Column("seed_disagreement_mm", "Distance from other seeds, mm", "signal"),
     Column("student_disagreement_mm", "Distance from its student, mm", "signal", in_hindsight=True),
     Column("consistency", "Consistency terms, sum", "derived"),

@@ -64,6 +64,7 @@ def test_the_average_is_what_is_evaluated(dataset):
     assert not epoch.run.lifter.training
     assert evaluate(epoch.run.lifter, dataset)["p_mpjpe_signed_mm"] == epoch.row["p_mpjpe_signed_mm"]
     assert epoch.row["p_mpjpe_signed_mm"] != epoch.row[RAW_METRIC]
+    assert epoch.row["average_distance_mm"] > 0
     trained, average = (lift_views(lifter, dataset.test) for lifter in (epoch.run.trained, epoch.run.lifter))
     assert not torch.equal(trained, average)
 

@@ -401,7 +401,7 @@ def test_the_truth_scores_lower_than_what_is_wrong(views, depth, noise, unseen):
 def test_signals_are_those_that_stop_rules_know_and_each_function_s_own(views):
     pose = lift_views(Waves(), views)
     found = signals(Waves(), views, pose, 1.0)
-    assert found.keys() == set(SIGNALS) - {"churn_mm", *DISAGREEMENTS}
+    assert found.keys() == set(SIGNALS) - {"churn_mm", "average_distance_mm", *DISAGREEMENTS}
     assert found == {
         "bone_asymmetry": float(asymmetry(bone_lengths(pose))),
         "bone_variation": float(variation(bone_lengths(pose), views.clip)),

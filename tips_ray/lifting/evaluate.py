@@ -91,13 +91,18 @@ def evaluate(lifter: nn.Module, dataset: Dataset, before: Tensor | None = None) 
 
 
 @torch.no_grad()
-def raw_error(lifter: nn.Module, dataset: Dataset) -> dict[str, float]:
-    """The error of a lifter whose average is evaluated otherwise, with its own depth sign; none
-    without labels."""
-    if dataset.test is None:
-        return {}
-    sign = depth_sign(lift_views(lifter, voters(dataset)))
-    return {RAW_METRIC: errors(lift_views(lifter, dataset.test), dataset.test, sign)[HEADLINE_METRIC]}
+def beside_average(trained: nn.Module, average: nn.Module, dataset: Dataset) -> dict[str, float]:
+    """Of a run whose moving average is evaluated: `average_distance_mm`, the mean distance between
+    the joints that its weights lift and those that their average lifts, and, with labels, the error
+    of the weights; each with its own depth sign."""
+    views = voters(dataset)
+    one, other = (lift_views(lifter, views) for lifter in (trained, average))
+    sign = depth_sign(one)
+    distance = torch.linalg.vector_norm(one - (other if sign == depth_sign(other) else mirror_depth(other)), dim=-1).mean()
+    row = {"average_distance_mm": float(distance)}
+    if dataset.test is not None:
+        row[RAW_METRIC] = errors(lift_views(trained, dataset.test), dataset.test, sign)[HEADLINE_METRIC]
+    return row
 
 
 def errors(predicted: Float[Tensor, "views 16 3"], views: Views, sign: float) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 from tips_ray.config import Config
 from tips_ray.data.views import Dataset
 from tips_ray.lifting.distil import Teachers
-from tips_ray.lifting.evaluate import evaluate, lift_views, raw_error, voters
+from tips_ray.lifting.evaluate import beside_average, evaluate, lift_views, voters
 from tips_ray.lifting.numerics import deterministic
 from tips_ray.lifting.run import Run
 
@@ -55,7 +55,7 @@ def train_epochs(run: Run) -> Iterator[Epoch]:
             if row["status"] != "diverged":
                 row |= evaluate(run.lifter, dataset, before)
                 if run.trained is not run.lifter:
-                    row |= raw_error(run.trained, dataset)
+                    row |= beside_average(run.trained, run.lifter, dataset)
         yield Epoch(run.epoch, row, run)
         if row["status"] == "diverged":
             return

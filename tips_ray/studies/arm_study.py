@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.console import Console
 
 from tips_ray.config import Config, Teacher
-from tips_ray.errors import user_errors
+from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import arm_config, named_arms
 from tips_ray.studies.options import INTERRUPTED, Options, load_sources, parse, without_cluster
 
 if TYPE_CHECKING:
+    from tips_ray.campaign.plan import Campaign
+    from tips_ray.campaign.session import Session
     from tips_ray.data.views import Sources
     from tips_ray.store.storage import Storage
 
@@ -25,8 +27,18 @@ class ArmStudy(Options):
     """What is trained (`presets.ARMS`), or the name of a set of arms (`presets.ARM_SETS`)."""
     teacher: Teacher = field(default_factory=Teacher)
     """Of the distilled arms."""
+    plan: bool = False
+    """Say what would be trained, what is stored already, and how long the rest takes on this
+    machine; start nothing."""
     benchmark: ClassVar[str] = ""
     """Which of the paper's tables the study is the twin of (`columns.BENCHMARKS`), if any."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.plan and self.cluster:
+            raise UserError(
+                "--plan measures the machine that it runs on; give it without --cluster, or on the cluster's head node."
+            )
 
     def configs(self) -> dict[str, Config]:
         """What is trained, by the name of the arm."""
@@ -94,6 +106,9 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     if not sources.has_depths:
         campaign = replace(campaign, arms=without_labels(campaign.arms))
     session = Session(sources, study.data, study.placement, console)
+    if study.plan:
+        print_plan(campaign, session)
+        return 0
     ending = run_study(campaign, session)
     further = {} if ending.unfinished else study.further(campaign.folder, sources)
     if further:
@@ -107,6 +122,40 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
         )
     print(f"Report: {campaign.folder / 'report.html'}")
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
+
+
+def print_plan(campaign: "Campaign", session: "Session") -> None:
+    """Print what a study would train, and how long that takes."""
+    from rich.table import Table
+
+    from tips_ray.campaign.estimate import plan_study
+    from tips_ray.report.publish import on_terminal
+    from tips_ray.report.text import duration
+
+    console, plan = session.console, plan_study(campaign, session)
+    table = Table(title=on_terminal(campaign.name), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in ("arm", "seeds", "epochs", "stored", "seconds an epoch", "time left"):
+        table.add_column(column, justify="left" if column == "arm" else "right")
+    for arm in plan.arms:
+        left = duration(arm.seconds_left(session.placement)) if arm.epochs_left else "none"
+        stored = f"{arm.stored_epochs:,} of {arm.num_runs * arm.num_epochs:,}"
+        table.add_row(on_terminal(arm.arm), str(arm.num_runs), str(arm.num_epochs), stored, f"{arm.epoch_seconds:.2g}", left)
+    console.print(table)
+    workers, gpus = session.placement.num_workers, session.placement.gpus_per_worker
+    processes = f"{min(workers, campaign.num_seeds)} workers an arm" if workers else "one process an arm"
+    console.print(
+        f"{processes}, {session.placement.cpus_per_worker:g} CPUs and {gpus:g} GPUs each; {plan.at_once} at once on the"
+        f" {plan.num_cpus} CPUs of this machine.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"About {duration(plan.seconds)} of training are left, by a measured step of each arm. Nothing was started."
+        if plan.seconds
+        else "All runs are trained. Nothing was started.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def without_labels(arms: dict[str, Config]) -> dict[str, Config]:

@@ -76,7 +76,8 @@ def run(arguments: list[str]) -> int:
             code = carry_out(replace(study, config=config), "noise", campaigns[name], arguments, sources)
             if code:
                 return code
-        compare(study, campaigns)
+        if not study.plan:
+            compare(study, campaigns)
     return 0
 
 
