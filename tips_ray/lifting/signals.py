@@ -140,8 +140,10 @@ def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
     + C' - 2 (C C')^(1/2)).
 
     FID (Heusel et al., NeurIPS 2017) is this distance of features of images; here it is of
-    max-normalised keypoints.
+    max-normalised keypoints. NaN where some of them are.
     """
+    if not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
+        return reprojected.new_tensor(math.nan)
     one, other = observed.flatten(1).double(), reprojected.flatten(1).double()
     spread, other_spread = (torch.cov(each.T, correction=min(1, len(each) - 1)) for each in (one, other))  # of one view: 0
     values, vectors = torch.linalg.eigh(spread)

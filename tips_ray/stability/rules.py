@@ -48,6 +48,10 @@ class Fixed:
         """That epoch."""
         return curve.check(Window(self.epoch, self.epoch))
 
+    def ended(self, curve: Curve) -> Window | None:
+        """That epoch, from it on."""
+        return Window(self.epoch, self.epoch) if len(curve) >= self.epoch else None
+
 
 @dataclass(frozen=True)
 class Average:
@@ -102,13 +106,16 @@ class Band:
 
     def __call__(self, curve: Curve) -> Window:
         """The epoch before the signal leaves the band."""
+        return self.ended(curve) or Window(len(curve), len(curve))
+
+    def ended(self, curve: Curve) -> Window | None:
+        """That epoch, from the last of the `patience` epochs outside on."""
         values = curve[self.column]
         inside = (values >= self.low) & (values <= self.high)
         entered = np.logical_or.accumulate(inside)
         outside = run_lengths(entered & ~inside)
         stops = np.flatnonzero(outside == self.patience)
-        epoch = len(curve) if len(stops) == 0 else int(stops[0]) + 1 - self.patience
-        return Window(epoch, epoch)
+        return _epoch(int(stops[0]) + 1 - self.patience) if len(stops) else None
 
 
 @dataclass(frozen=True)
@@ -137,11 +144,14 @@ class Plateau:
 
     def __call__(self, curve: Curve) -> Window:
         """The epoch at which the value has not fallen for `patience` epochs."""
+        return self.ended(curve) or Window(len(curve), len(curve))
+
+    def ended(self, curve: Curve) -> Window | None:
+        """That epoch, from it on."""
         lowest = np.minimum.accumulate(np.nan_to_num(trailing_mean(curve[self.column], self.smooth), nan=np.inf))
         stalled = lowest[self.patience :] >= lowest[: -self.patience] * (1 - self.tolerance)
         stops = np.flatnonzero(stalled & np.isfinite(lowest[self.patience :]))
-        epoch = len(curve) if len(stops) == 0 else int(stops[0]) + 1 + self.patience
-        return Window(epoch, epoch)
+        return _epoch(int(stops[0]) + 1 + self.patience) if len(stops) else None
 
 
 @dataclass(frozen=True)
@@ -224,6 +234,10 @@ def rules_of_epochs(num_epochs: int, signals: Sequence[str]) -> tuple[Rule, ...]
         *(Lowest((signal,), smooth) for signal in others),
         *((Lowest(tuple(others), smooth, label="mean rank of these signals"),) if len(others) > 1 else ()),
     )
+
+
+def _epoch(epoch: int) -> Window:
+    return Window(epoch, epoch)
 
 
 def trailing_mean(values: np.ndarray, length: int) -> np.ndarray:

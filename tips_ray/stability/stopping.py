@@ -120,6 +120,17 @@ class Rule(Protocol):
         ...
 
 
+@runtime_checkable
+class CausalRule(Rule, Protocol):
+    """A stop rule by which training can be ended while it goes on: a stop stands, whatever comes
+    later. Other rules choose among all epochs when training has ended."""
+
+    def ended(self, curve: Curve) -> Window | None:
+        """The window, at the first epoch at which the rule knows it and at all later ones; None
+        before."""
+        ...
+
+
 @dataclass(frozen=True)
 class Oracle:
     """The epoch with the lowest error. It needs 3D labels, so it is no rule; rules are compared
