@@ -45,6 +45,9 @@ MANY_ARMS = 4
 drawn."""
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+PAGE_SECONDS = 180.0
+"""For a report to be drawn, on a machine that trains beside it."""
+
 
 def keep(
     campaign: Annotated[Path, tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional], note: str = "", credit: str = ""
@@ -89,7 +92,7 @@ def draw(report: Path, pictures: Sequence[str], out: Path, chromium: str) -> lis
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light", device_scale_factor=1.5)
-        page.goto(report.resolve().as_uri())
+        page.goto(report.resolve().as_uri(), timeout=PAGE_SECONDS * 1000)
         page.wait_for_selector("html[data-drawn=yes]")
         taken = [name for name in pictures if name not in PARTS_OF_PAGE or page.locator(PARTS_OF_PAGE[name]).count()]
         for name in taken:
