@@ -2,11 +2,12 @@
 
 tips-ray export reports/CAMPAIGN --arm single --out my-lifter --data poses.npz
 tips-ray export my-lifter --onnx lifter.onnx
+tips-ray export reports/CAMPAIGN --to tensorboard --out logs
 """
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -56,15 +57,22 @@ class Export(LifterOptions):
     """ONNX file to write: from keypoints (poses, 17, 2) of an image, y down, to poses (poses, 17,
     3), y up."""
 
+    to: Literal["csv", "tensorboard"] | None = None
+    """Write no lifter, but the curves of a campaign to --out, for the tools that you watch other
+    trainings with."""
+
     def __post_init__(self) -> None:
-        if self.out is None and self.onnx is None:
-            raise UserError("Nothing is to be written; give --out FOLDER, --onnx FILE, or both.")
+        if self.out is None and (self.onnx is None or self.to):
+            raise UserError("Nothing is to be written; give --out FOLDER, or for a lifter --onnx FILE, or both.")
 
 
 def export(options: Export) -> None:
     """Write the lifter, and print what was measured of it."""
     from tips_ray.store.atomic import replace_file
 
+    if options.to and options.out:
+        print(f"Curves: {export_curves(options.source, options.to, options.out)}")
+        return
     if options.out:
         refuse_another(options.out)
     lifter = described(options)
@@ -108,6 +116,17 @@ def described(options: LifterOptions) -> "Lifter":
         missing = ", ".join(f"{error:.1f} with {count}" for count, error in measured.missing.items())
         print(f"With joints missing: {missing}.")
     return replace(lifter, card=card)
+
+
+def export_curves(source: str, to: str, out: Path) -> Path:
+    """Write the curves of a campaign for another tool; returns what was written. Raises UserError
+    for a folder that has something else in it."""
+    from tips_ray.report.trackers import TRACKERS
+    from tips_ray.stability.campaign import open_campaign
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"'{out}' exists and is no empty folder; give another --out.")
+    return TRACKERS[to](open_campaign(source).curves, out)
 
 
 def graph_of(lifter: "Lifter") -> bytes:
