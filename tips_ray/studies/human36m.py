@@ -6,7 +6,7 @@
 
 Trains on subjects 1, 5, 6, 7 and 8 and tests on 9 and 11. --data names a folder that holds
 VideoPose3D's data_2d_h36m_gt.npz and data_3d_h36m.npz with h36m_cameras.json, h36m-fetch's annot.h5
-files, or MMPose's h36m_train.npz and h36m_test.npz (docs/human36m.md). Prints and reports, by
+files, or MMPose's h36m_train.npz and h36m_test.npz (docs/howto/human36m.md). Prints and reports, by
 action and on average, P-MPJPE with one depth sign a run, with reflection and with rotation alone,
 N-MPJPE and MPJPE, beside published numbers.
 """
