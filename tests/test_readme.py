@@ -1,4 +1,4 @@
-"""The Python example of the README runs as it stands."""
+"""The Python examples of the README and of its first page run as they stand."""
 
 import re
 from pathlib import Path
@@ -13,11 +13,13 @@ from tips_ray.config import Config
 from tips_ray.store.storage import Storage
 
 
-def test_the_example_trains_a_run_opens_a_campaign_and_names_the_stop(
+def test_the_examples_train_a_run_open_a_campaign_and_name_the_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = re.findall(r"```python\n(from itertools.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert len(example.strip().splitlines()) <= 10
+    examples = [
+        re.findall(r"```python\n(from .*?)```", (ROOT / page).read_text(), flags=re.DOTALL)[0]
+        for page in ("docs/start.md", "README.md")
+    ]
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"arm": "parts", "seed": np.repeat([0, 1], 30), "epoch": [*range(1, 31)] * 2, "status": "ok"})
     rows["run"] = "parts-seed" + rows["seed"].astype(str)
@@ -25,7 +27,8 @@ def test_the_example_trains_a_run_opens_a_campaign_and_names_the_stop(
     store_campaign(Storage(str(tmp_path / "reports")) / "stability-quick-synthetic", rows, {"parts": Config()})
     monkeypatch.chdir(tmp_path)
     names: dict[str, pd.DataFrame] = {}
-    exec(example.replace("24", "2"), names)  # two epochs are enough to see that it trains
+    for example in examples:
+        exec(example.replace("24", "2"), names)  # two epochs are enough to see that it trains
     printed = capsys.readouterr().out
     assert "last epoch" in printed
     assert len(names["curves"]) == 60

@@ -79,7 +79,7 @@ def info(
     """Print what a set of poses or keypoints holds, and write a page with a few of its skeletons.
 
     Args:
-        spec: 'synthetic', or a file or folder of any format that is read (see docs/howto/formats.md).
+        spec: 'synthetic', or a file or folder of any format that is read (docs/howto/formats.md).
         reading: How to read poses.
         files: How to read files.
         out: The page to write; by default reports/data-NAME.html.
@@ -112,7 +112,7 @@ def convert(
     """Convert poses or keypoints of any format that is read into one plain .npz file.
 
     Args:
-        spec: A file or folder of any format that is read (see docs/howto/formats.md).
+        spec: A file or folder of any format that is read (docs/howto/formats.md).
         out: The file to write: 'positions' of poses, or 'keypoints' with their 'confidence', and
             their 'positions' where they come with them.
         reading: How to read poses.

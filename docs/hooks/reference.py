@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 import tyro
@@ -45,6 +46,7 @@ GROUPS = (
 )
 """The groups of options that studies share, and how the names of their options begin."""
 OPTIONS = ("option", "values", "default", "meaning")
+NAMES: dict[Any, str] = {str: "text", int: "integer", float: "number", Path: "path"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -66,7 +68,7 @@ def command_line_page() -> str:
         module = importlib.import_module(f"tips_ray.studies.{command.replace('-', '_')}")
         kind = options_of(module)
         described = " ".join(kind.__doc__.split()) if kind.__doc__ else question
-        examples = [line.strip() for line in module.__doc__.splitlines() if line.strip().startswith("tips-ray ")]
+        examples = [line.strip() for line in (module.__doc__ or "").splitlines() if line.strip().startswith("tips-ray ")]
         blocks += [f"## tips-ray {command}", f"{question} {described}"]
         blocks += ["```bash\n" + "\n".join(examples) + "\n```"] if examples else []
         blocks.append(table(OPTIONS, option_rows(kind)))
@@ -124,7 +126,7 @@ def api_page() -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def options_of(module: Any) -> type:
+def options_of(module: Any) -> Any:
     """The dataclass of a command's options: the last that its module defines."""
     return [each for each in vars(module).values() if dataclasses.is_dataclass(each) and each.__module__ == module.__name__][-1]
 
@@ -175,9 +177,7 @@ def values_of(hint: Any) -> str:
     parts = [each for each in typing.get_args(hint) if each is not type(None) and each is not Ellipsis]
     if typing.get_origin(hint) is tuple:
         return f"any number of {values_of(parts[0])}" if ... in typing.get_args(hint) else " ".join(map(values_of, parts))
-    if parts:
-        return values_of(parts[0])
-    return {"str": "text", "int": "integer", "float": "number", "Path": "path"}.get(hint.__name__, hint.__name__)
+    return values_of(parts[0]) if parts else NAMES[hint]
 
 
 def default_of(entry: dataclasses.Field) -> str:
