@@ -27,7 +27,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the backg
 
 TESTS = Path(__file__).parent
 RAY = (
-    "docs/test_training_tutorials.py",
     "studies/",
     "test_additions.py",
     "campaign/survival/",
@@ -40,7 +39,6 @@ RAY = (
 SLOW = (
     *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
     *(
-        "docs/test_training_tutorials.py",
         "studies/test_benchmarks.py",
         "studies/test_keypoints.py",
         "studies/test_noise.py",

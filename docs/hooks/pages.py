@@ -9,6 +9,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
+GALLERY = ROOT / "reports" / "gallery"
 TEXTS = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
@@ -22,14 +23,25 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds these pages to those of the folder `docs`."""
     for source, page in TEXTS.items():
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
-    for path in sorted((ROOT / "reports" / "gallery").rglob("*")):
+    files.append(File.generated(config, "gallery/index.md", content=gallery_page()))
+    for path in sorted(GALLERY.rglob("*")):
         if path.suffix in (".md", ".png"):
-            place = path.relative_to(ROOT / "reports").as_posix()
+            place = path.relative_to(GALLERY.parent).as_posix()
             files.append(File.generated(config, place, abs_src_path=str(path)))
     for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
         page = file.src_uri.removesuffix(".ipynb") + ".md"
         files.append(File.generated(config, page, content=notebook_page(Path(file.abs_src_path or ""))))
     return files
+
+
+def gallery_page() -> str:
+    """The studies of the gallery, each with its finding, which is the second paragraph of its
+    page."""
+    blocks = ["# Gallery", "Studies and searches on real poses: their findings, all numbers, and how they were made."]
+    for page in sorted(GALLERY.glob("*/README.md")):
+        finding = page.read_text(encoding="utf-8").split("\n\n")[1]
+        blocks.append(f"## [{page.parent.name}]({page.parent.name}/README.md)\n\n{finding}")
+    return "\n\n".join(blocks) + "\n"
 
 
 def notebook_page(path: Path) -> str:

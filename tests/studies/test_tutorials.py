@@ -11,6 +11,8 @@ from helpers import ROOT, TINY, run_python
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.synthetic import synthesise
 
+pytestmark = pytest.mark.slow
+
 TUTORIALS = ROOT / "docs" / "tutorial"
 SIZE = [*TINY, "--num-seeds", "2", "--num-epochs", "4"]
 TRAIN = {"stability", "search", "tips", "distil"}
