@@ -37,7 +37,14 @@ RAY = (
 )
 """Tests that start Ray: one process runs them in turn, beside all others."""
 SLOW = (
-    *("campaign/survival/", "campaign/test_tune.py", "cluster/test_submit.py", "search/test_run.py", "store/test_s3.py"),
+    *(
+        "campaign/survival/",
+        "campaign/test_tune.py",
+        "cluster/test_slurm.py",
+        "cluster/test_submit.py",
+        "search/test_run.py",
+        "store/test_s3.py",
+    ),
     *(
         "studies/test_benchmarks.py",
         "studies/test_keypoints.py",
