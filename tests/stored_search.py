@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
-from tips_ray.search.trials import CONFIRMATION
+from tips_ray.search.confirmation import CONFIRMATION
 from tips_ray.store.checked import VERSION
 from tips_ray.store.curves import CURVE, RUNS, run_name
 from tips_ray.store.records import MANIFEST, SEARCH, Record, trial_name, write_record
@@ -21,7 +21,7 @@ def search_manifest(name: str = "s", **changes: Any) -> dict[str, Any]:
     return {
         "version": VERSION,
         "name": name,
-        "data": {"fingerprint": "abc", "train_subjects": ["S1"], "test_subjects": ["S2"]},
+        "data": {"fingerprint": "abc", "labelled": True, "train_subjects": ["S1"], "test_subjects": ["S2"]},
         "references": {"flat": {HEADLINE_METRIC: 96.0}},
         "config": {"data": {"num_views": 4}},
         "evaluation": {"num_views": 1},

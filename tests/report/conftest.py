@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from tips_ray.config import Weights
-from tips_ray.search.trials import Confirmation, Confirmed, Gain, SearchSummary
+from tips_ray.search.confirmation import Confirmation, Confirmed, Gain
+from tips_ray.search.summary import SearchSummary
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.statistics import Interval, rank_correlation
 from tips_ray.stability.summary import Summary, summarise
@@ -337,9 +338,9 @@ def make_confirmation(complete: pd.DataFrame, confirmed: tuple[float, float, flo
         gains.append(
             Gain(
                 trial=name,
-                search_gain_mm=about(gain, gain - 1.1, gain + 1.4, 2),
-                confirmed_gain_mm=about(*(end + shift for end in confirmed)),
-                error_mm=about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
+                search_gain=about(gain, gain - 1.1, gain + 1.4, 2),
+                confirmed_gain=about(*(end + shift for end in confirmed)),
+                score=about(baseline - confirmed[0] - shift, baseline - confirmed[2], baseline - confirmed[1]),
                 instability_mm=1.4 + 0.1 * place,
                 num_diverged=0,
                 primary=place == 0,

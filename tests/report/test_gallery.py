@@ -15,6 +15,7 @@ from tips_ray.store.records import MANIFEST, SEARCH
 from tips_ray.store.storage import Storage
 
 DATA = {
+    "labelled": True,
     **{"fingerprint": "abc", "spec": "poses.npz", "synthetic": False, "num_train_poses": 3000, "num_train_views": 12000},
     **{"num_test_poses": 500, "train_subjects": ["S1"], "test_subjects": ["S2"], "left_out_subjects": []},
 }

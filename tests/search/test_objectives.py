@@ -13,9 +13,10 @@ from hypothesis.extra.numpy import arrays
 
 from tips_ray.columns import CONSISTENCY, FLAT_SIGNALS, HEADLINE_METRIC
 from tips_ray.search.objectives import (
+    BY_EPOCH,
+    LABEL_FREE_SCORES,
     SCORED,
     SCORES,
-    WATCHED,
     check_objective,
     is_complete,
     pareto_front,
@@ -73,8 +74,8 @@ def slow_scores(rows: Curve, num_seeds: int, num_epochs: int) -> dict[str, float
     between = statistics.stdev(means) if num_seeds > 1 else math.nan
     found["error_mm"], found["error_std_mm"] = sum(means) / num_seeds, between
     found["instability_mm"] = math.sqrt(sum(variances) / num_seeds + (0.0 if math.isnan(between) else between**2))
-    found["label_free"] = sum(consistencies) / num_seeds
-    found["signals"] = sum(signals) / num_seeds
+    for name, values in (("label_free", consistencies), ("signals", signals)):
+        found[name], found[f"{name}_std"] = sum(values) / num_seeds, statistics.stdev(values) if num_seeds > 1 else math.nan
     by_epoch = {e: sum(run[e][HEADLINE_METRIC] for run in runs.values()) / num_seeds for e in range(1, reached + 1)}
     found["best_epoch"] = min(by_epoch, key=by_epoch.__getitem__)
     found["best_error_mm"] = by_epoch[int(found["best_epoch"])]
@@ -131,6 +132,12 @@ def test_a_supervised_trial_has_an_error_and_no_consistency() -> None:
     assert math.isfinite(score["signals"])
 
 
+def test_a_trial_without_labels_has_label_free_scores_alone() -> None:
+    rows = pd.DataFrame([row for seed in (0, 1) for row in curve("t", seed, 4, np.random.default_rng(seed))])
+    score = score_trials(rows.drop(columns=HEADLINE_METRIC).reindex(columns=SCORED), 2, 4).loc["t"]
+    assert [name for name in SCORES if math.isfinite(score[name])] == LABEL_FREE_SCORES
+
+
 def test_instability_counts_both_the_moment_of_stopping_and_the_seed() -> None:
     """Runs that wobble by 2 mm around 60 and 64 mm: the error of one, stopped at random, is that
     far from their mean."""
@@ -166,12 +173,12 @@ def test_seed_means_average_the_seeds_that_have_an_epoch() -> None:
 def test_what_a_pruner_watches_is_the_mean_of_all_seeds_or_nothing() -> None:
     rng = np.random.default_rng(0)
     rows = curve("a", 0, 3, rng) + curve("a", 1, 2, rng) + curve("b", 0, 2, rng)
-    means = watched(pd.DataFrame([*rows, *rows[:2]]), WATCHED["label_free"], 2)
+    means = watched(pd.DataFrame([*rows, *rows[:2]]), BY_EPOCH["label_free"], 2)
     assert list(means.index) == [("a", 1), ("a", 2)]
     for (_, epoch), value in means.items():
         given_ = [row[CONSISTENCY[0]] + row[CONSISTENCY[1]] for row in rows if row["arm"] == "a" and row["epoch"] == epoch]
         assert value == pytest.approx(sum(given_) / 2)
-    assert watched(pd.DataFrame(columns=SCORED), WATCHED["error"], 2).empty
+    assert watched(pd.DataFrame(columns=SCORED), BY_EPOCH["error_mm"], 2).empty
 
 
 def test_an_objective_that_does_not_exist_is_refused() -> None:

@@ -79,7 +79,8 @@ def agrees(search: Search) -> pd.DataFrame:
     curves."""
     records = read_records(search.folder)
     curves = read_scored(search.folder, range(len(records)), search.num_seeds)
-    manifest = {"name": "s", "space": SPACE, "num_seeds": search.num_seeds, "num_epochs": search.num_epochs}
+    manifest = {"name": "s", "data": {"labelled": True}, "space": SPACE}
+    manifest |= {"num_seeds": search.num_seeds, "num_epochs": search.num_epochs}
     table = trial_table(manifest, records, curves).set_index("number")
     trials = queue_of(search).study.get_trials()
     assert [trial.number for trial in trials] == list(table.index) == list(range(len(records)))

@@ -29,13 +29,15 @@ from tips_ray.config import Config, Data, KeepWeights, Placement, WeightRanges, 
 from tips_ray.data import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import Sources, prepare
+from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.export import study_name
 from tips_ray.search.objectives import OBJECTIVES
 from tips_ray.search.plan import FRESH_SEED, Budget, Search
 from tips_ray.search.queue import PENALTY, TrialQueue
 from tips_ray.search.run import SearchEnding, confirm, run_search, split_for_search
 from tips_ray.search.space import parse_field, weight_space
-from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables, summarise_search
+from tips_ray.search.summary import summarise_search
+from tips_ray.search.trials import ranked, read_tables
 from tips_ray.store.curves import read_curves
 from tips_ray.store.records import read_manifest, read_records, trial_name
 from tips_ray.store.storage import Storage
@@ -247,8 +249,8 @@ def test_choices_are_confirmed_on_fresh_seeds_and_unseen_subjects(undisturbed: S
     window = curves[curves["epoch"] > 2].groupby(["arm", "seed"])["p_mpjpe_signed_mm"].mean().unstack()
     for gain in confirmation.gains:
         paired = window.loc[BASELINE] - window.loc[gain.trial]
-        assert gain.confirmed_gain_mm.mean == pytest.approx(paired.mean())
-        assert gain.confirmed_gain_mm.std == pytest.approx(paired.std())
+        assert gain.confirmed_gain.mean == pytest.approx(paired.mean())
+        assert gain.confirmed_gain.std == pytest.approx(paired.std())
 
     # A search that goes on is confirmed again: what was trained stays, what is new is added.
     conducted(search, 6)

@@ -8,8 +8,10 @@ import pytest
 
 from stored_search import NUM_EPOCHS, confirmed, search_in, store_run
 from tips_ray.columns import CONSISTENCY
+from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.objectives import SCORED, TIMED
-from tips_ray.search.trials import BASELINE, CONFIRMATION, merge, ranked, read_scored, read_tables, summarise_search
+from tips_ray.search.summary import summarise_search
+from tips_ray.search.trials import merge, ranked, read_scored, read_tables
 from tips_ray.store.curves import CURVE, RUNS, run_name
 from tips_ray.store.records import SEARCH, Record, read_manifest, read_records, trial_name, write_record
 from tips_ray.store.storage import Storage
@@ -68,8 +70,8 @@ def test_gains_are_paired_by_seed_and_scored_on_fresh_ones(tmp_path: Path) -> No
     (gain,) = confirmation.gains
     assert (confirmation.seeds, confirmation.subjects, confirmation.num_epochs) == ([1000, 1001, 1002], ["S3"], NUM_EPOCHS)
     assert (gain.trial, gain.primary) == (trial_name(1), True)
-    assert gain.search_gain_mm.mean == pytest.approx(5.0)
-    confirmed_gain = gain.confirmed_gain_mm
+    assert gain.search_gain.mean == pytest.approx(5.0)
+    confirmed_gain = gain.confirmed_gain
     assert confirmed_gain.mean == pytest.approx(2.0)
     assert confirmed_gain.low == pytest.approx(confirmed_gain.high) == pytest.approx(2.0)  # though seeds differ by 10 mm
     assert confirmed_gain.n == 3
@@ -102,8 +104,8 @@ def test_nothing_is_compared_before_all_runs_of_a_confirmation_have_ended(tmp_pa
     assert confirmation
     assert confirmation.complete
     assert [gain.trial for gain in confirmation.gains] == [trial_name(1), trial_name(4)]
-    assert confirmation.baseline.error_mm.n == 3
-    assert confirmation.gains[1].search_gain_mm.n == 0  # that trial failed in the search: it has no comparable error there
+    assert confirmation.baseline.score.n == 3
+    assert confirmation.gains[1].search_gain.n == 0  # that trial failed in the search: it has no comparable error there
 
 
 def test_fresh_seeds_that_diverge_are_counted(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_fresh_seeds_that_diverge_are_counted(tmp_path: Path) -> None:
     assert confirmation
     assert confirmation.complete
     assert (confirmation.gains[0].num_diverged, confirmation.baseline.num_diverged) == (1, 0)
-    assert confirmation.gains[0].confirmed_gain_mm.n == 2
+    assert confirmation.gains[0].confirmed_gain.n == 2
 
 
 def test_runs_without_consistency_terms_are_read_and_damaged_ones_left_out(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.run import Run
 from tips_ray.report.publish import is_search, publish, publish_search
+from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.plan import Budget, Search, agree_search
 from tips_ray.search.queue import TrialQueue
 from tips_ray.search.space import log_uniform
-from tips_ray.search.trials import BASELINE, CONFIRMATION, read_tables, summarise_search
+from tips_ray.search.summary import summarise_search
+from tips_ray.search.trials import read_tables
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.store.curves import CURVE, FIRST_COLUMNS, RUNS, arm_of
 from tips_ray.store.measurements import forget

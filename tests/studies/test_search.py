@@ -164,10 +164,45 @@ def test_a_study_storage_without_its_driver_is_an_error_without_the_password(
     assert "s3cret" not in error
 
 
-def test_keypoints_alone_are_refused_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.fixture
+def keypoints(tmp_path: Path) -> Path:
+    """A plain file of keypoints alone."""
     poses = synthesise(num_poses=300)
     labels = {"subject": poses.subject, "clip": poses.clip, "joint_names": np.array(JOINTS)}
     np.savez(tmp_path / "keypoints.npz", keypoints=poses.positions[..., :2], up="y", **labels)
-    words = ("--storage", str(tmp_path / "storage"), "--data", str(tmp_path / "keypoints.npz"))
-    assert "keypoints without 3D poses, and a search scores" in refusal(capsys, "search", *OPTIONS, *words)
+    return tmp_path / "keypoints.npz"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--minimise", "error"], "the objective 'error' needs errors; give --minimise label_free or signals"),
+        (["--minimise", "pareto"], "the objective 'pareto' needs errors"),
+        (["--validation-subjects", "S1"], "no error is measured on held-out subjects; leave out --validation-subjects"),
+        (["--arm", "supervised"], "a supervised arm trains on true depths"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, list) else "",
+)
+def test_what_needs_labels_is_refused_on_keypoints_alone_and_nothing_is_written(
+    keypoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+):
+    words = ("--storage", str(tmp_path / "storage"), "--data", str(keypoints), *options)
+    assert said in refusal(capsys, "search", *OPTIONS, *words)
     assert not (tmp_path / "storage").exists()
+
+
+def test_keypoints_alone_are_searched_by_their_signals(keypoints: Path, tmp_path: Path) -> None:
+    options = ("--data", str(keypoints), "--num-trials", "3", "--num-epochs", "4", "--confirm-top", "1", "--confirm-seeds", "2")
+    ended = run_search(tmp_path, *options)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    printed = " ".join(ended.stdout.split())
+    assert "for signals" in printed
+    assert "without labels: no errors are measured" in printed
+    assert "There are no labels here, so nothing below is an error" in printed
+    assert "mpjpe" not in printed
+    summary = json.loads((tmp_path / "s" / "summary.json").read_text())
+    assert [trial["state"] for trial in summary["trials"]] == ["complete"] * 3
+    signals = {trial["trial"]: trial["signals"] for trial in summary["trials"]}
+    assert summary["ranked"] == sorted(signals, key=signals.__getitem__)
+    assert summary["confirmation"]["baseline"]["score"]["n"] == 2
+    assert summary["confirmation"]["subjects"] == []

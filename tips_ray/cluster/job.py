@@ -21,7 +21,7 @@ from typing import Any
 
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from tips_ray.search.trials import CONFIRMATION
+from tips_ray.search.confirmation import CONFIRMATION
 from tips_ray.secrets import without_secrets
 from tips_ray.store.storage import Storage
 

@@ -20,6 +20,8 @@ from tips_ray.report.base import environment
 from tips_ray.report.publish import is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.headline import finding as search_finding
+from tips_ray.report.search.page import gain_rows
+from tips_ray.report.search.scores import score, title_of
 from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import label_free, stop_tables
 from tips_ray.report.study.answers import answer_sentences
@@ -27,7 +29,8 @@ from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
 from tips_ray.report.text import as_text, beyond_2d, ends, mm, of_n
-from tips_ray.search.trials import SearchSummary
+from tips_ray.search.objectives import SPREADS
+from tips_ray.search.summary import SearchSummary
 from tips_ray.stability.label_free import LabelFreeSummary
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.summary import Summary
@@ -36,7 +39,7 @@ from tips_ray.store.storage import Storage
 CAPTIONS = {
     "gains": "Gain in the search, and confirmed",
     "history": "Score by trial",
-    "surface": "Error by trial and stop epoch",
+    "surface": "Score by trial and stop epoch",
 }
 PARTS_OF_PAGE = {"bodies": "div.bodies", "signals": "#signals figure"}
 """Pictures of more than one figure, by name: where they are in the report, which may lack them."""
@@ -120,7 +123,7 @@ def describe(
     """The page of a result in Markdown: what was found, in tables, on which poses, by which command
     and on which machine."""
     template = environment(autoescape=False)
-    template.filters |= {"with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d, "of_n": of_n}
+    template.filters |= {"score": score, "with_ends": with_ends, "as_text": as_text, "beyond_2d": beyond_2d, "of_n": of_n}
     if isinstance(summary, SearchSummary):
         kind, shown = "search", of_search(summary)
     elif isinstance(summary, LabelFreeSummary):
@@ -146,6 +149,9 @@ def of_search(summary: SearchSummary) -> dict[str, Any]:
         "finding": search_finding(summary),
         "captions": CAPTIONS,
         "best": best_and_starts(summary),
+        "title": title_of(summary.score),
+        "spread": SPREADS[summary.score],
+        "confirmed": gain_rows(summary),
         "agreement": agreement(summary),
     }
 

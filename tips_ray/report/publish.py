@@ -18,7 +18,9 @@ from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.label_free import render_label_free
 from tips_ray.report.study.page import STATISTIC_LABELS, render
 from tips_ray.report.text import as_text
-from tips_ray.search.trials import CONFIRMATION, SearchSummary, merge, read_tables, summarise_search
+from tips_ray.search.confirmation import CONFIRMATION
+from tips_ray.search.summary import SearchSummary, summarise_search
+from tips_ray.search.trials import merge, read_tables
 from tips_ray.stability.bodies import lifted_views
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.label_free import LabelFreeSummary, summarise_label_free
@@ -85,9 +87,11 @@ def is_search(folder: Storage) -> bool:
 def print_search(summary: SearchSummary, console: Console, num_shown: int = 5) -> None:
     """Print the best trials of a search, its first, and the finding."""
     labels = {"error_mm": "error", "instability_mm": "instability", "label_free": "consistency", "signals": "signals"}
-    labels = {key: label for key, label in labels.items() if key.endswith("_mm") or key in summary.objective_columns}
+    errors = ("error_mm", "instability_mm") if summary.labelled else ()
+    labels = {key: label for key, label in labels.items() if key in (*errors, *summary.objective_columns)}
     by = f"{' and '.join(labels[key] for key in summary.objective_columns)}{' (oracle)' if summary.oracle else ''}"
-    console.print(f"\nBest trials by {by}; {summary.metric} over the last half of the epochs, mean over seeds", soft_wrap=True)
+    over = f"; {summary.metric}" if summary.metric else ""
+    console.print(f"\nBest trials by {by}{over} over the last half of the epochs, mean over seeds", soft_wrap=True)
     best = best_and_starts(summary, num_shown)
     table = Table("trial", box=None, padding=(0, 2, 0, 0))  # a column a trial: searched fields may be many, and have long names
     for trial in best:

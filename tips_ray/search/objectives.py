@@ -28,13 +28,23 @@ ORACLES = ("error", "instability", "pareto")
 """Objectives that need 3D labels: what is chosen by them could not have been chosen in their
 absence."""
 
-WATCHED: dict[str, dict[str, float]] = {
-    "error": {HEADLINE_METRIC: 1.0},
+LABEL_FREE_DEFAULT = "signals"
+"""What is minimised where there are no labels and nothing else is asked for: unlike losses, signals
+can be compared between configs of other weights."""
+
+BY_EPOCH: dict[str, dict[str, float]] = {
+    "error_mm": {HEADLINE_METRIC: 1.0},
     "label_free": dict.fromkeys(CONSISTENCY, 1.0),
     "signals": SIGNAL_SHARES,
 }
-"""Columns that a pruner watches, epoch by epoch, with the factors of their sum, by the objectives
-that can be pruned."""
+"""Scores that every epoch has, so that pruners can watch them and reports draw them: the columns of
+the curves whose sum they are, with their factors."""
+
+REPORTED = {"error_mm": "error_mm", "label_free": "consistency", "signals": "signals"}
+"""What trials call the score of an epoch that they report while they train (`epoch_result`)."""
+
+SPREADS = {"error_mm": "error_std_mm", "label_free": "label_free_std", "signals": "signals_std"}
+"""The standard deviation between seeds of each score of an epoch."""
 
 SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY, *SIGNAL_SHARES]
 """Columns of the curves that scores need."""
@@ -42,7 +52,8 @@ SCORED = ["arm", "run", "seed", "epoch", "status", HEADLINE_METRIC, *CONSISTENCY
 TIMED = ["train_seconds", "evaluate_seconds"]
 """Columns of the curves that say how long an epoch took."""
 
-SCORES = ["error_mm", "error_std_mm", "instability_mm", "label_free", "signals", "best_epoch", "best_error_mm"]
+LABEL_FREE_SCORES = ["label_free", "label_free_std", "signals", "signals_std"]
+SCORES = ["error_mm", "error_std_mm", "instability_mm", *LABEL_FREE_SCORES, "best_epoch", "best_error_mm"]
 
 Score = Mapping[Any, Any]
 """A trial's row of `score_trials`."""
@@ -54,12 +65,28 @@ def check_objective(name: str) -> None:
         raise UserError(f"There is no objective {name!r}; there are {', '.join(OBJECTIVES)}.")
 
 
-def seed_means(curves: pd.DataFrame) -> pd.DataFrame:
-    """Columns arm, epoch, error_mm, n: the headline error averaged over the seeds that have it, by
-    epoch."""
+def check_labels_of_objective(objective: str, labelled: bool, name: str) -> None:
+    """Raise ValueError for an objective that needs 3D labels where the data of a name has none."""
+    if objective in ORACLES and not labelled:
+        others = " or ".join(other for other in OBJECTIVES if other not in ORACLES)
+        raise UserError(
+            f"{name}: these are keypoints without 3D poses, and the objective {objective!r} needs errors; give --minimise"
+            f" {others}, or poses with 3D."
+        )
+
+
+def score_by_epoch(objective: str, labelled: bool) -> str:
+    """The score that a search's report draws by epoch, and that its confirmation compares: the
+    error, or, where there are no labels, what is minimised."""
+    return "error_mm" if labelled else OBJECTIVES[objective][0]
+
+
+def seed_means(curves: pd.DataFrame, score: str = "error_mm") -> pd.DataFrame:
+    """Columns arm, epoch, n, and a score of BY_EPOCH averaged over the seeds that have it."""
     rows = curves.drop_duplicates(["arm", "seed", "epoch"], keep="last")
-    means = rows.groupby(["arm", "epoch"], sort=True)[HEADLINE_METRIC].agg(["mean", "count"])
-    return means.rename(columns={"mean": "error_mm", "count": "n"}).reset_index()
+    rows = rows[["arm", "epoch"]].assign(**{score: weighted_sum(rows, BY_EPOCH[score])})
+    means = rows.groupby(["arm", "epoch"], sort=True)[score].agg(["mean", "count"])
+    return means.rename(columns={"mean": score, "count": "n"}).reset_index()
 
 
 def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.DataFrame:
@@ -72,8 +99,9 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     somewhere in the window, lies from `error_mm`. `label_free` is the window mean of the sum of the
     consistency terms, `signals` that of the mean of some label-free signals, each as a share of
     the flat pose's: unlike losses, these are measured of every config alike, whichever terms and
-    weights it trains with. `best_epoch` is an oracle: the epoch at which the mean over seeds,
-    `best_error_mm`, is lowest.
+    weights it trains with; `label_free_std` and `signals_std` are between seeds. `best_epoch` is an
+    oracle: the epoch at which the mean over seeds, `best_error_mm`, is lowest. Without labels there
+    is no error and no instability.
 
     A trial of which not all seeds have all epochs is scored on those that all of them have: not
     comparable with a complete one. A diverged one has no scores. Columns are those of `SCORED`.
@@ -87,19 +115,21 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     found["diverged"] = (rows["status"] == "diverged").groupby(rows["arm"]).any()
     rows = rows.assign(reached=rows["arm"].map(found["epochs"].where(~found["diverged"], 0)))
     rows = rows[rows["epoch"] <= rows["reached"]]
-    sums = {name: weighted_sum(rows, WATCHED[name]) for name in ("label_free", "signals")}
+    sums = {name: weighted_sum(rows, BY_EPOCH[name]) for name in ("label_free", "signals")}
     window = rows.assign(**sums)[rows["epoch"] > rows["reached"] // 2]
     by_seed = window.groupby(["arm", "seed"], sort=True)
     errors = by_seed[HEADLINE_METRIC].agg(["mean", "var"]).groupby("arm")
     between = errors["mean"].std()
     found["error_mm"] = errors["mean"].mean()
     found["error_std_mm"] = between
-    found["instability_mm"] = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
+    instability = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
+    found["instability_mm"] = instability.where(found["error_mm"].notna())
     for name in sums:
-        found[name] = by_seed[name].mean().groupby("arm").mean()
+        by_arm = by_seed[name].mean().groupby("arm")
+        found[name], found[SPREADS[name]] = by_arm.mean(), by_arm.std()
     means = seed_means(rows)
     best = means.sort_values("error_mm", kind="stable").drop_duplicates("arm").set_index("arm")
-    found["best_epoch"] = best["epoch"].astype(float)
+    found["best_epoch"] = best["epoch"].where(best["error_mm"].notna()).astype(float)
     found["best_error_mm"] = best["error_mm"]
     return found.rename_axis("arm")
 

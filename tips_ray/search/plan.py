@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tips_ray.campaign.plan import Plan, check_version, differences
 from tips_ray.config import MAX_EPOCHS, MAX_TRIALS, Config
 from tips_ray.errors import UserError
-from tips_ray.search.objectives import WATCHED, check_objective
+from tips_ray.search.objectives import BY_EPOCH, OBJECTIVES, check_objective
 from tips_ray.search.space import Space, check_space, described, value_at
 from tips_ray.store.records import MANIFEST, SEARCH, holds, read_manifest
 
@@ -64,7 +64,7 @@ class Search(Plan):
         check_space(self.space, self.base)
         if self.pruner not in PRUNERS:
             raise UserError(f"There is no pruner {self.pruner!r}; there are {', '.join(PRUNERS)}.")
-        if self.pruner != "none" and self.objective not in WATCHED:
+        if self.pruner != "none" and not BY_EPOCH.keys() >= set(OBJECTIVES[self.objective]):
             raise UserError(
                 f"The objective {self.objective!r} cannot be pruned: what is stopped early has had less time to be unstable,"
                 " and would look better than it is. Give --pruner none."

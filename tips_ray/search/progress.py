@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
 from tips_ray.campaign.progress import LiveProgress, time_left
-from tips_ray.search.objectives import OBJECTIVES, ORACLES, Score
+from tips_ray.search.objectives import OBJECTIVES, ORACLES, REPORTED, Score
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.queue import EndedTrial
 from tips_ray.store.records import trial_name, trial_number
@@ -64,7 +64,9 @@ class SearchProgress(LiveProgress):
         self._update()
         if self.is_silent(SECONDS_BETWEEN_LINES):
             number = trial_number(result["arm"])
-            under_way = f"trial {number} at epoch {result['epoch']} of {self.search.num_epochs} ({result['error_mm']:.1f} mm)"
+            score = "error_mm" if math.isfinite(result["error_mm"]) else self.columns[0]
+            reached = f"{result[REPORTED[score]]:.4g} {UNITS[score]}"
+            under_way = f"trial {number} at epoch {result['epoch']} of {self.search.num_epochs} ({reached})"
             self.print(f"{under_way}  |  {self._count()}{self._best()}{self._left()}")
 
     def _update(self) -> None:

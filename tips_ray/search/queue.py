@@ -14,7 +14,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from tips_ray.errors import UserError
-from tips_ray.search.objectives import OBJECTIVES, WATCHED, Score, score_trials, watched
+from tips_ray.search.objectives import BY_EPOCH, OBJECTIVES, Score, score_trials, watched
 from tips_ray.search.optuna_study import empty_study, plain, rungs, suggest
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.trials import read_scored, state_of
@@ -209,7 +209,7 @@ class TrialQueue:
         """What a pruner watches of each trial: by number, the value of each epoch but the last."""
         if self.search.pruner == "none":
             return {}
-        means = watched(curves, WATCHED[self.search.objective], self.search.num_seeds)
+        means = watched(curves, BY_EPOCH[OBJECTIVES[self.search.objective][0]], self.search.num_seeds)
         means = means[means.index.get_level_values("epoch") < self.search.num_epochs]
         values: dict[int, dict[int, float]] = {}
         for (arm, epoch), value in means.items():  # type: ignore[misc]

@@ -9,21 +9,23 @@ from rich.markup import escape
 
 from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import running_ray
-from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey
+from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey, tested_on
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.tune import Training, check_capacity, run_trials
 from tips_ray.config import Config, Data, override
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
+from tips_ray.data.views import Sources
 from tips_ray.errors import UserError
+from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.export import StudyExport
 from tips_ray.search.plan import FRESH_SEED, Budget, Search, agree_search
 from tips_ray.search.progress import SearchProgress
 from tips_ray.search.queue import EndedTrial, TrialQueue
 from tips_ray.search.space import changes, ends
 from tips_ray.search.suggest import PruningScheduler, QueueSearcher
-from tips_ray.search.trials import BASELINE, CONFIRMATION, ranked, read_tables
+from tips_ray.search.trials import ranked, read_tables
 from tips_ray.store.records import SEARCH, holds, read_manifest, read_records, trial_name, trial_number, write_manifest
 from tips_ray.store.storage import Storage
 
@@ -47,10 +49,18 @@ def split_for_search(poses: PoseSet | KeypointSet, data: Data, validation_subjec
     one is scored in both.
 
     The search scores on `validation_subjects`, by default the last quarter of those that are no
-    test subjects; the confirmation on the test subjects. Raises ValueError for subjects that are
-    unknown, or asked to be both.
+    test subjects; the confirmation on the test subjects. Of keypoints alone nobody is held out:
+    signals are measured on what is trained on, and the confirmation differs in its seeds. Raises
+    ValueError for subjects that are unknown, or asked to be both.
     """
     left_out = data.left_out_subjects
+    if not Sources(poses).has_depths:
+        if validation_subjects or data.test_subjects:
+            raise UserError(
+                f"{poses.name}: these are keypoints without 3D poses, so no error is measured on held-out subjects; leave out"
+                " --validation-subjects and --data.test-subjects."
+            )
+        return data, data
     present = [subject for subject in poses.subjects if subject not in left_out]
     test = data.test_subjects or last_quarter(present)
     rest = [subject for subject in present if subject not in test]
@@ -97,12 +107,12 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
     """
     sources, placement, console = session.sources, session.placement, session.console
     data, references = survey(sources, session.data, [search.base, *extremes(search, "optimiser.batch_size")], search.evaluation)
+    held_out = f"; unseen until the confirmation: {escape(', '.join(data['left_out_subjects']))}" if data["labelled"] else ""
     console.print(
         f"[bold]{escape(search.name)}[/]: up to {budget.num_trials} trials x {search.num_seeds} seeds x {search.num_epochs}"
         f" epochs, for {search.objective}, over {', '.join(search.space)}\n{data['num_train_poses']:,} poses of"
-        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if data['synthetic'] else ''}, scored on"
-        f" {data['num_test_poses']:,} of {escape(', '.join(data['test_subjects']))}; unseen until the confirmation:"
-        f" {escape(', '.join(data['left_out_subjects']))}",
+        f" {len(data['train_subjects'])} subjects{' [yellow](synthetic)[/]' if data['synthetic'] else ''},"
+        f" {tested_on(data)}{held_out}",
         soft_wrap=True,
         highlight=False,
     )
@@ -154,8 +164,8 @@ def extremes(search: Search, path: str) -> list[Config]:
 
 
 def confirm(search: Search, data: Data, top: int, num_seeds: int, session: Session) -> Ending | None:
-    """Train the search's best trials and its base config again, on seeds and subjects that it has
-    not seen.
+    """Train the search's best trials and its base config again, on seeds that it has not seen, and
+    where there are labels on such subjects.
 
     Returns None if the search has no complete trial but the first to confirm.
     """

@@ -7,12 +7,10 @@ from ray.tune.search import Searcher
 
 from tips_ray.campaign.tune import suggestion
 from tips_ray.config import override
+from tips_ray.search.objectives import OBJECTIVES, REPORTED
 from tips_ray.search.queue import TrialQueue
 from tips_ray.search.space import changes
 from tips_ray.store.records import trial_name
-
-REPORTED = {"error": "error_mm", "label_free": "consistency", "signals": "signals"}
-"""What a pruner watches, by objective."""
 
 
 class QueueSearcher(Searcher):
@@ -65,6 +63,6 @@ class PruningScheduler(FIFOScheduler):
         queue = self.searcher.queue
         if result["num_diverged"]:
             return self.STOP
-        watched = result.get(REPORTED.get(queue.search.objective, ""), float("nan"))
+        watched = result.get(REPORTED.get(OBJECTIVES[queue.search.objective][0], ""), float("nan"))
         pruned = queue.should_prune(self.searcher.numbers[trial.trial_id], result["epoch"], watched)
         return self.STOP if pruned else self.CONTINUE

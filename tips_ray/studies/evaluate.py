@@ -61,7 +61,7 @@ def evaluate(options: Evaluation) -> None:
     from tips_ray.campaign.evaluate import evaluate_saved, flat_reference, knowledge_of
     from tips_ray.report.publish import is_search
     from tips_ray.report.text import beyond_2d
-    from tips_ray.search.trials import CONFIRMATION
+    from tips_ray.search.confirmation import CONFIRMATION
     from tips_ray.stability.groups import grouped
     from tips_ray.stability.statistics import interval
     from tips_ray.stability.summary import strict

@@ -39,12 +39,12 @@ class WeightSearch(Options):
     arm: str = "parts"
     """The arm that the search starts from, such as single. What an arm sets is not taken from other
     options."""
-    minimise: Literal["error", "instability", "pareto", "label_free", "signals"] = "error"
+    minimise: Literal["error", "instability", "pareto", "label_free", "signals"] | None = None
     """The objective, over the last half of the epochs: error, instability (between seeds and
     epochs), both (pareto), label_free (the sum of the consistency terms), or signals (bone
     asymmetry, inconsistency between views and distance from observed keypoints, as shares of the
     flat pose's), which can be compared between configs of other terms and weights. All but the
-    last two are oracles: they need 3D labels."""
+    last two are oracles: they need 3D labels. None: error, or signals where there are no labels."""
     pruner: Literal["none", "asha", "median"] = "none"
     """Stop poor trials early, by their mean over seeds; for error, label_free and signals."""
     ranges: WeightRanges = field(default_factory=WeightRanges)
@@ -93,6 +93,7 @@ def search_and_report(arguments: list[str]) -> int:
         from tips_ray.campaign.session import Session
         from tips_ray.data.views import Sources
         from tips_ray.report.publish import print_search, publish_search
+        from tips_ray.search.objectives import LABEL_FREE_DEFAULT, check_labels_of_objective
         from tips_ray.search.plan import Budget, Search
         from tips_ray.search.run import confirm, run_search, split_for_search, total
         from tips_ray.store.storage import Storage
@@ -100,12 +101,9 @@ def search_and_report(arguments: list[str]) -> int:
         if options.test_data:
             raise UserError("A search scores on validation subjects of --data; leave out --test-data.")
         poses = load_with_notes(options.data, options.config.data, options.reading)
-        if not Sources(poses).has_depths:
-            raise UserError(
-                f"{poses.name}: these are keypoints without 3D poses, and a search scores and confirms its trials on labelled"
-                " subjects; give 3D poses, or keypoints that are paired with them. `tips-ray stability` trains arms on keypoints"
-                " alone."
-            )
+        labelled = Sources(poses).has_depths
+        objective = options.minimise or ("error" if labelled else LABEL_FREE_DEFAULT)
+        check_labels_of_objective(objective, labelled, poses.name)
         seen, unseen = split_for_search(poses, options.config.data, options.validation_subjects)
         search = Search(
             name,
@@ -114,7 +112,7 @@ def search_and_report(arguments: list[str]) -> int:
             space,
             options.num_seeds,
             options.num_epochs,
-            options.minimise,
+            objective,
             options.pruner,
             options.search_seed,
             evaluation=options.evaluation,

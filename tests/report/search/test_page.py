@@ -13,7 +13,8 @@ import pytest
 from helpers import wait_until
 from tips_ray.report.search.headline import agreement, cautions, finding
 from tips_ray.report.search.page import render_search
-from tips_ray.search.trials import Confirmation, SearchSummary
+from tips_ray.search.confirmation import Confirmation
+from tips_ray.search.summary import SearchSummary
 
 
 @pytest.fixture(scope="module")

@@ -113,10 +113,10 @@ def test_luck_of_the_best_is_what_equal_trials_show():
     samples = rng.normal(60, 2, (2000, 30, 3))
     shown = 60 - samples.mean(axis=2).min(axis=1).mean()
     table = pd.DataFrame({"error_std_mm": samples.reshape(-1, 3).std(axis=1, ddof=1), "seeds": 3})
-    predicted = [tables.luck_of_the_best(table.iloc[start : start + 30]) for start in range(0, 6000, 30)]
+    predicted = [tables.luck_of_the_best(table.iloc[start : start + 30], "error_mm") for start in range(0, 6000, 30)]
     assert np.mean(predicted) == pytest.approx(shown, rel=0.03)
-    assert tables.luck_of_the_best(pd.DataFrame({"error_std_mm": [np.nan] * 3, "seeds": 1})) is None
-    assert tables.luck_of_the_best(table.iloc[:1]) is None
+    assert tables.luck_of_the_best(pd.DataFrame({"error_std_mm": [np.nan] * 3, "seeds": 1}), "error_mm") is None
+    assert tables.luck_of_the_best(table.iloc[:1], "error_mm") is None
 
 
 def test_stop_epochs_and_what_they_would_have_chosen(make_search):
@@ -124,13 +124,13 @@ def test_stop_epochs_and_what_they_would_have_chosen(make_search):
     assert tables.budgets(1) == {"all": 1}
     trials, surface = make_search(30)
     complete = tables.complete_trials(trials, ["error_mm"])
-    rows = tables.stop_table(complete, surface.sample(frac=1, random_state=0), 60, "error_mm")
+    rows = tables.stop_table(complete, surface.sample(frac=1, random_state=0), "error_mm", 60, "error_mm")
     for row in rows.to_dict("records"):
         at = surface[(surface["epoch"] == row["epoch"]) & surface["number"].isin(complete["number"])].set_index("number")
         errors = at["error_mm"]
         assert row["trial"] == f"trial-{errors.idxmin():05d}"
-        assert row["error_mm"] == errors.min()
-        assert row["baseline_mm"] == errors[0]
+        assert row["lowest"] == errors.min()
+        assert row["baseline"] == errors[0]
         order = complete.set_index("number")["error_mm"]
         assert row["agreement"] == pytest.approx(errors.rank().corr(order.rank()))
 
@@ -138,28 +138,28 @@ def test_stop_epochs_and_what_they_would_have_chosen(make_search):
 def test_the_heat_map_has_every_error_where_it_fits(make_search):
     trials, surface = make_search(30)
     complete = tables.complete_trials(trials, ["error_mm"])
-    cells = tables.heat_map(complete, surface)
+    cells = tables.heat_map(complete, surface, "error_mm")
     assert cells is not None
     expected = surface.pivot(index="number", columns="epoch", values="error_mm").loc[complete["number"]]
-    np.testing.assert_allclose(cells.errors, expected)
+    np.testing.assert_allclose(cells.values, expected)
     assert cells.labels == complete["trial"].tolist()
     assert cells.epochs == [(epoch, epoch) for epoch in range(1, 61)]
-    assert tables.heat_map(complete.iloc[:0], surface) is None
+    assert tables.heat_map(complete.iloc[:0], surface, "error_mm") is None
 
 
 def test_a_large_heat_map_has_the_means_of_neighbours(make_search):
     trials, surface = make_search(700, num_seeds=1, num_epochs=250, pruned=0.0)
     complete = tables.complete_trials(trials, ["error_mm"])
-    cells = tables.heat_map(complete, surface)
+    cells = tables.heat_map(complete, surface, "error_mm")
     assert cells is not None
-    assert cells.errors.shape[0] <= tables.MAX_ROWS
-    assert cells.errors.shape[1] <= tables.MAX_COLUMNS
+    assert cells.values.shape[0] <= tables.MAX_ROWS
+    assert cells.values.shape[1] <= tables.MAX_COLUMNS
     assert [end for _, end in cells.ranks][-1] == len(complete)
     assert [end for _, end in cells.epochs][-1] == 250
     whole = surface.pivot(index="number", columns="epoch", values="error_mm").loc[complete["number"]].to_numpy()
     for row, column in ((0, 0), (3, 7), (-1, -1)):
         (top, bottom), (left, right) = cells.ranks[row], cells.epochs[column]
-        assert cells.errors[row, column] == pytest.approx(whole[top - 1 : bottom, left - 1 : right].mean())
+        assert cells.values[row, column] == pytest.approx(whole[top - 1 : bottom, left - 1 : right].mean())
 
 
 def test_thinning_keeps_order_ends_and_starts():

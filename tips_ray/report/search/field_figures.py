@@ -1,5 +1,5 @@
-"""Tables of what a search varies in, Plotly figures out: error against each field, all fields at
-once, and their importance."""
+"""Tables of what a search varies in, Plotly figures out: a score against each field, all fields
+at once, and their importance."""
 
 import math
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tips_ray.report.search.figures import BASELINE, BEST, QUIET, TRIAL, finished, marks, points
+from tips_ray.report.search.scores import title_of
 from tips_ray.report.search.tables import is_log, positions, short_names, shortened
 from tips_ray.report.style import faded, finish, rounded
 from tips_ray.report.text import as_text
@@ -56,7 +57,7 @@ def draw_field(complete: pd.DataFrame, path: str, entry: Mapping[str, Any], colu
     figure.add_trace(marks(x[best], y[best], labels[best], "best", BEST, "star"))
     figure = finish(figure, synthetic, 260).update_layout(showlegend=False, margin_t=38, hovermode="closest")
     figure.update_layout(title={"text": shortened(path), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
-    return figure.update_xaxes(layout).update_yaxes(title_text="error, mm")
+    return figure.update_xaxes(layout).update_yaxes(title_text=title_of(column))
 
 
 def groups(complete: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

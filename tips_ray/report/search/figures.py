@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from tips_ray.report.search.scores import SCORE_LABELS, SCORE_UNITS, title_of, with_unit
 from tips_ray.report.search.tables import HeatMap, shortened, thinned
 from tips_ray.report.style import faded, finish, rounded
-from tips_ray.search.trials import Gain
+from tips_ray.search.confirmation import Gain
 
 TRIAL, BASELINE, BEST, QUIET = "#2B8CC4", "#D55E00", "#009E73", "#7F7F7F"
 """A lighter blue than the arms', as many points are drawn one above the other, on both
@@ -105,30 +106,31 @@ def draw_front(trials: pd.DataFrame, labels: Mapping[str, str], start: str, synt
     return figure.update_xaxes(title_text=labels["error_mm"])
 
 
-def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
-    """Error by rank (the best on top) and stop epoch, with the lowest of each row marked."""
+def draw_heat_map(cells: HeatMap, score: str, synthetic: bool) -> go.Figure:
+    """A score by rank (the best on top) and stop epoch, with the lowest of each row marked."""
     middle = [(first + last) / 2 for first, last in cells.epochs]
     rank = [(first + last) / 2 for first, last in cells.ranks]
     labels = [label or f"ranks {first} to {last}" for label, (first, last) in zip(cells.labels, cells.ranks, strict=True)]
-    errors = cells.errors[np.isfinite(cells.errors)]
-    low, high = float(errors.min()), float(np.quantile(errors, 0.9))  # the first epochs, far above, would take all colours
+    values = cells.values[np.isfinite(cells.values)]
+    low, high = float(values.min()), float(np.quantile(values, 0.9))  # the first epochs, far above, would take all colours
     figure = go.Figure()
     figure.add_trace(
         go.Heatmap(
             x=middle,
             y=rank,
-            z=[rounded(pd.Series(row)) for row in cells.errors],
+            z=[rounded(pd.Series(row)) for row in cells.values],
             zmin=low,
-            zmax=max(high, low + 1e-6),
+            zmax=max(high, low * (1 + 1e-6) + 1e-12),
             colorscale="Viridis",
             reversescale=True,
-            colorbar={"title": {"text": "error, mm", "font": {"size": 13}}, "thickness": 12, "outlinewidth": 0},
+            colorbar={"title": {"text": title_of(score), "font": {"size": 13}}, "thickness": 12, "outlinewidth": 0},
             text=[[name] * len(middle) for name in labels],
-            hovertemplate="%{text}, epoch %{x}: %{z:.1f} mm<extra></extra>",
+            hovertemplate=f"%{{text}}, epoch %{{x}}: %{{z:.4g}} {SCORE_UNITS[score]}<extra></extra>",
         )
     )
-    has = np.isfinite(cells.errors).any(axis=1)
-    lowest = [middle[int(np.nanargmin(row))] for row in cells.errors[has]]
+    has = np.isfinite(cells.values).any(axis=1)
+    lowest = [middle[int(np.nanargmin(row))] for row in cells.values[has]]
+    name = "best stop epoch (oracle)" if score == "error_mm" else f"lowest {SCORE_LABELS[score]}"
     marker = {"symbol": "circle", "size": 5, "color": "#D55E00", "line": {"width": 0.5, "color": "#ffffff"}}
     figure.add_trace(
         go.Scatter(
@@ -136,9 +138,9 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
             y=np.array(rank)[has].tolist(),
             mode="markers",
             marker=marker,
-            name="best stop epoch (oracle)",
+            name=name,
             showlegend=True,
-            hovertemplate="best at epoch %{x} (oracle)<extra></extra>",
+            hovertemplate=f"{name}: %{{x}}<extra></extra>",
         )
     )
     height = int(np.clip(140 + 9 * len(rank), 300, 620))
@@ -148,27 +150,33 @@ def draw_heat_map(cells: HeatMap, synthetic: bool) -> go.Figure:
     return figure.update_xaxes(title_text="stop epoch", showgrid=False, dtick=epoch_ticks)
 
 
-def draw_gains(gains: Sequence[Gain], synthetic: bool) -> go.Figure:
+def draw_gains(gains: Sequence[Gain], score: str, synthetic: bool) -> go.Figure:
     """Gain over the start by trial, in the search and confirmed, with 95% intervals; the search's
     first choice on top."""
     order = sorted(gains, key=lambda gain: not gain.primary)[::-1]
     names = [gain.trial + (" (first choice)" if gain.primary else "") for gain in order]
     figure = go.Figure()
     for intervals, name, colour, symbol, shift in (
-        ([gain.confirmed_gain_mm for gain in order], "fresh seeds and subjects", TRIAL, "circle", -0.14),
-        ([gain.search_gain_mm for gain in order], "in the search", QUIET, "circle-open", 0.14),
+        (
+            [gain.confirmed_gain for gain in order],
+            "fresh seeds and subjects" if score == "error_mm" else "fresh seeds",
+            TRIAL,
+            "circle",
+            -0.14,
+        ),
+        ([gain.search_gain for gain in order], "in the search", QUIET, "circle-open", 0.14),
     ):
         table = pd.DataFrame([vars(interval) for interval in intervals], dtype=float).dropna(subset="mean")
         bars = {
             "type": "data",
             "symmetric": False,
-            "array": (table["high"] - table["mean"]).fillna(0.0).round(4).tolist(),
-            "arrayminus": (table["mean"] - table["low"]).fillna(0.0).round(4).tolist(),
+            "array": (table["high"] - table["mean"]).fillna(0.0).round(6).tolist(),
+            "arrayminus": (table["mean"] - table["low"]).fillna(0.0).round(6).tolist(),
             "thickness": 2,
             "width": 5,
         }
         rows = zip(table.index.tolist(), table["mean"], table["n"], strict=True)
-        labels = [f"{names[place]}, {name}: {mean:+.2f} mm, n = {n:.0f}" for place, mean, n in rows]
+        labels = [f"{names[place]}, {name}: {with_unit(mean, score, sign=True)}, n = {n:.0f}" for place, mean, n in rows]
         figure.add_trace(
             go.Scatter(
                 x=rounded(table["mean"]),
@@ -184,7 +192,7 @@ def draw_gains(gains: Sequence[Gain], synthetic: bool) -> go.Figure:
     figure.add_vline(x=0, line={"color": QUIET, "width": 1.5, "dash": "dot"})
     figure = finished(figure, synthetic, 150 + 58 * len(order)).update_layout(legend_traceorder="reversed")
     figure.update_yaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names, range=[-0.6, len(names) - 0.4])
-    return figure.update_xaxes(title_text="gain, mm")
+    return figure.update_xaxes(title_text=f"gain in {title_of(score)}")
 
 
 def finished(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:

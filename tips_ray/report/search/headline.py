@@ -1,37 +1,18 @@
-"""A search in words: what was found, what to be careful about, and how its columns are named."""
+"""A search in words: what was found, and what to be careful about."""
 
 from dataclasses import asdict
 
 import pandas as pd
 
 from tips_ray.config import Weights
+from tips_ray.report.search.scores import SCORE_LABELS, score, score_label, with_unit
 from tips_ray.report.search.tables import complete_trials, edges, luck_of_the_best, short_names
 from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_seeds, mm
-from tips_ray.search.trials import Confirmation, Gain, SearchSummary
+from tips_ray.search.confirmation import Confirmation, Gain
+from tips_ray.search.summary import SearchSummary
 from tips_ray.stability.statistics import Correlation
 
-SCORE_LABELS = {
-    "error_mm": "error",
-    "instability_mm": "instability",
-    "label_free": "sum of consistency terms",
-    "signals": "mean of signals",
-}
-SCORE_UNITS = {"error_mm": "mm", "instability_mm": "mm", "label_free": "", "signals": ""}
-
-
-def score_label(column: str, summary: SearchSummary, unit: bool = True) -> str:
-    """A score's name, with its unit, and called an oracle if it was searched for with labels."""
-    oracle = " (oracle)" if summary.oracle and column in summary.objective_columns else ""
-    units = f", {SCORE_UNITS[column]}" if unit and SCORE_UNITS[column] else ""
-    return f"{SCORE_LABELS[column]}{units}{oracle}"
-
-
-def score(value: float | None, column: str) -> str:
-    """A score as text: tenths of a millimetre, or three digits of what has no unit; a dash where
-    there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    return mm(value) if SCORE_UNITS[column] else f"{value:.3g}"
+NO_ERRORS = "There are no labels here, so nothing below is an error. "
 
 
 def start_name(summary: SearchSummary) -> str:
@@ -45,6 +26,11 @@ def start_name(summary: SearchSummary) -> str:
 def finding(summary: SearchSummary) -> str:
     """A few sentences: the search's first choice against what it started from, and how much of the
     gain was confirmed."""
+    return f"{'' if summary.labelled else NO_ERRORS}{choice_of(summary)}"
+
+
+def choice_of(summary: SearchSummary) -> str:
+    """`finding`, without what it says of labels."""
     complete = complete_trials(summary.trials, summary.objective_columns)
     if complete.empty:
         counts = ", ".join(f"{count:,} {state}" for state, count in summary.counts.items())
@@ -78,45 +64,47 @@ def lead(complete: pd.DataFrame, summary: SearchSummary) -> str:
     name = score_label(column, summary, unit=False)
     if number == 1:
         only = start if best["baseline"] else best["trial"]
-        return f"One trial has finished so far, {only}: {name} {measured(best, column)}. There is nothing to compare it with."
+        value = with_unit(best[column], column)
+        return f"One trial has finished so far, {only}: {name} {value}. There is nothing to compare it with."
     of = f"Of {searched(complete, summary)},"
     if best["baseline"]:
-        return f"{of} none has a lower {name} than {start} ({measured(best, column)})."
+        return f"{of} none has a lower {name} than {start} ({with_unit(best[column], column)})."
     front = " of the Pareto front" if len(summary.objective_columns) > 1 else ""
-    text = f"{of} {best['trial']} has the lowest {name}{front}, {measured(best, column)}"
+    text = f"{of} {best['trial']} has the lowest {name}{front}, {with_unit(best[column], column)}"
     starts = complete[complete["baseline"] & (complete["search"] == best["search"])]
     if starts.empty:
         return f"{text}; the trial with {start} is not complete, so there is no gain to state."
-    text += f" against {measured(starts.iloc[0], column)} with {start}"
-    difference = starts["error_mm"].iloc[0] - best["error_mm"]
-    if column != "error_mm" and pd.notna(difference):
-        text += f"; its error is {mm(abs(difference))} mm {'lower' if difference > 0 else 'higher'}"
+    text += f" against {with_unit(starts[column].iloc[0], column)} with {start}"
+    if column != summary.score:
+        difference = starts[summary.score].iloc[0] - best[summary.score]
+        if pd.notna(difference):
+            text += f"; its error is {mm(abs(difference))} mm {'lower' if difference > 0 else 'higher'}"
     return f"{text}."
-
-
-def measured(trial: pd.Series, column: str) -> str:
-    """A trial's score with its unit."""
-    return f"{score(trial[column], column)} {SCORE_UNITS[column]}".strip()
 
 
 def confirmed(primary: Gain, confirmation: Confirmation, summary: SearchSummary) -> str:
     """How the search's first choice does on fresh seeds and subjects, and what is left of its
     gain."""
     start, trial, baseline = start_name(summary), primary.trial, confirmation.baseline
-    gain, before = primary.confirmed_gain_mm, primary.search_gain_mm.mean
-    fresh = "on fresh seeds and subjects that it never saw"
+    gain, before, column = primary.confirmed_gain, primary.search_gain.mean, summary.score
+    fresh = "on fresh seeds and subjects that it never saw" if summary.labelled else "on fresh seeds"
     if gain.mean is None or baseline is None:
         return f"No fresh seed was finished by both {trial} and {start}: there is no gain to state."
-    had = "" if before is None else f"; the search had it at {mm(before, sign=True)} mm"
+    had = "" if before is None else f"; the search had it at {with_unit(before, column, sign=True)}"
     if gain.low is None or gain.high is None:
         return (
-            f"On the one fresh seed that both finished, {trial} gains {mm(gain.mean, sign=True)} mm over {start}{had}:"
-            " n = 1 seed, no interval, so this may be luck."
+            f"On the one fresh seed that both finished, {trial} gains {with_unit(gain.mean, column, sign=True)} over"
+            f" {start}{had}: n = 1 seed, no interval, so this may be luck."
         )
     few = "" if gain.n >= FEW_SEEDS else ", too few to be sure"
-    interval = f"95% interval {mm(gain.low, sign=True)} to {mm(gain.high, sign=True)} mm, n = {gain.n} seeds{few}"
-    more = "less" if gain.mean > 0 else "more"
-    errs = f"{fresh}, {trial} errs by {mm(abs(gain.mean))} mm {more} than {start}"
+    ends = f"{score(gain.low, column, sign=True)} to {with_unit(gain.high, column, sign=True)}"
+    interval = f"95% interval {ends}, n = {gain.n} seeds{few}"
+    difference = with_unit(abs(gain.mean), column)
+    if summary.labelled:
+        errs = f"{fresh}, {trial} errs by {difference} {'less' if gain.mean > 0 else 'more'} than {start}"
+    else:
+        less = "below" if gain.mean > 0 else "above"
+        errs = f"{fresh}, the {SCORE_LABELS[column]} of {trial} is {difference} {less} that of {start}"
     if "error_mm" not in summary.objective_columns and summary.oracle:  # it was searched for something else
         text = f"{errs[0].upper()}{errs[1:]} ({interval})."
     elif gain.low > 0 and primary.num_diverged > baseline.num_diverged:
@@ -128,11 +116,17 @@ def confirmed(primary: Gain, confirmation: Confirmation, summary: SearchSummary)
         text = f"Refuted: {errs} (gain {interval}){had}."
     else:
         shown = "No weighting was shown to beat the paper's" if "weights" in start else f"Nothing was shown to beat {start}"
-        text = f"{shown}: {fresh}, {trial} gains {mm(gain.mean, sign=True)} mm ({interval}){had}."
+        text = f"{shown}: {fresh}, {trial} gains {with_unit(gain.mean, column, sign=True)} ({interval}){had}."
     instability, of_start = primary.instability_mm, baseline.instability_mm
     if "instability_mm" in summary.objective_columns and instability is not None and of_start is not None:
         text += f" Its instability there is {instability:.2f} mm, against {of_start:.2f} mm (no interval)."
     return text
+
+
+NO_LABELS = (
+    "The objective is measured without labels, on the poses that were trained on. Whether a trial with a lower one errs less"
+    " cannot be seen here; a search on labelled poses says how alike the two orders are there."
+)
 
 
 def cautions(summary: SearchSummary) -> list[str]:
@@ -140,6 +134,8 @@ def cautions(summary: SearchSummary) -> list[str]:
     sentences = data_cautions(summary.data)
     complete = complete_trials(summary.trials, summary.objective_columns)
     counts, data = summary.counts, summary.data
+    if not summary.labelled:
+        sentences.append(NO_LABELS)
     if len(complete) and summary.flat is not None and complete["error_mm"].iloc[0] >= summary.flat:
         sentences.append(
             f"The best trial errs no less than the flat prediction ({mm(summary.flat)} mm), which needs no training."
@@ -149,16 +145,14 @@ def cautions(summary: SearchSummary) -> list[str]:
             "The objective needs 3D labels: this search is an oracle. It says which weights are good, not how to find them where"
             " there are no labels."
         )
-    if len(complete) > 1 and "error_mm" in summary.objective_columns:
-        luck = luck_of_the_best(complete)
-        by = (
-            ""
-            if luck is None
-            else (
-                f" If all were equally good, the best would still look up to about {mm(luck)} mm better than they are, by the"
-                " spread between a trial's seeds."
+    if len(complete) > 1 and summary.score in summary.objective_columns:
+        luck = luck_of_the_best(complete, summary.score)
+        by = ""
+        if luck is not None:
+            by = (
+                f" If all were equally good, the best would still look up to about {with_unit(luck, summary.score)} better than"
+                " they are, by the spread between a trial's seeds."
             )
-        )
         sentences.append(f"The best was picked among {len(complete):,} trials by a noisy score, which is therefore too good.{by}")
     if len(complete) and summary.num_seeds == 1:
         sentences.append(
@@ -218,7 +212,7 @@ def confirmation_cautions(confirmation: Confirmation, complete: pd.DataFrame) ->
     if confirmation.baseline is None:
         return []
     sentences = []
-    n = min((gain.confirmed_gain_mm.n for gain in confirmation.gains), default=0)
+    n = min((gain.confirmed_gain.n for gain in confirmation.gains), default=0)
     if 1 < n < ENOUGH_SEEDS:
         sentences.append(few_seeds(n))
     lost = {"the start": confirmation.baseline.num_diverged} | {gain.trial: gain.num_diverged for gain in confirmation.gains}

@@ -1,4 +1,4 @@
-"""Tables behind the figures of a search's report: trials and their errors by epoch in, tidy tables
+"""Tables behind the figures of a search's report: trials and their scores by epoch in, tidy tables
 out. No drawing here."""
 
 import math
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tips_ray.search.objectives import pareto_front
-from tips_ray.search.trials import SearchSummary
+from tips_ray.search.objectives import SPREADS, pareto_front
+from tips_ray.search.summary import SearchSummary
 
 KEYS = ["search", "number"]
 SCORE_COLUMNS = ["error_mm", "instability_mm", "label_free", "signals"]
@@ -81,14 +81,14 @@ def front(trials: pd.DataFrame) -> pd.DataFrame:
     return complete.assign(on_front=complete["behind"] == 0)
 
 
-def luck_of_the_best(complete: pd.DataFrame) -> float | None:
-    """By how many mm the best of as many equal trials would look better than it is, if each had
-    this noise between seeds.
+def luck_of_the_best(complete: pd.DataFrame, score: str) -> float | None:
+    """By how much of a score the best of as many equal trials would look better than it is, if each
+    had this noise between seeds.
 
     The expected lowest of n normal values (Blom) at the standard error of a trial's mean; an upper
     estimate where trials share seeds. None where no trial has a spread.
     """
-    variance, n = (complete["error_std_mm"] ** 2 / complete["seeds"]).mean(), len(complete)
+    variance, n = (complete[SPREADS[score]] ** 2 / complete["seeds"]).mean(), len(complete)
     if n < 2 or not np.isfinite(variance):
         return None
     return float(math.sqrt(variance) * NormalDist().inv_cdf((n - 0.375) / (n + 0.25)))
@@ -101,63 +101,63 @@ def budgets(num_epochs: int) -> dict[str, int]:
     return {name: epoch for epoch, name in names.items()}
 
 
-def errors_at(complete: pd.DataFrame, surface: pd.DataFrame, epoch: int) -> pd.Series:
-    """Each trial's error, mean over seeds, at one epoch, in the order of `complete`; NaN where a
+def scores_at(complete: pd.DataFrame, surface: pd.DataFrame, score: str, epoch: int) -> pd.Series:
+    """Each trial's score, mean over seeds, at one epoch, in the order of `complete`; NaN where a
     trial has no such epoch."""
-    at = surface.loc[surface["epoch"] == epoch].drop_duplicates(KEYS, keep="last").set_index(KEYS)["error_mm"]
+    at = surface.loc[surface["epoch"] == epoch].drop_duplicates(KEYS, keep="last").set_index(KEYS)[score]
     return at.reindex(pd.MultiIndex.from_frame(complete[KEYS])).reset_index(drop=True)
 
 
-def stop_table(complete: pd.DataFrame, surface: pd.DataFrame, num_epochs: int, column: str) -> pd.DataFrame:
-    """Columns name, epoch, trial, error_mm, baseline_mm, agreement: what would have been chosen at
-    each stop epoch.
+def stop_table(complete: pd.DataFrame, surface: pd.DataFrame, score: str, num_epochs: int, column: str) -> pd.DataFrame:
+    """Columns name, epoch, trial, lowest, baseline, agreement: what would have been chosen at each
+    stop epoch.
 
-    `trial` and `error_mm` are those of the trial with the lowest error there; `agreement` is
-    Spearman's rank correlation, over trials, of the error there with the score in `column`.
+    `trial` and `lowest` are of the trial with the lowest `score` there; `agreement` is Spearman's
+    rank correlation, over trials, of the score there with the objective in `column`.
     """
     rows = []
     for name, epoch in budgets(num_epochs).items():
-        errors = errors_at(complete, surface, epoch)
-        if errors.notna().any():
-            best = int(errors.argmin())
-            agreement = errors.rank().corr(complete[column].where(errors.notna()).rank()) if errors.nunique() > 2 else np.nan
-            baseline = errors[complete["baseline"].to_numpy(bool)].mean()
-            rows.append((name, epoch, complete["trial"].iloc[best], errors.iloc[best], baseline, agreement))
-    return pd.DataFrame(rows, columns=["name", "epoch", "trial", "error_mm", "baseline_mm", "agreement"])
+        values = scores_at(complete, surface, score, epoch)
+        if values.notna().any():
+            best = int(values.argmin())
+            agreement = values.rank().corr(complete[column].where(values.notna()).rank()) if values.nunique() > 2 else np.nan
+            baseline = values[complete["baseline"].to_numpy(bool)].mean()
+            rows.append((name, epoch, complete["trial"].iloc[best], values.iloc[best], baseline, agreement))
+    return pd.DataFrame(rows, columns=["name", "epoch", "trial", "lowest", "baseline", "agreement"])
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Error by rank and stop epoch; a row or column that stands for several has their mean."""
+    """A score by rank and stop epoch; a row or column that stands for several has their mean."""
 
     ranks: list[tuple[int, int]]
     """First and last rank of each row, from 1, the best."""
     epochs: list[tuple[int, int]]
     """First and last epoch of each column."""
-    errors: np.ndarray
-    """(rows, columns), mm; NaN where no trial of a row has an epoch."""
+    values: np.ndarray
+    """(rows, columns); NaN where no trial of a row has an epoch."""
     labels: list[str]
     """Name of the trial of each row; empty where it stands for several."""
 
 
-def heat_map(complete: pd.DataFrame, surface: pd.DataFrame) -> HeatMap | None:
-    """The errors of the complete trials by epoch, in the order of `complete`; binned to 200 x 120.
-    None without errors."""
+def heat_map(complete: pd.DataFrame, surface: pd.DataFrame, score: str) -> HeatMap | None:
+    """A score of the complete trials by epoch, in the order of `complete`; binned to 200 x 120.
+    None where no trial has it."""
     if complete.empty or surface.empty:
         return None
     ranks = complete.reset_index(drop=True).reset_index(names="rank")[["rank", *KEYS]]
-    rows = surface.merge(ranks, on=KEYS).dropna(subset="error_mm")
+    rows = surface.merge(ranks, on=KEYS).dropna(subset=score)
     if rows.empty:
         return None
     last_epoch = int(rows["epoch"].max())
     tall, wide = math.ceil(len(ranks) / MAX_ROWS), math.ceil(last_epoch / MAX_COLUMNS)
     num_rows, num_columns = math.ceil(len(ranks) / tall), math.ceil(last_epoch / wide)
-    cells = rows.groupby([rows["rank"] // tall, (rows["epoch"] - 1) // wide])["error_mm"].mean().unstack()
+    cells = rows.groupby([rows["rank"] // tall, (rows["epoch"] - 1) // wide])[score].mean().unstack()
     cells = cells.reindex(index=range(num_rows), columns=range(num_columns))
     return HeatMap(
         ranks=[(row * tall + 1, min((row + 1) * tall, len(ranks))) for row in range(num_rows)],
         epochs=[(column * wide + 1, min((column + 1) * wide, last_epoch)) for column in range(num_columns)],
-        errors=cells.to_numpy(float),
+        values=cells.to_numpy(float),
         labels=complete["trial"].tolist() if tall == 1 else [""] * num_rows,
     )
 
