@@ -49,7 +49,7 @@ FILES_OF_3D = (
 )
 FILES_OF_2D = (
     "VideoPose3D's data_2d_*.npz, COCO, COCO-WholeBody, Halpe, CrowdPose, PoseTrack, OpenPose, AlphaPose, MMPose, ViTPose, YOLO"
-    " (.txt or .json), Detectron, MediaPipe, DeepLabCut, or a plain .npz"
+    " (.txt or .json), RTMLib, TensorFlow.js, Detectron, MediaPipe, DeepLabCut, or a plain .npz"
 )
 """What help texts say of the files that are read; `docs/howto/formats.md` has the whole list."""
 

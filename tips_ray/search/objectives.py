@@ -122,8 +122,8 @@ def score_trials(curves: pd.DataFrame, num_seeds: int, num_epochs: int) -> pd.Da
     between = errors["mean"].std()
     found["error_mm"] = errors["mean"].mean()
     found["error_std_mm"] = between
-    instability = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
-    found["instability_mm"] = instability.where(found["error_mm"].notna())
+    found["instability_mm"] = np.sqrt(errors["var"].mean().fillna(0.0) + between.fillna(0.0) ** 2)
+    found.loc[found["error_mm"].isna(), "instability_mm"] = np.nan
     for name in sums:
         by_arm = by_seed[name].mean().groupby("arm")
         found[name], found[SPREADS[name]] = by_arm.mean(), by_arm.std()

@@ -58,4 +58,12 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
                 raise UserError(f"{path}: {error}") from error
     kinds = {"is a file of another kind": path.is_file(), "is a folder without such files": path.is_dir(), "does not exist": True}
     fault = next(fault for fault, true in kinds.items() if true)
-    raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {ACCEPTED}.")
+    raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {accepted(path)}.")
+
+
+def accepted(path: Path) -> str:
+    """What is read of a path's kind: of folders, or of files that end like it; of all kinds where
+    there is none."""
+    kind = "folder" if path.is_dir() else path.suffix.lower()
+    fitting = [reader.ACCEPTS for reader in FORMATS if kind and kind in reader.ACCEPTS]
+    return f"{', '.join(fitting[:-1])}, or {fitting[-1]}" if len(fitting) > 1 else fitting[0] if fitting else ACCEPTED

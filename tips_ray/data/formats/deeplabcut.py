@@ -26,7 +26,9 @@ Column = tuple[str, str, str]
 def detect(file: Opened) -> bool:
     """Whether the file begins with DeepLabCut's header, or holds a table of pandas."""
     if file.is_hdf5:
-        return any(key.startswith("df_with_missing") or key in ("keypoints", "df", "tracks") for key in hdf5_keys(file.path))
+        keys = hdf5_keys(file.path)
+        named = any(key.startswith("df_with_missing") or key in ("keypoints", "df", "tracks") for key in keys)
+        return named and "node_names" not in keys
     return file.head.removeprefix(b"\xef\xbb\xbf").lstrip(b'"').startswith(b"scorer")
 
 

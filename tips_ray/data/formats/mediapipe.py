@@ -15,9 +15,12 @@ from tips_ray.errors import UserError
 ACCEPTS = "MediaPipe's landmarks (.csv or .json)"
 LANDMARKS = len(MEDIAPIPE)
 VALUES = ("x", "y", "visibility", "world_x", "world_y")
-NUMBER_COLUMNS = ("landmark", "landmark_id", "landmark_index", "id", "index", "joint")
+NUMBER_COLUMNS = ("landmark", "landmark_id", "landmark_index", "landmark_name", "id", "index", "joint", "name")
+FRAME_COLUMNS = ("frame", "frame_id", "frame_index", "frame_number")
+TIME_COLUMNS = ("timestamp", "timestamp_ms", "time", "time_ms")
+"""Where no column numbers the frames, they are numbered in the order of their times."""
 LISTS = ("landmarks", "pose_landmarks", "poseLandmarks")
-WORLD_LISTS = ("world_landmarks", "pose_world_landmarks", "poseWorldLandmarks")
+WORLD_LISTS = ("world_landmarks", "worldLandmarks", "pose_world_landmarks", "poseWorldLandmarks")
 NAMES = [
     "nose",
     "left_eye_inner",
@@ -118,9 +121,7 @@ def from_csv(file: Opened) -> tuple[np.ndarray, np.ndarray]:
     """Values (frames, 33, 5) in the order of `VALUES`, NaN where missing, and frame numbers."""
     header, *rows = rows_of(file.text, file.path)
     header = [cell.lower() for cell in header]
-    frame_column = next(
-        (header.index(name) for name in ("frame", "frame_id", "frame_index", "frame_number") if name in header), None
-    )
+    frame_column = next((header.index(name) for name in FRAME_COLUMNS if name in header), None)
     if not rows or any(len(row) != len(header) for row in rows):
         raise UserError(f"{file.path}: MediaPipe landmarks with rows of different lengths, or none; write the file again.")
     wide = wide_columns(header)
@@ -131,11 +132,14 @@ def from_csv(file: Opened) -> tuple[np.ndarray, np.ndarray]:
         column = None if frame_column is None else numbers([[row[frame_column]] for row in rows], str(file.path))[:, 0]
         frames = np.arange(len(rows)) if column is None else frame_numbers(column, str(file.path))
         return values.reshape(len(rows), LANDMARKS, len(VALUES)), frames
-    if frame_column is None:
+    time_column = next((header.index(name) for name in TIME_COLUMNS if name in header), None)
+    if frame_column is None and time_column is None:
         raise UserError(f"{file.path}: MediaPipe landmarks without a column 'frame'; add the number of the frame to each row.")
     number_column = next(header.index(name) for name in NUMBER_COLUMNS if name in header)
-    own = [[row[frame_column], landmark_number(row[number_column])] for row in rows]
+    own = [[row[time_column if frame_column is None else frame_column], landmark_number(row[number_column])] for row in rows]
     place = numbers(own, str(file.path))
+    if frame_column is None:
+        place[:, 0] = np.unique(place[:, 0], return_inverse=True)[1]
     distinct, frame = np.unique(frame_numbers(place[:, 0], str(file.path)), return_inverse=True)
     landmark = frame_numbers(place[:, 1], str(file.path))
     if landmark.min() < 0 or landmark.max() >= LANDMARKS:
@@ -161,7 +165,7 @@ def wide_columns(header: list[str]) -> np.ndarray | None:
     those that are not there; None if it is no such table."""
     places = np.full((LANDMARKS, len(VALUES)), -1)
     patterns = (
-        r"(?P<name>[a-z_]+)[_. ](?P<value>x|y|visibility|v)",
+        r"(?P<name>[a-z_]+)[_. ](?P<value>x|y|visibility|v|c|conf|confidence|score|likelihood)",
         r"(?P<value>x|y|visibility|v)[_. ]?(?P<number>[0-9]{1,2})",
         r"(?:landmark[_. ]?|lm[_. ]?)?(?P<number>[0-9]{1,2})[_. ](?P<value>x|y|visibility|v)",
     )
@@ -175,15 +179,21 @@ def wide_columns(header: list[str]) -> np.ndarray | None:
             continue
         landmark = NAMES.index(groups["name"]) if groups.get("name") else int(groups["number"]) - counted_from_1
         if 0 <= landmark < LANDMARKS:
-            places[landmark, VALUES.index({"v": "visibility"}.get(groups["value"], groups["value"]))] = place
+            places[landmark, VALUES.index(groups["value"] if groups["value"] in VALUES else "visibility")] = place
     used = [at for at, joint in enumerate(MEDIAPIPE) if joint]
     return places if (places[used, :2] >= 0).all() else None
 
 
 def json_frames(content: Any) -> list[Any]:
-    """The frames of a .json file, if they are MediaPipe's: a list under "frames" or the content
-    itself."""
-    frames = content.get("frames") if isinstance(content, dict) else content
+    """The frames of a .json file, if they are MediaPipe's: a list under "frames" or "results", the
+    content itself, or landmarks by the numbers of their frames."""
+    frames = (
+        next((content[key] for key in ("frames", "results") if key in content), None) if isinstance(content, dict) else content
+    )
+    if isinstance(content, dict) and content and all(key.isdecimal() and len(key) < 16 for key in content):
+        frames = [
+            {**(frame if isinstance(frame, dict) else {"landmarks": frame}), "frame": int(key)} for key, frame in content.items()
+        ]
     if not isinstance(frames, list):
         return []
     return frames if any(len(landmarks_in(frame, LISTS)) == LANDMARKS for frame in frames) else []
@@ -193,7 +203,9 @@ def landmarks_in(frame: Any, names: tuple[str, ...]) -> list[Any]:
     """The landmarks of the first person of a frame."""
     if isinstance(frame, dict):
         frame = next((frame[name] for name in names if name in frame), [])
-    frame = frame.get("landmark", []) if isinstance(frame, dict) else frame  # MediaPipe's own message as JSON
+    if isinstance(frame, dict):  # by name, or MediaPipe's own message as JSON
+        by_name = {name.lower(): entry for name, entry in frame.items()}
+        frame = [by_name[name] for name in NAMES] if by_name.keys() >= set(NAMES) else frame.get("landmark", [])
     if isinstance(frame, list) and len(frame) and isinstance(frame[0], list) and len(frame[0]) == LANDMARKS:
         frame = frame[0]
     return frame if isinstance(frame, list) else []

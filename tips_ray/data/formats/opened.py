@@ -52,11 +52,12 @@ class Opened:
 
     @cached_property
     def json(self) -> Any:
-        """The content of a JSON file, None if it is none; raises UserError if it is damaged."""
+        """The content of a JSON file, None if it is none; raises UserError if it is damaged. Of a
+        file with a JSON text a line, or a list of such texts, a list of what they hold."""
         if not self.looks_like_json:
             return None
         try:
-            return json.loads(self.text)
+            return parsed(self.text)
         except (ValueError, RecursionError, MemoryError) as error:
             raise UserError(f"{self.path}: the JSON is damaged ({clean_text(error)[:100]}); write the file again.") from error
 
@@ -101,6 +102,19 @@ class Opened:
         if array.size != 1:
             raise UserError(f"{self.path}: {key!r} has shape {array.shape}; one object was expected.")
         return array.reshape(()).item()
+
+
+def parsed(text: str) -> Any:
+    """The content of JSON text, or of a text a line; texts of JSON in a list are read too."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(content, list) and content and all(isinstance(entry, str) and entry[:1] in ("[", "{") for entry in content):
+        return [json.loads(entry) for entry in content]
+    return content
 
 
 def floats(values: Any, what: str) -> np.ndarray:

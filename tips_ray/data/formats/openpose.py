@@ -1,4 +1,5 @@
-"""OpenPose's folder with a JSON file a frame, or one such file; AlphaPose writes the same."""
+"""OpenPose's folder with a JSON file a frame, or one such file. AlphaPose writes the same, also all
+frames in one file, by the names of their images."""
 
 import json
 from pathlib import Path
@@ -44,26 +45,32 @@ def read(file: Opened) -> RawKeypoints:
     missing."""
     paths = [file.path] if file.path.is_file() else frames_in(file.path)
     images, detections = [], []
-    for at, path in enumerate(paths):
+    for path in paths:
         name = path.relative_to(file.path).as_posix() if file.path.is_dir() else path.name
-        images.append(Image(name.removesuffix(".json").removesuffix(SUFFIX)))
-        for number, person in enumerate(people_in(path)):
-            points = next((person[key] for key in JOINTS if person.get(key)), None)
-            if points is None:
-                continue
-            joints = joint_rows(points, f"{path}: person {number}")
-            joints[(joints == 0).all(axis=1)] = np.nan
-            detections.append(Detection(at, joints, person.get("person_id")))
+        for image, people in frames_of(path, name.removesuffix(".json").removesuffix(SUFFIX)):
+            images.append(Image(image))
+            for number, person in enumerate(people):
+                points = next((person[key] for key in JOINTS if person.get(key)), None)
+                if points is None:
+                    continue
+                joints = joint_rows(points, f"{path}: person {number}")
+                joints[(joints == 0).all(axis=1)] = np.nan
+                detections.append(Detection(len(images) - 1, joints, person.get("person_id")))
     return keypoints_of(file, "OpenPose", images, detections, video=True)
 
 
-def people_in(path: Path) -> list[dict[str, Any]]:
-    """The people of one frame."""
+def frames_of(path: Path, name: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Names of images, and the people in each: of a file with one frame, `name` and its people."""
     try:
         content = json.loads(read_file(path, LARGEST_FILE).decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path}: the JSON is damaged ({clean_text(error)[:100]}); write the file again.") from error
-    people = next((content[key] for key in LISTS if key in content), None) if isinstance(content, dict) else None
-    if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
-        raise UserError(f"{path}: no list of 'people' in it; the folder must hold OpenPose's files alone.")
-    return people
+    content = content if isinstance(content, dict) else {}
+    by_name = content if content and all(isinstance(frame, dict) for frame in content.values()) else {name: content}
+    frames = []
+    for image, frame in by_name.items():
+        people = next((frame[key] for key in LISTS if key in frame), None)
+        if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+            raise UserError(f"{path}: no list of 'people' in it; the folder must hold OpenPose's files alone.")
+        frames.append((clean_text(image), people))
+    return frames

@@ -2,6 +2,7 @@
 
 import pickletools
 
+from tips_ray.data.formats.mpi_inf_3dhp import hdf5_keys
 from tips_ray.data.formats.opened import Opened
 from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
@@ -27,6 +28,11 @@ def reason(file: Opened) -> str | None:
         return (
             "AMASS (SMPL angles): joints need SMPL's body model, which may not be shipped; compute them with the smplx"
             " package, and save 'positions' (frames, 17, 3) in mm and 'joint_names' with numpy.savez."
+        )
+    if file.is_hdf5 and {"node_names", "tracks"} <= set(hdf5_keys(file.path)):
+        return (
+            "SLEAP's analysis file: save its 'tracks' of one animal, as 'keypoints' (frames, nodes, 2), with its 'node_names' as"
+            " 'joint_names' with numpy.savez."
         )
     if file.head[1:2] == b"\x50" and file.path.suffix.lower() == ".c3d":
         return (

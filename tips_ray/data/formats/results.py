@@ -1,5 +1,6 @@
 """Lists of people, one an image and person: AlphaPose's results, and COCO's form of results, which
-ViTPose, YOLO's validation and MMPose's evaluation write."""
+ViTPose, YOLO's validation and MMPose's evaluation write; and AlphaPose's lists of people by
+image."""
 
 from typing import Any
 
@@ -13,14 +14,25 @@ ACCEPTS = "AlphaPose's or COCO's results (.json)"
 
 def detect(file: Opened) -> bool:
     """Whether the file is a list of people with an image and keypoints each."""
-    content = file.json if file.looks_like_json else None
-    first = next((entry for entry in content if isinstance(entry, dict)), {}) if isinstance(content, list) else {}
-    return "image_id" in first and "keypoints" in first
+    first = next((entry for entry in listed(file.json) if isinstance(entry, dict)), {})
+    return "image_id" in first and isinstance(first.get("keypoints"), list) and "keypoint_scores" not in first
+
+
+def listed(content: Any) -> list[Any]:
+    """The entries of a list, or of lists by the names of their images; nothing of anything else."""
+    if not isinstance(content, dict) or not all(isinstance(people, list) for people in content.values()):
+        return content if isinstance(content, list) else []
+    return [
+        {**entry, "image_id": image} if isinstance(entry, dict) else entry
+        for image, people in content.items()
+        if any(letter.isdecimal() for letter in image)
+        for entry in people
+    ]
 
 
 def read(file: Opened) -> RawKeypoints:
     """Everyone in every image; a confidence above 1 counts as 1."""
-    entries = dicts(file.json, f"{file.path}: the list")
+    entries = dicts(listed(file.json), f"{file.path}: the list")
     places: dict[str, int] = {}
     detections = []
     for number, entry in enumerate(entries):

@@ -111,7 +111,7 @@ def draw_all(
         drawn["parallel"] = field_figures.draw_parallel(lines, {path: space[path] for path in fields}, start, synthetic)
     if len(importances):
         drawn["importances"] = field_figures.draw_importances(importances, names, synthetic)
-    points = tables.front(trials) if summary.labelled else ()
+    points = tables.front(trials) if summary.labelled else pd.DataFrame()
     if len(points):
         drawn["front"] = figures.draw_front(thin_front(points), labels, start, synthetic)
     if cells:
