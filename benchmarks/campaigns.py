@@ -11,8 +11,8 @@ from rich.console import Console
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Data, KeepWeights, Network, Optimiser, Placement, WeightRanges, override
+from tips_ray.data.dataset import Sources
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Sources
 from tips_ray.search.plan import Budget, Search
 from tips_ray.search.run import run_search, split_for_search
 from tips_ray.search.space import weight_space

@@ -18,8 +18,8 @@ import tyro
 from measure import publish
 from tips_ray.campaign.checkpoints import StoredRun, state_name, weights_name
 from tips_ray.config import Data, KeepWeights, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.load import load_poses
-from tips_ray.data.views import prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
 from tips_ray.presets import arm_config, laptop

@@ -34,8 +34,8 @@ def train(num_epochs: int) -> None:
 
     from tips_ray.campaign.checkpoints import StoredRun
     from tips_ray.config import override
+    from tips_ray.data.dataset import prepare
     from tips_ray.data.synthetic import synthesise
-    from tips_ray.data.views import prepare
     from tips_ray.lifting.memory import keep_freed_memory
     from tips_ray.lifting.run import Run
     from tips_ray.presets import laptop

@@ -17,8 +17,8 @@ import torch
 from count import step_need
 from measure import copy_rate, gemm_rate, publish, seconds_of
 from tips_ray.config import override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run

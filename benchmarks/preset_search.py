@@ -17,8 +17,8 @@ import torch
 import tyro
 
 from tips_ray.config import Config, Data, Network, Optimiser, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.load import load_poses
-from tips_ray.data.views import prepare
 from tips_ray.lifting.train import fit
 from tips_ray.presets import ARMS
 

@@ -18,10 +18,10 @@ import torch
 
 from measure import publish
 from tips_ray.config import override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
 from tips_ray.lifting.train import fit

@@ -24,8 +24,8 @@ from count import step_need
 from measure import gemm_rate, only_rounding, publish, ratio_of
 from plain import Plain
 from tips_ray.config import Config, override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run

@@ -22,9 +22,9 @@ from ten_thousand import STEPS
 from tips_ray.campaign.session import Session
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Placement
+from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources, prepare
 from tips_ray.lifting.train import fit
 from tips_ray.report.publish import publish_search
 from tips_ray.search.plan import Budget, Search

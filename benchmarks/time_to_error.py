@@ -21,8 +21,8 @@ from measure import publish
 from preset_search import CMU_TEST_SUBJECTS, VALIDATION_SUBJECTS
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Data
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.load import load_poses
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.train import fit
 from tips_ray.presets import arm_config, small

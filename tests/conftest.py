@@ -91,8 +91,8 @@ def without_shape_checks() -> Iterator[None]:
 def dataset() -> Any:
     """What runs with the config of `helpers.CONFIG` see."""
     from helpers import CONFIG  # imported late, so that the annotations of the package are checked
+    from tips_ray.data.dataset import prepare
     from tips_ray.data.synthetic import synthesise
-    from tips_ray.data.views import prepare
 
     return prepare(synthesise(num_poses=400), CONFIG.data)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tips_ray.config import Config as Config
     from tips_ray.config import override as override
+    from tips_ray.data.dataset import prepare as prepare
     from tips_ray.data.load import load_keypoints as load_keypoints
     from tips_ray.data.load import load_poses as load_poses
-    from tips_ray.data.views import prepare as prepare
     from tips_ray.lift.lifter import Lifter as Lifter
     from tips_ray.lifting.train import fit as fit
     from tips_ray.poses.metrics import auc as auc
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODULES = {
     "tips_ray.config": ("Config", "override"),
     "tips_ray.data.load": ("load_keypoints", "load_poses"),
-    "tips_ray.data.views": ("prepare",),
+    "tips_ray.data.dataset": ("prepare",),
     "tips_ray.lift.lifter": ("Lifter",),
     "tips_ray.lifting.train": ("fit",),
     "tips_ray.poses.metrics": ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc"),

@@ -18,10 +18,10 @@ from tips_ray.campaign.checkpoints import StoredRun, packed, state_name, unpacke
 from tips_ray.campaign.evaluate import choose_window, evaluate_saved, kept_epochs, load_lifter
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import Config, KeepWeights, Network, Teacher, override, parts_of
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.load import load_keypoints
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.networks import Lifter

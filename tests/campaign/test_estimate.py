@@ -14,8 +14,8 @@ from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.run import survey
 from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Placement, Teacher
+from tips_ray.data.dataset import Dataset, Sources
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, Sources
 from tips_ray.errors import UserError
 from tips_ray.lifting.run import Run
 from tips_ray.store.records import write_manifest

@@ -11,8 +11,8 @@ from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.measure import measure_rows, unmeasured
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.config import override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
 from tips_ray.lifting.run import Run
 from tips_ray.presets import arm_config
 from tips_ray.stability.campaign import load_campaign

@@ -11,7 +11,7 @@ from helpers import CONFIG
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.seeds import advance, epoch_result, result_or_failure
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.data.views import Dataset
+from tips_ray.data.dataset import Dataset
 from tips_ray.errors import UserError
 from tips_ray.lifting.run import Run
 from tips_ray.store.storage import Storage

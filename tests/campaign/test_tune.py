@@ -11,9 +11,9 @@ from helpers import CONFIG, TIMES
 from tips_ray.campaign.plan import Campaign, unfinished
 from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import Config, Placement, override
+from tips_ray.data.dataset import Sources
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.store.curves import read_curves
 from tips_ray.store.storage import Storage

@@ -7,10 +7,11 @@ import torch
 
 from helpers import CONFIG
 from tips_ray.config import NOMINAL_MM, Data, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import observed_views, prepare
+from tips_ray.data.views import observed_views
 from tips_ray.errors import UserError
 from tips_ray.lifting.train import fit
 from tips_ray.poses.geometry import reproject

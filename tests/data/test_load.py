@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tips_ray.config import Data
 from tips_ray.data import PoseSet, RawPoses, load_poses, make_poseset, split_by_subject
+from tips_ray.data.dataset import prepare
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import last_quarter, leave_out
-from tips_ray.data.views import prepare
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the real poses are not on this machine")

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from tips_ray.config import EXACT, Config, Data, Observation, fingerprint, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.observe import observe, perspective, without
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare, render_views
+from tips_ray.data.views import render_views
 from tips_ray.poses.geometry import reproject
 from tips_ray.poses.skeleton import JOINTS, LIFTED, PARENTS
 

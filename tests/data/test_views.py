@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from tips_ray.config import Config, Data, Evaluation, override
+from tips_ray.data.dataset import check_batch_size, prepare
 from tips_ray.data.poseset import PoseSet, root_centred
 from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Views, check_batch_size, prepare, render_views, scene
+from tips_ray.data.views import Views, render_views, scene
 from tips_ray.poses.metrics import best_rotation
 
 CONFIG = override(Config(), {"optimiser": {"batch_size": 64}})

@@ -15,8 +15,8 @@ from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.run import describe
 from tips_ray.cli import main
 from tips_ray.config import Network
+from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.run import Run

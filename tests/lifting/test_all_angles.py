@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.lifting.test_losses import SMALL, Consistent, keypoints, make, random_view, step_of
 from tips_ray.config import Config, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
 from tips_ray.lifting.losses import all_angles_loss
 from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.train import fit

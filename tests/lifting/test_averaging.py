@@ -8,8 +8,8 @@ import torch
 from tests.lifting.test_train import TINY, epochs, stored
 from tips_ray.columns import RAW_METRIC
 from tips_ray.config import override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.averaging import decay_at
 from tips_ray.lifting.evaluate import evaluate, lift_views
 from tips_ray.lifting.run import Run

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tips_ray.config import Config, Network, override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import lift_views

@@ -8,8 +8,9 @@ import torch
 
 from tips_ray.columns import ACTION_PREFIX, SUBJECT_PREFIX
 from tips_ray.config import Config, Data, Network, override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, Views, prepare
+from tips_ray.data.views import Views
 from tips_ray.lifting.evaluate import NUM_VOTERS, errors, evaluate, flat_errors, lift_views, sign_agreement
 from tips_ray.lifting.networks import Lifter, initialise
 from tips_ray.poses.geometry import mirror_depth

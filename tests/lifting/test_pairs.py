@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tips_ray.config import Config, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare, render_views
+from tips_ray.data.views import render_views
 from tips_ray.lifting.pairs import Partners, in_frames
 from tips_ray.lifting.run import Run
 from tips_ray.poses.geometry import max_normalise

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from tips_ray.columns import DISAGREEMENTS, SIGNAL_SHARES, SIGNALS
 from tips_ray.config import Config, Network, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.synthetic.body import SEGMENTS
-from tips_ray.data.views import Views, prepare
+from tips_ray.data.views import Views
 from tips_ray.lifting import signals as module
 from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.networks import Lifter, initialise

@@ -23,8 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tips_ray.columns import DISAGREEMENTS, SIGNALS
 from tips_ray.config import Config, Optimiser, override
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Dataset, prepare
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.optimise import rate_factor
@@ -324,7 +324,7 @@ def test_a_compiled_run_is_the_same_run(dataset):
 import itertools, json
 from tips_ray.config import Config, override
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
+from tips_ray.data.dataset import prepare
 from tips_ray.lifting.train import fit
 config = override(Config(), {json.loads(json.dumps(asdict(plain))) | {"numerics": {"compile": True}}})
 print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(synthesise(num_poses=400), config.data), 0), 2)]))

@@ -27,8 +27,8 @@ from helpers import CONFIG, TIMES
 from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Data, KeepWeights, Placement, WeightRanges, override
 from tips_ray.data import RawPoses, make_poseset
+from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources, prepare
 from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.export import study_name
 from tips_ray.search.objectives import OBJECTIVES

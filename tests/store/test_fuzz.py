@@ -27,8 +27,8 @@ from tips_ray.campaign.run import describe, load
 from tips_ray.campaign.teachers import pick_teachers, teachers_of
 from tips_ray.columns import CONSISTENCY, METRICS, TRAIN_METRIC
 from tips_ray.config import Teacher, override
+from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.lifting.run import Run

@@ -15,7 +15,7 @@ from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.run import load, survey
 from tips_ray.campaign.session import Session
 from tips_ray.config import Config, Placement, parts_of
-from tips_ray.data.views import Dataset, prepare
+from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.networks import Lifter

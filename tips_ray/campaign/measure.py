@@ -17,7 +17,7 @@ from tips_ray.campaign.teachers import teachers_of
 from tips_ray.campaign.tune import worker_resources
 from tips_ray.columns import HEADLINE_METRIC, METRICS, TRAIN_METRIC
 from tips_ray.config import Config, Evaluation, Placement
-from tips_ray.data.views import Dataset, Sources
+from tips_ray.data.dataset import Dataset, Sources
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.benchmarks import benchmark_rows
 from tips_ray.lifting.bodies import body_rows

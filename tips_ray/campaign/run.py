@@ -20,7 +20,7 @@ from tips_ray.campaign.session import Session
 from tips_ray.campaign.teachers import check_teachers, pick_teachers
 from tips_ray.campaign.tune import check_capacity, execute
 from tips_ray.config import EXACT, Config, Data, Evaluation, Placement, departures, override
-from tips_ray.data.views import Dataset, Sources, check_batch_size, check_labels, prepare
+from tips_ray.data.dataset import Dataset, Sources, check_batch_size, check_labels, prepare
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance

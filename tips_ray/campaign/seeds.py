@@ -16,7 +16,7 @@ from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC, SIGNAL_SHARES
 from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement
-from tips_ray.data.views import Dataset, Sources, prepare
+from tips_ray.data.dataset import Dataset, Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from tips_ray.config import Placement
-from tips_ray.data.views import Sources
+from tips_ray.data.dataset import Sources
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import node_resources
 from tips_ray.campaign.seeds import FAILURE, NOTICES, ArmTask, Training, epoch_result, train_seeds
 from tips_ray.config import Config, Placement, override
-from tips_ray.data.views import Sources
+from tips_ray.data.dataset import Sources
 from tips_ray.errors import UserError
 from tips_ray.signals import handlers_kept
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tips_ray.columns import BENCHMARKS
-from tips_ray.data.views import Dataset
+from tips_ray.data.dataset import Dataset
 from tips_ray.lifting.evaluate import group_means, lift_views, pose_errors, voters
 from tips_ray.poses.anatomy import depth_sign
 from tips_ray.poses.geometry import mirror_depth

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tips_ray.data.dataset import Dataset
 from tips_ray.data.keypointset import KeypointSet
-from tips_ray.data.views import Dataset
 from tips_ray.lifting.evaluate import NUM_COMPARED, lift_views, voters
 from tips_ray.poses.anatomy import depth_sign
 from tips_ray.poses.geometry import mirror_depth

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from tips_ray.columns import ACTION_PREFIX, HEADLINE_METRIC, RAW_METRIC, SUBJECT_PREFIX, TRAIN_METRIC
-from tips_ray.data.views import Dataset, Views
+from tips_ray.data.dataset import Dataset
+from tips_ray.data.views import Views
 from tips_ray.lifting.signals import signals
 from tips_ray.poses.anatomy import LIMBS, correct_sign_share, depth_sign
 from tips_ray.poses.geometry import lift, mirror_depth

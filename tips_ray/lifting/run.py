@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tips_ray.config import Config, fingerprint, parts_of
-from tips_ray.data.views import Dataset, check_batch_size, check_labels
+from tips_ray.data.dataset import Dataset, check_batch_size, check_labels
 from tips_ray.errors import UserError
 from tips_ray.lifting.augment import Batch, mirror_half, turn_share
 from tips_ray.lifting.averaging import average_into, decay_at

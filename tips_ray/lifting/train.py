@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tips_ray.config import Config
-from tips_ray.data.views import Dataset
+from tips_ray.data.dataset import Dataset
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import beside_average, evaluate, lift_views, voters
 from tips_ray.lifting.numerics import deterministic

@@ -13,10 +13,10 @@ from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, su
 from tips_ray.campaign.session import Session
 from tips_ray.campaign.tune import Training, check_capacity, run_trials
 from tips_ray.config import Config, Data, override
+from tips_ray.data.dataset import Sources
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.load import check_known, last_quarter
 from tips_ray.data.poseset import PoseSet
-from tips_ray.data.views import Sources
 from tips_ray.errors import UserError
 from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.export import StudyExport

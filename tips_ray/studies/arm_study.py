@@ -15,7 +15,7 @@ from tips_ray.studies.options import INTERRUPTED, Options, load_sources, parse, 
 if TYPE_CHECKING:
     from tips_ray.campaign.plan import Campaign
     from tips_ray.campaign.session import Session
-    from tips_ray.data.views import Sources
+    from tips_ray.data.dataset import Sources
     from tips_ray.store.storage import Storage
 
 

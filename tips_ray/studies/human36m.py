@@ -20,7 +20,7 @@ from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
 if TYPE_CHECKING:
-    from tips_ray.data.views import Sources
+    from tips_ray.data.dataset import Sources
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Human36m(ArmStudy):
 
     def load(self) -> "Sources":
         """The subjects of the protocol, with the frames and keypoints that the options name."""
+        from tips_ray.data.dataset import Sources
         from tips_ray.data.protocols import Frames, load_human36m, named
-        from tips_ray.data.views import Sources
 
         if self.test_data:
             raise UserError("tips-ray human36m tests on subjects 9 and 11 of --data; leave out --test-data.")

@@ -18,7 +18,7 @@ from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
 if TYPE_CHECKING:
-    from tips_ray.data.views import Sources
+    from tips_ray.data.dataset import Sources
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class MpiInf3dhp(ArmStudy):
 
     def load(self) -> "Sources":
         """What --data names, and the test set of MPI-INF-3DHP."""
+        from tips_ray.data.dataset import Sources
         from tips_ray.data.protocols import Frames, load_mpi_inf_3dhp, load_training_set, named
-        from tips_ray.data.views import Sources
 
         if not self.test_data:
             raise UserError(

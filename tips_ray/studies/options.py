@@ -18,9 +18,9 @@ from tips_ray.store.names import safe_name
 from tips_ray.terminal import steady_output
 
 if TYPE_CHECKING:
+    from tips_ray.data.dataset import Sources
     from tips_ray.data.keypointset import KeypointSet
     from tips_ray.data.poseset import PoseSet
-    from tips_ray.data.views import Sources
 
 DATA_HELP = (
     f"What is trained on: `synthetic`, or a file or folder of 3D poses: {FILES_OF_3D}; or of 2D keypoints, alone or paired with"
@@ -107,7 +107,7 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
 
 def load_sources(options: Options) -> "Sources":
     """What the options say to train on, and to measure errors on; prints what is to know of it."""
-    from tips_ray.data.views import Sources
+    from tips_ray.data.dataset import Sources
 
     given = [load_with_notes(options.data, options.config.data, options.reading)]
     given += [load_with_notes(options.test_data, Reading(), options.reading)] if options.test_data else []

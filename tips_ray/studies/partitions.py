@@ -23,7 +23,7 @@ from tips_ray.studies.arm_study import ArmStudy, run_arm_study
 from tips_ray.studies.options import interruptible
 
 if TYPE_CHECKING:
-    from tips_ray.data.views import Sources
+    from tips_ray.data.dataset import Sources
     from tips_ray.store.storage import Storage
 
 
@@ -63,7 +63,7 @@ class Partitions(ArmStudy):
         """
         import numpy as np
 
-        from tips_ray.data.views import prepare
+        from tips_ray.data.dataset import prepare
         from tips_ray.poses.affinity import merged, mutual_information, random_partition
         from tips_ray.seeding import derived_seed
         from tips_ray.stability.codependence import codependence_of

@@ -91,7 +91,7 @@ def search_and_report(arguments: list[str]) -> int:
 
         # Imported late, so that --help and mistakes are answered at once.
         from tips_ray.campaign.session import Session
-        from tips_ray.data.views import Sources
+        from tips_ray.data.dataset import Sources
         from tips_ray.report.publish import print_search, publish_search
         from tips_ray.search.objectives import LABEL_FREE_DEFAULT, check_labels_of_objective
         from tips_ray.search.plan import Budget, Search

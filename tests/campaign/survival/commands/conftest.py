@@ -16,10 +16,10 @@ import pytest
 from helpers import ROOT, TIMES, TINY_NETWORK
 from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.config import Config, override
+from tips_ray.data.dataset import prepare
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.load import load_poses
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import prepare
 from tips_ray.lifting.run import Run
 from tips_ray.store.curves import RUNS, read_curves
 from tips_ray.store.records import read_manifest

@@ -19,9 +19,9 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import QUIET
 from tips_ray.campaign.tune import execute
 from tips_ray.config import Config, Data, Network, Optimiser, Placement
+from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
-from tips_ray.data.views import Sources, prepare
 from tips_ray.lifting.run import Run
 from tips_ray.store.curves import RUNS, read_curves, run_name
 from tips_ray.store.storage import Storage
