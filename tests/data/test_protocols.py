@@ -1,6 +1,7 @@
 """Human3.6M and MPI-INF-3DHP by their protocols, in each layout, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,21 @@ def test_each_camera_of_the_file_sees_what_its_keypoints_show(folders):
     assert train.positions is not None
     camera = train.positions * (1, -1, -1)
     np.testing.assert_allclose(1100 * camera[..., :2] / camera[..., 2:] + (500, 400), train.keypoints * (1, -1), atol=0.05)
+
+
+def test_the_papers_keypoints_need_poses_and_cameras_alone(folders, tmp_path):
+    for name in ("data_3d_h36m.npz", "h36m_cameras.json"):
+        shutil.copy(folders["videopose3d"] / name, tmp_path / name)
+    from_poses = load_human36m(str(tmp_path), "orthographic", READING)
+    for alone, paired in zip(from_poses, load_human36m(str(folders["videopose3d"]), "orthographic", READING), strict=True):
+        assert alone.clip.tolist() == paired.clip.tolist()
+        np.testing.assert_array_equal(alone.keypoints, paired.keypoints)
+        np.testing.assert_array_equal(alone.positions, paired.positions)
+    assert any("There is no file of keypoints" in note for note in from_poses[0].notes)
+    set_of_table_2 = load_training_set(str(tmp_path), "orthographic", Frames("all"), Reading(), READING)
+    np.testing.assert_array_equal(set_of_table_2.positions, from_poses[0].positions)
+    with pytest.raises(UserError, match="without keypoints or cameras"):
+        load_human36m(str(tmp_path), "gt", READING)
 
 
 def test_orthographic_keypoints_are_whole_and_exact(folders):

@@ -12,10 +12,10 @@ from tips_ray.config import FileReading, Reading
 from tips_ray.data.formats import h36m_fetch
 from tips_ray.data.formats.mmpose_npz import HUMAN36M_IMAGE
 from tips_ray.data.formats.opened import Opened
-from tips_ray.data.formats.videopose3d import CAMERAS_FILE, KEYPOINTS, POSES
+from tips_ray.data.formats.videopose3d import CAMERAS_FILE, KEYPOINTS, POSES, POSES_FILE, cameras_path, read_in_cameras
 from tips_ray.data.keypointset import PER_FRAME, KeypointSet
 from tips_ray.data.labels import clean_text
-from tips_ray.data.load import load_any, load_keypoints
+from tips_ray.data.load import keypoints_as_stated, load_any, load_keypoints
 from tips_ray.data.poseset import PoseSet
 from tips_ray.errors import UserError
 
@@ -25,8 +25,8 @@ TRAIN, TEST = ("S1", "S5", "S6", "S7", "S8"), ("S9", "S11")
 ORTHOGRAPHIC, FILE = "orthographic", "file"
 
 HUMAN36M_ACCEPTED = (
-    "VideoPose3D's data_2d_h36m_*.npz with data_3d_h36m.npz and the cameras beside it, h36m-fetch's annot.h5, or MMPose's"
-    " h36m_train.npz and h36m_test.npz"
+    f"VideoPose3D's data_3d_h36m.npz with the cameras beside it in {CAMERAS_FILE} (and data_2d_h36m_*.npz, unless --keypoints is"
+    " orthographic), h36m-fetch's annot.h5, or MMPose's h36m_train.npz and h36m_test.npz"
 )
 OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 """Of actions of Human3.6M, in the names of some files."""
@@ -113,6 +113,18 @@ def human36m_files(path: Path, keypoints: str) -> list[Path]:
     return others or ([path] if h36m_fetch.detect(Opened(path)) else [])
 
 
+def read_human36m(path: Path, keypoints: str, files: FileReading) -> KeypointSet | None:
+    """All of Human3.6M in a file or folder; None if it has none. Poses of VideoPose3D's need their
+    cameras alone for orthographic keypoints."""
+    paths = human36m_files(path, keypoints)
+    if paths:
+        return joined([load_keypoints(str(each), files=files) for each in paths])
+    poses = Opened(path if path.is_file() else path / POSES_FILE, files)
+    if keypoints != ORTHOGRAPHIC or POSES not in poses.keys or not cameras_path(poses).is_file():
+        return None
+    return keypoints_as_stated(read_in_cameras(poses), None, None, files)
+
+
 def load_human36m(spec: str, keypoints: str, files: FileReading) -> tuple[KeypointSet, KeypointSet]:
     """The keypoints of the subjects trained on, and of those tested on, all with their poses.
 
@@ -121,16 +133,20 @@ def load_human36m(spec: str, keypoints: str, files: FileReading) -> tuple[Keypoi
     not Human3.6M, for a part of it alone, and where no subject is left to train or to test on.
     """
     path = Path(spec).expanduser()
-    paths = human36m_files(path, keypoints)
-    if not paths:
+    whole = read_human36m(path, keypoints, files)
+    if whole is None:
         alone = Opened(path).keys if path.is_file() else {key for each in path.glob("*.npz") for key in Opened(each).keys}
-        what = "has 3D poses of VideoPose3D's without keypoints" if POSES in alone else "is no folder of Human3.6M"
+        what = "has 3D poses of VideoPose3D's without keypoints or cameras" if POSES in alone else "is no folder of Human3.6M"
         fault = what if path.exists() else "does not exist"
         raise UserError(f"{clean_text(spec)!r} {fault}; give {HUMAN36M_ACCEPTED}. tips-ray stability takes any other poses.")
-    whole = joined([load_keypoints(str(each), files=files) for each in paths])
+    return by_protocol(whole, path, keypoints)
+
+
+def by_protocol(whole: KeypointSet, path: Path, keypoints: str) -> tuple[KeypointSet, KeypointSet]:
+    """The subjects of Human3.6M that are trained on, and those that are tested on."""
     if whole.positions is None:
         raise UserError(
-            f"{paths[0]}: 2D keypoints without 3D poses, which errors are measured on; lay data_3d_h36m.npz and {CAMERAS_FILE}"
+            f"{path}: 2D keypoints without 3D poses, which errors are measured on; lay data_3d_h36m.npz and {CAMERAS_FILE}"
             " beside it, or name the cameras' file with --reading.cameras."
         )
     actions, place = np.unique(whole.action, return_inverse=True)
@@ -147,8 +163,9 @@ def load_training_set(spec: str, keypoints: str, frames: Frames, reading: Readin
     """What a study of the paper's Table 2 trains on: of Human3.6M the subjects that are trained on,
     or any other poses or keypoints."""
     path = Path(spec).expanduser()
-    if spec != "synthetic" and human36m_files(path, keypoints):
-        train = frames.of(load_human36m(spec, keypoints, files)[0])
+    whole = None if spec == "synthetic" else read_human36m(path, keypoints, files)
+    if whole is not None:
+        train = frames.of(by_protocol(whole, path, keypoints)[0])
         return named(train, "Human3.6M", keypoints, frames)
     poses = load_any(spec, reading, files)
     if isinstance(poses, KeypointSet) and poses.positions is not None and keypoints == ORTHOGRAPHIC:

@@ -5,10 +5,10 @@
     tips-ray human36m --data h36m/ --arms parts parts_new_views    # the twin of Table 3
 
 Trains on subjects 1, 5, 6, 7 and 8 and tests on 9 and 11. --data names a folder that holds
-VideoPose3D's data_2d_h36m_gt.npz and data_3d_h36m.npz with h36m_cameras.json, h36m-fetch's annot.h5
-files, or MMPose's h36m_train.npz and h36m_test.npz (docs/howto/human36m.md). Prints and reports, by
-action and on average, P-MPJPE with one depth sign a run, with reflection and with rotation alone,
-N-MPJPE and MPJPE, beside published numbers.
+VideoPose3D's data_3d_h36m.npz with h36m_cameras.json (and, for pixels, data_2d_h36m_gt.npz),
+h36m-fetch's annot.h5 files, or MMPose's h36m_train.npz and h36m_test.npz
+(docs/howto/human36m.md). Prints and reports, by action and on average, P-MPJPE with one depth sign
+a run, with reflection and with rotation alone, N-MPJPE and MPJPE, beside published numbers.
 """
 
 import sys

@@ -2,6 +2,7 @@
 action and camera (`data_2d_h36m_*.npz`, `data_2d_custom_*.npz`)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from tips_ray.errors import UserError
 
 ACCEPTS = "VideoPose3D's data_3d_*.npz or data_2d_*.npz"
 POSES, KEYPOINTS = "positions_3d", "positions_2d"
-CAMERAS_FILE = "h36m_cameras.json"
+POSES_FILE, CAMERAS_FILE = "data_3d_h36m.npz", "h36m_cameras.json"
 """Read if it lies beside the keypoints and no other file is named."""
 
 
@@ -109,10 +110,10 @@ def read_keypoints(file: Opened) -> RawKeypoints:
 def beside(file: Opened) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, list[Camera]], tuple[str, ...]]:
     """Poses and cameras that lie beside a file of Human3.6M's keypoints, and what is to be said of
     them."""
-    poses_path = file.path.with_name("data_3d_h36m.npz")
+    poses_path = file.path.with_name(POSES_FILE)
     if "h36m" not in file.path.name or not poses_path.is_file():
         return {}, {}, ()
-    path = file.reading.cameras or file.path.with_name(CAMERAS_FILE)
+    path = cameras_path(file)
     if not path.is_file() and file.reading.cameras is None:
         note = f"The 3D poses in {poses_path.name} are not paired: give the cameras with --cameras FILE, {CAMERAS_SHAPE}."
         return {}, {}, (note,)
@@ -122,6 +123,28 @@ def beside(file: Opened) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, l
         read_cameras(path),
         (f"Keypoints are paired with the poses in {poses_path.name}, by the cameras in {path.name}.",),
     )
+
+
+def cameras_path(file: Opened) -> Path:
+    """The user's file of cameras, or where it is looked for."""
+    return file.reading.cameras or file.path.with_name(CAMERAS_FILE)
+
+
+def read_in_cameras(file: Opened) -> RawKeypoints:
+    """Human3.6M's poses in the frame of each camera, y down, and as their keypoints x and y there,
+    in mm: what the paper calls ground truth needs no file of keypoints."""
+    path = cameras_path(file)
+    cameras, clips = read_cameras(path), []
+    for subject, action, positions in poses_of(file):
+        for number in range(max(1, len(cameras.get(subject, ())))):
+            camera = camera_of(cameras, subject, number, file)
+            assert camera is not None
+            seen = camera.sees(positions)
+            clips.append(
+                RawClip(seen[..., :2], f"{subject}/{action}/{camera.name}", subject=subject, action=action, positions=seen)
+            )
+    note = f"There is no file of keypoints: x and y of the poses stand for them, in the frames of the cameras in {path.name}."
+    return RawKeypoints(clips, HUMAN36M, file.name, "VideoPose3D poses in their cameras", people(clips), notes=(note,))
 
 
 def camera_of(cameras: dict[str, list[Camera]], subject: str, number: int, file: Opened) -> Camera | None:
