@@ -198,8 +198,8 @@ def _check(holds: bool, checked: Any, fault: str) -> None:
 @cache
 def _made_views() -> "Views":
     from tips_ray.config import Data
+    from tips_ray.data.dataset import prepare
     from tips_ray.data.synthetic import synthesise
-    from tips_ray.data.views import prepare
 
     return prepare(synthesise(num_poses=200), Data(num_views=1)).train
 

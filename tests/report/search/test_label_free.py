@@ -4,7 +4,7 @@ an error."""
 import io
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tips_ray.columns import CONSISTENCY, FLAT_SIGNALS
 from tips_ray.config import Config
 from tips_ray.report.gallery import describe
 from tips_ray.report.publish import print_search, publish_search
+from tips_ray.report.search.headline import cautions
 from tips_ray.search.confirmation import BASELINE, CONFIRMATION
 from tips_ray.search.summary import SearchSummary
 from tips_ray.store.curves import CURVE, RUNS, run_name
@@ -77,6 +78,13 @@ def test_trials_are_ranked_by_signals_and_confirmed_on_fresh_seeds(published):
     assert kept["labelled"] is False
     assert not [name for name in kept["trials"][0] if name.endswith("_mm")]
     assert "error_mm" not in pd.read_parquet(place / "surface.parquet")
+
+
+def test_a_best_that_is_no_better_than_the_flat_pose_is_said_to_be_so(published):
+    _, summary, _ = published
+    poor = replace(summary, trials=summary.trials.assign(signals=summary.trials["signals"] + 1))
+    assert "no lower than the flat pose's" in " ".join(cautions(poor))
+    assert "flat pose's" not in " ".join(cautions(summary))
 
 
 def test_the_page_the_terminal_and_the_gallery_name_no_error(published, opening):

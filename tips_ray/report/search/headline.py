@@ -136,6 +136,8 @@ def cautions(summary: SearchSummary) -> list[str]:
     counts, data = summary.counts, summary.data
     if not summary.labelled:
         sentences.append(NO_LABELS)
+    if len(complete) and summary.score == "signals" and complete["signals"].iloc[0] >= 1:
+        sentences.append("The best trial's mean of signals is no lower than the flat pose's, about 1, which needs no training.")
     if len(complete) and summary.flat is not None and complete["error_mm"].iloc[0] >= summary.flat:
         sentences.append(
             f"The best trial errs no less than the flat prediction ({mm(summary.flat)} mm), which needs no training."
