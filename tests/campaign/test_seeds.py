@@ -14,6 +14,7 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.data.dataset import Dataset
 from tips_ray.errors import UserError
 from tips_ray.lifting.run import Run
+from tips_ray.stability.early import causal_rule
 from tips_ray.store.storage import Storage
 
 
@@ -30,6 +31,20 @@ def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: P
     assert other is not None
     assert result["bound_mm"] == pytest.approx(math.sqrt(np.square(one - other).mean() / 2))
     assert [run.num_epochs for run in runs] == [1, 1]
+
+
+def test_a_stop_rule_ends_a_run_which_goes_on_without_it(tmp_path: Path, dataset: Dataset) -> None:
+    storage, rule = Storage(str(tmp_path)), causal_rule("epoch at 50 %", 2)
+    runs = [StoredRun(storage, "solo", Run(CONFIG, dataset, seed), stop=rule if seed else None) for seed in range(2)]
+    for number in (1, 2):
+        epochs = advance(runs, number)
+    assert [run.num_epochs for run in runs] == [2, 1]
+    assert [run.ended for run in runs] == [False, True]
+    assert [row["epoch"] for row, _ in epochs] == [2, 1]  # of the one that has ended its last
+    again = StoredRun(storage, "solo", Run(CONFIG, dataset, 1), stop=causal_rule("epoch at 50 %", 4))
+    assert not again.ended
+    assert [row["epoch"] for row, _ in advance([again], 2)] == [2]
+    assert again.ended
 
 
 def test_an_arm_whose_seeds_have_all_diverged_has_no_mean() -> None:

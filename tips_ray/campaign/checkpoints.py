@@ -24,6 +24,8 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import keypoint_moments, lifted_depths
 from tips_ray.lifting.run import DamagedStateError, Run
 from tips_ray.lifting.train import train_epochs
+from tips_ray.stability.early import has_ended
+from tips_ray.stability.stopping import CausalRule
 from tips_ray.stability.teachers import read_cards
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curve, run_name
 from tips_ray.store.lifted import lifted_bytes, lifted_name
@@ -41,12 +43,21 @@ class StoredRun:
     """One run of a campaign: continues from what its folder holds, and stores every epoch before it
     is reported."""
 
-    def __init__(self, storage: Storage, arm: str, run: Run, keep_weights: KeepWeights | None = None) -> None:
-        """`run` is a new one, which is brought to the newest whole state in its folder."""
+    def __init__(
+        self,
+        storage: Storage,
+        arm: str,
+        run: Run,
+        keep_weights: KeepWeights | None = None,
+        stop: CausalRule | None = None,
+    ) -> None:
+        """`run` is a new one, which is brought to the newest whole state in its folder; a `stop`
+        rule may end it."""
         name = run_name(arm, run.seed)
         self.keys = {"arm": arm, "run": name, "seed": run.seed}
         self.campaign, self.folder = storage, storage / RUNS / name
         self.dataset, self.keep_weights = run.dataset, keep_weights or KeepWeights()
+        self.stop = stop
         self.rows: list[dict[str, Any]] = []
         self.signed_depths: np.ndarray | None = None
         """What the epoch that was trained last lifts (views, 16) in mm, with the sign that anatomy
@@ -68,6 +79,11 @@ class StoredRun:
     def diverged(self) -> bool:
         """Whether the run has ended for good."""
         return bool(self.rows) and self.rows[-1]["status"] == "diverged"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has diverged, or the stop rule has ended it."""
+        return self.diverged or (self.stop is not None and bool(self.rows) and has_ended(self.stop, self.rows))
 
     def advance(self) -> dict[str, Any]:
         """Train the next epoch, store it, and return its row."""

@@ -48,7 +48,7 @@ def evaluate_saved(folder: Storage, poses: PoseSet | KeypointSet, epoch: str = "
     if by_rule:
         curves = curves[~curves["run"].isin(curves.loc[curves["status"] == "diverged", "run"])]
     rows = []
-    for (arm, seed, name), curve in curves[curves["status"] == "ok"].groupby(["arm", "seed", "run"], sort=False):
+    for (arm, seed, name), curve in curves[curves["status"] != "diverged"].groupby(["arm", "seed", "run"], sort=False):
         config, run = config_of(folder, campaign.manifest, str(arm)), folder / RUNS / str(name)
         if by_rule and epoch in NAMES and epoch not in [rule.name for rule in rules_for(Curve(curve))]:
             continue

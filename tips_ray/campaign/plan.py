@@ -7,6 +7,7 @@ from typing import Any
 from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.early import STOPPED, causal_rule
 from tips_ray.store.checked import VERSION
 from tips_ray.store.curves import RUNS, arm_of
 from tips_ray.store.names import check_name
@@ -56,6 +57,8 @@ class Campaign(Plan):
     seen."""
     benchmark: str = ""
     """Which of `columns.BENCHMARKS` is measured of the lifters, if any."""
+    stop: str = field(default="", kw_only=True)
+    """The stop rule that ends runs, if any (`stability.early`)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,6 +73,8 @@ class Campaign(Plan):
                 f"num_seeds = {self.num_seeds} and num_epochs = {self.num_epochs}; give 1 to {MAX_SEEDS:,} seeds and 1 to"
                 f" {MAX_EPOCHS:,} epochs."
             )
+        if self.stop:
+            causal_rule(self.stop, self.num_epochs)
 
     @property
     def seeds(self) -> list[int]:
@@ -79,11 +84,12 @@ class Campaign(Plan):
 
 
 def unfinished(campaign: Campaign, state: LoadedCampaign | None, arms: Collection[str]) -> list[str]:
-    """Which of some arms have a run that has neither all its epochs nor diverged."""
+    """Which of some arms have a run that has not all its epochs, and has neither diverged nor been
+    ended by the stop rule."""
     if state is None:
         return list(arms)
     curves = state.curves[state.curves["seed"].isin(campaign.seeds)]
-    ended = curves[(curves["epoch"] >= campaign.num_epochs) | (curves["status"] == "diverged")]
+    ended = curves[(curves["epoch"] >= campaign.num_epochs) | curves["status"].isin(["diverged", STOPPED])]
     return [arm for arm in arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
 
 
@@ -97,7 +103,8 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     arms = {arm: asdict(config) for arm, config in campaign.arms.items()}
     if holds(campaign.folder, SEARCH):
         raise UserError(f"The campaign {str(campaign.folder)!r} is a search, not a study; give another --campaign name.")
-    manifest = campaign.record(data, references) | {"arms": arms}
+    stop = {"rule": campaign.stop, "num_epochs": campaign.num_epochs} if campaign.stop else None
+    manifest = campaign.record(data, references) | {"arms": arms, "stop": stop}
     before = find_manifest(campaign.folder)
     if before is None:  # also where it was lost: runs refuse to go on with another config than theirs
         return manifest

@@ -26,7 +26,7 @@ from tips_ray.lifting.evaluate import flat_errors
 from tips_ray.provenance import provenance
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.store.measurements import forget, read_measurements
-from tips_ray.store.records import MANIFEST, holds, read_manifest, write_manifest
+from tips_ray.store.records import MANIFEST, find_manifest, holds, read_manifest, write_manifest
 from tips_ray.store.storage import Storage
 
 
@@ -61,6 +61,9 @@ def run_study(campaign: Campaign, session: Session) -> Ending:
         arms = {arm: override(Config(), config) for arm, config in manifest["arms"].items()}
         check_teachers(arms, list(campaign.arms), campaign.num_epochs)
         console.print("Reading what is stored ...")
+        before = find_manifest(campaign.folder)
+        if before and before.get("stop") != manifest["stop"]:  # which decides where stored runs end
+            write_manifest(campaign.folder, {**before, "stop": manifest["stop"]})
         state = load(campaign)
         if state and not unfinished(campaign, state, campaign.arms) and not unmeasured(campaign, state, campaign.arms):
             console.print("All runs are trained and measured.")

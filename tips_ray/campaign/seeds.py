@@ -21,6 +21,7 @@ from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
 from tips_ray.stability.agreement import error_bound
+from tips_ray.stability.early import causal_rule
 from tips_ray.store.storage import Storage
 
 NOTICES = "notices"
@@ -45,6 +46,8 @@ class Training:
     placement: Placement
     evaluation: Evaluation = field(default_factory=Evaluation)
     keep_weights: KeepWeights = field(default_factory=KeepWeights)
+    stop: str = ""
+    """The stop rule that ends runs, if any, but those that see labels."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def train_seeds(
     torch.set_num_threads(max(1, int(training.placement.cpus_per_worker)))
     keep_freed_memory()
     runs, failure = result_or_failure(stored_runs, task, seeds, device)
-    behind = min((run.num_epochs for run in runs if not run.diverged), default=training.num_epochs)
+    behind = min((run.num_epochs for run in runs if not run.ended), default=training.num_epochs)
     shares = pool((behind, [notice for run in runs for notice in run.notices], failure))
     done = min(behind for behind, _, _ in shares)
     notices = list(dict.fromkeys(notice for _, share, _ in shares for notice in share))
@@ -79,11 +82,13 @@ def train_seeds(
     failures = [failure for _, _, failure in shares if failure]
     while done < training.num_epochs and not failures:
         epochs, failure = result_or_failure(advance, runs, done + 1)
-        shares = pool((epochs, failure))
-        failures = [failure for _, failure in shares if failure]
+        shares = pool((epochs, failure, all(run.ended for run in runs)))
+        failures = [failure for _, failure, _ in shares if failure]
         if not failures:
             done += 1
-            report(epoch_result(arm, done, [epoch for epochs, _ in shares for epoch in epochs]))
+            report(epoch_result(arm, done, [epoch for epochs, _, _ in shares for epoch in epochs]))
+            if all(ended for _, _, ended in shares):
+                break
     if failures:
         report({**epoch_result(arm, done, []), FAILURE: failures[0]})
 
@@ -94,19 +99,20 @@ def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]
     dataset = dataset_on(task.sources, config.data, training.evaluation, device)
     teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
     runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
-    return [StoredRun(training.folder, arm, run, training.keep_weights) for run in runs.values()]
+    stop = causal_rule(training.stop, training.num_epochs) if training.stop and config.objective != "supervised" else None
+    return [StoredRun(training.folder, arm, run, training.keep_weights, stop) for run in runs.values()]
 
 
 def advance(runs: list[StoredRun], number: int) -> list[EpochOfRun]:
     """Train the runs that are behind up to an epoch; of all that have it, the rows and what they
-    lifted."""
+    lifted, and of those that the stop rule has ended the last row."""
     for run in runs:
-        if run.num_epochs < number and not run.diverged:
+        if run.num_epochs < number and not run.ended:
             run.advance()
     return [
-        (run.rows[number - 1], run.signed_depths if run.num_epochs == number else None)
+        (run.rows[min(number, run.num_epochs) - 1], run.signed_depths if run.num_epochs == number else None)
         for run in runs
-        if run.num_epochs >= number
+        if run.num_epochs >= number or not run.diverged
     ]
 
 

@@ -43,7 +43,7 @@ def execute(
     arm.
     """
     training = Training(
-        campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights
+        campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights, campaign.stop
     )
     space = {"arm": tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])}
     return run_trials(training, sources, listeners, space)

@@ -73,7 +73,7 @@ def furthest(curves: pd.DataFrame) -> pd.DataFrame:
     """The curves of the runs that have come furthest without diverging."""
     if curves.empty:
         return curves
-    length = curves[curves["status"] == "ok"].groupby("run")["epoch"].max()
+    length = curves[curves["status"] != "diverged"].groupby("run")["epoch"].max()
     return curves[curves["run"].isin(length[length == length.max()].index)]
 
 

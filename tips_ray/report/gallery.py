@@ -24,7 +24,7 @@ from tips_ray.report.search.page import gain_rows
 from tips_ray.report.search.scores import score, title_of
 from tips_ray.report.search.tables import best_and_starts
 from tips_ray.report.study import label_free, stop_tables
-from tips_ray.report.study.answers import answer_sentences
+from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
@@ -179,7 +179,7 @@ def of_study(summary: Summary) -> dict[str, Any]:
     few = len(summary.shown) < MANY_ARMS
     rules, arms = stop_tables.rules_to_show(summary), {**summary.arms, **summary.supervised}
     return {
-        "answers": answer_sentences(summary.answers),
+        "answers": [*answer_sentences(summary.answers), *early_sentences(summary.early_stops)],
         "finding": finding(summary),
         "metric": HEADLINE_METRIC,
         "arms": arms,

@@ -12,7 +12,7 @@ from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.page import render_search
 from tips_ray.report.search.tables import best_and_starts, short_names
 from tips_ray.report.study import label_free
-from tips_ray.report.study.answers import answer_sentences
+from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.benchmark_text import print_benchmarks
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.label_free import render_label_free
@@ -116,7 +116,7 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
     if isinstance(summary, LabelFreeSummary):
         print_label_free(summary, console)
         return
-    for sentence in answer_sentences(summary.answers):
+    for sentence in [*answer_sentences(summary.answers), *early_sentences(summary.early_stops)]:
         console.print(on_terminal(sentence), highlight=False, soft_wrap=True)
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
@@ -137,7 +137,9 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
 
 
 def print_label_free(summary: LabelFreeSummary, console: Console) -> None:
-    """Print the signals of each arm, and which weights to use."""
+    """Print what a stop rule saved, the signals of each arm, and which weights to use."""
+    for sentence in early_sentences(summary.early_stops):
+        console.print(on_terminal(sentence), highlight=False, soft_wrap=True)
     table = Table(title="\nSignals at the last epoch, mean over seeds", title_justify="left", box=None, padding=(0, 2, 0, 0))
     rows = {arm: label_free.headline_columns(entry) for arm, entry in summary.arms.items()}
     for title in ("arm", "seeds", *next(iter(rows.values()), {})):

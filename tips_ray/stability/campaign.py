@@ -19,6 +19,7 @@ from tips_ray.stability.agreement import (
     student_disagreement,
     students_of,
 )
+from tips_ray.stability.early import with_stops
 from tips_ray.stability.regret import whole_runs
 from tips_ray.stability.teachers import TeacherCard, read_cards
 from tips_ray.store.curves import read_curves
@@ -56,7 +57,8 @@ def load_campaign(folder: Storage, arms: Collection[str] | None = None, skip_dam
     """
     manifest = read_manifest(folder)
     cards = read_cards(folder)
-    curves, last = with_agreement(read_curves(folder, manifest["name"], arms, skip_damaged), cards, folder)
+    stored = with_stops(read_curves(folder, manifest["name"], arms, skip_damaged), manifest)
+    curves, last = with_agreement(stored, cards, folder)
     by_view = {arm: distances_by_view(depths).mean(axis=0) for arm, depths in last.items()}
     bounds = {arm: error_bound(depths) for arm, depths in last.items()}
     return LoadedCampaign(manifest, curves, read_measurements(folder), cards, by_view, bounds)

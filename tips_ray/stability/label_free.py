@@ -14,6 +14,7 @@ from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.choice import DEFAULT_RULE, Choice, choose_weights
 from tips_ray.stability.codependence import Codependence, codependence_of
+from tips_ray.stability.early import EarlyStops, early_stops
 from tips_ray.stability.regret import stops, whole_runs
 from tips_ray.stability.statistics import Divergence, Interval, arms_of, divergences, interval, runs_of
 from tips_ray.stability.summary import SCHEMA_VERSION, origin, strict
@@ -52,6 +53,7 @@ class LabelFreeSummary:
     data: Mapping[str, Any]
     default_rule: str = DEFAULT_RULE
     arms: dict[str, LabelFreeArm]
+    early_stops: dict[str, EarlyStops] = field(default_factory=dict)
     codependence: dict[str, Codependence]
     teachers: dict[str, TeacherCard] = field(default_factory=dict)
     provenance: Mapping[str, Any]
@@ -70,6 +72,7 @@ def summarise_label_free(campaign: LoadedCampaign) -> LabelFreeSummary:
         campaign=None if curves.empty else str(curves["campaign"].iloc[0]),
         data=campaign.manifest["data"],
         arms={arm: summarise_arm(campaign, arm, known.get(arm, ())) for arm in dict.fromkeys([*configs, *arms_of(curves)])},
+        early_stops=early_stops(curves, campaign.manifest),
         codependence=codependence_of(campaign.measured.codependence),
         teachers=campaign.cards,
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),

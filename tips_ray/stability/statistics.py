@@ -157,12 +157,19 @@ def runs_of(curves: pd.DataFrame, arm: str) -> pd.DataFrame:
     return last.set_index("seed").sort_index()
 
 
+def last_shared_epoch(runs: pd.DataFrame) -> int:
+    """The last epoch that all runs have, of the rows of `runs_of` that did not diverge: those that
+    a stop rule has ended go on for ever with the weights that they had then."""
+    going = runs[runs["status"] != "stopped"]
+    return int(going["epochs"].min() if len(going) else runs["epochs"].max())
+
+
 def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> pd.DataFrame:
     """`metric` by epoch (rows, 1 to the last that every run has reached) and seed (columns).
 
     Cut to equal length, since a longer run would bias every mean over seeds; without diverged runs,
-    which have no last epoch to compare (`divergences` lists them). Where an epoch stands twice, as
-    after a restart, the later row holds.
+    which have no last epoch to compare (`divergences` lists them). A run that a stop rule has ended
+    keeps its last values. Where an epoch stands twice, as after a restart, the later row holds.
     """
     return errors_by_metric(curves, arm, [metric])[metric]
 
@@ -174,9 +181,16 @@ def errors_by_metric(curves: pd.DataFrame, arm: str, metrics: Sequence[str]) -> 
     if whole.empty:
         return {metric: pd.DataFrame(index=pd.RangeIndex(0, name="epoch")) for metric in metrics}
     rows = curves.reindex(columns=["seed", "epoch", *metrics])[curves["arm"] == arm]  # few columns first: curves are wide
-    rows = rows[rows["seed"].isin(whole.index) & (rows["epoch"] <= whole["epochs"].min())]
+    rows = rows[rows["seed"].isin(whole.index) & (rows["epoch"] <= last_shared_epoch(whole))]
     tables = rows.drop_duplicates(["seed", "epoch"], keep="last").pivot(index="epoch", columns="seed")
-    return {metric: tables[metric].astype(float) for metric in metrics}
+    ends = whole["epochs"].where(whole["status"] == "stopped")
+    return {metric: held_after(pd.DataFrame(tables[metric], dtype=float), ends) for metric in metrics}
+
+
+def held_after(errors: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:
+    """Errors by epoch and seed, each seed's at its end also at later epochs; NaN: it has none."""
+    after = errors.index.to_numpy()[:, None] > ends.reindex(errors.columns).to_numpy(float)
+    return errors.mask(after, errors.ffill()) if after.any() else errors
 
 
 def divergences(curves: pd.DataFrame) -> list[Divergence]:

@@ -21,6 +21,7 @@ from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.codependence import Codependence, codependence_of
 from tips_ray.stability.correlations import SignalCorrelation, signal_correlations
 from tips_ray.stability.distillation import StudentComparison, compare_students, is_student, learns_from_oracle
+from tips_ray.stability.early import EarlyStops, early_stops
 from tips_ray.stability.groups import Grouped, grouped, mixed_signs, of_last_epoch
 from tips_ray.stability.ingredients import IngredientEffect, ingredient_effects
 from tips_ray.stability.regret import (
@@ -125,6 +126,8 @@ class Summary:
     stop_rules: list[RuleScore]
     unmeasured_rules: dict[str, list[str]]
     rule_choice: dict[str, RuleChoice]
+    early_stops: dict[str, EarlyStops] = field(default_factory=dict)
+    """By arm, where a stop rule ended the runs."""
     signals: list[SignalCorrelation]
     steadiness: Steadiness
     budgets: BudgetComparison | None
@@ -203,6 +206,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         stop_rules=scores,
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
+        early_stops=early_stops(curves, campaign.manifest),
         signals=signal_correlations(curves, trained, students),
         steadiness=steadiness,
         budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),

@@ -126,7 +126,7 @@ def choose_teachers(runs: TeachingRuns, student: str, teacher: Teacher, seeds: S
     curves = runs.curves
     curves = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
     finished, ended = whole_runs(curves, teacher.arm), runs_of(curves, teacher.arm)
-    short = ended[(ended["status"] != "diverged") & (ended["epochs"] < num_epochs)]
+    short = ended[(ended["status"] == "ok") & (ended["epochs"] < num_epochs)]
     if len(short):
         raise UserError(
             f"{student!r} learns from {short['run'].iloc[0]!r}, which has {short['epochs'].iloc[0]} of {num_epochs} epochs; train"

@@ -107,8 +107,17 @@ class ArmRecord(Record):
     teacher: dict[str, Any] | None = None
 
 
+class StopRecord(Record):
+    """The rule that ends runs, and for how many epochs of training it was made."""
+
+    rule: str
+    num_epochs: Positive
+
+
 class CampaignRecord(Manifest):
     """What a study is: `campaign.json`."""
+
+    stop: StopRecord | None = None
 
     arms: Annotated[dict[str, ArmRecord], Field(min_length=1)]
 

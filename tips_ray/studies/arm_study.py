@@ -30,6 +30,12 @@ class ArmStudy(Options):
     plan: bool = False
     """Say what would be trained, what is stored already, and how long the rest takes on this
     machine; start nothing."""
+    stop: str = ""
+    """End each run when this stop rule says so, by the run's own signals at the end of an epoch.
+    Only rules whose stop stands: `consistency levels off`, `frechet 2d levels off`, `churn levels
+    off`, `discriminator accuracy leaves 0.55–0.8`, `discriminator loss leaves 0.45–0.65`, `epoch at
+    50 %`; all others choose when training has ended. Runs that see labels go on. The same campaign
+    goes on without it, or with another."""
     benchmark: ClassVar[str] = ""
     """Which of the paper's tables the study is the twin of (`columns.BENCHMARKS`), if any."""
 
@@ -91,6 +97,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
         evaluation=study.evaluation,
         keep_weights=study.keep_weights,
         benchmark=study.benchmark,
+        stop=study.stop,
     )
     if study.cluster:
         from tips_ray.cluster.submit import Submission, run_on

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tips_ray.stability.answers import Answer, Caution
+from tips_ray.stability.early import EarlyStops
 from tips_ray.stability.regret import MedianRegret
 from tips_ray.stability.rules import Last
 
@@ -79,6 +80,26 @@ def used_labels(answer: Answer, unit: Unit) -> str:
     cost = with_ends(answer.chosen_by_others_mm, unit)
     worst = unit.number(answer.chosen_by_others_mm.worst)
     return f"This choice used {answer.labels}; made for each run by the other runs alone, it costs {cost}, at worst {worst}."
+
+
+def early_sentences(stops: Mapping[str, EarlyStops]) -> list[str]:
+    """What ending runs by a stop rule saved and costs, a sentence an arm."""
+    sentences = []
+    for arm, early in stops.items():
+        if not early.ends:
+            sentences.append(f"“{early.rule}” ended no run of {arm}.")
+            continue
+        first, last = min(early.ends.values()), max(early.ends.values())
+        when = f"epoch {first}" if first == last else f"epochs {first} to {last}"
+        cost = ""
+        if early.regret_mm is not None:
+            against = against_best(early.regret_mm, MILLIMETRES).replace("best epoch", "best epoch up to there")
+            cost = f" The epoch that it names is {against}, at worst {MILLIMETRES.size(early.regret_mm.worst)}."
+        sentences.append(
+            f"“{early.rule}” ended {len(early.ends)} runs of {arm} at {when} of {early.num_epochs}, which saved"
+            f" {early.saved_share:.0%} of the epochs.{cost} What later epochs would have brought is not known."
+        )
+    return sentences
 
 
 def answer_cautions(

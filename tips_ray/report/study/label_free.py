@@ -6,6 +6,7 @@ from tips_ray.columns import SIGNALS, in_group
 from tips_ray.config import NOMINAL_MM
 from tips_ray.report.base import filled
 from tips_ray.report.study import figures, tables
+from tips_ray.report.study.answers import early_sentences
 from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import ENOUGH_SEEDS, as_text, beyond_2d, data_cautions, described, few_seeds, mm, ordered
@@ -31,7 +32,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         summary=summary,
         synthetic=synthetic,
         finding=finding(summary),
-        cautions=cautions(summary),
+        cautions=[*early_sentences(summary.early_stops), *cautions(summary)],
         advice=ADVICE,
         agreement=agreement(summary),
         bodies=describe_bodies(lifted),

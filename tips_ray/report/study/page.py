@@ -7,7 +7,7 @@ import pandas as pd
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import benchmark_tables, figures, headline, ingredient_tables, screening_tables, stop_tables, tables
-from tips_ray.report.study.answers import answer_sentences
+from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.bodies import describe_bodies, draw_bodies
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import beyond_2d, described, ordered
@@ -46,7 +46,7 @@ def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEW
         campaign=summary.campaign or "no runs yet",
         summary=summary,
         synthetic=bool(summary.data.get("synthetic")),
-        answers=answer_sentences(summary.answers),
+        answers=[*answer_sentences(summary.answers), *early_sentences(summary.early_stops)],
         finding=headline.finding(summary),
         cautions=headline.cautions(summary),
         bodies=describe_bodies(lifted),

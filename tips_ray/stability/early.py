@@ -1,0 +1,119 @@
+"""Training that a stop rule ends: each run at its own epoch, when a rule whose stop stands says so.
+
+A run's files do not say that it was ended: it is, as long as the campaign's record names the rule,
+and the run's curve makes it stop. So the same campaign can be given more epochs, another rule or
+none, and its runs go on where they were ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tips_ray.columns import DERIVED, HEADLINE_METRIC
+from tips_ray.errors import UserError
+from tips_ray.stability.regret import MedianRegret, median_interval
+from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.stopping import CausalRule, Curve
+
+STOPPED = "stopped"
+"""Status of the last epoch of a run that a rule has ended, in loaded curves."""
+
+
+@dataclass(frozen=True)
+class EarlyStops:
+    """What ending the runs of an arm by a rule saved, and what it costs."""
+
+    rule: str
+    ends: dict[int, int]
+    """By seed, the last epoch that was trained."""
+    num_epochs: int
+    """So many there would have been."""
+    saved_share: float
+    """Of the epochs of all runs that did not diverge."""
+    regret_mm: MedianRegret | None
+    """Of the epoch that the rule names, above the best of those that were trained, over the runs
+    that were ended; None without labels."""
+
+
+def causal_rule(name: str, num_epochs: int) -> CausalRule:
+    """The rule of this name for a training of so many epochs; raises UserError, naming those that
+    are accepted, for a rule whose stop does not stand."""
+    rules = {rule.name: rule for rule in standard_rules(num_epochs) if isinstance(rule, CausalRule)}
+    if name not in rules:
+        known = any(rule.name == name for rule in standard_rules(num_epochs))
+        what = "chooses when training has ended, and cannot end it" if known else "is no stop rule"
+        raise UserError(f"--stop {name!r} {what}; give one of {', '.join(repr(rule) for rule in rules)}.")
+    return rules[name]
+
+
+def has_ended(rule: CausalRule, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a rule ends a run after these epochs; never where the run lacks what it looks at."""
+    names = [part for column in rule.columns for part in DERIVED.get(column, ((column,), 1.0))[0]]
+    curve = Curve(pd.DataFrame([{name: row.get(name, np.nan) for name in ("epoch", *names)} for row in rows]))
+    return all(column in curve for column in rule.columns) and rule.ended(curve) is not None
+
+
+def last_epoch(rule: CausalRule, run: pd.DataFrame) -> int | None:
+    """The epoch after which a rule ends a run; None if it does not."""
+    curve = Curve(run)
+    if any(column not in curve for column in rule.columns) or rule.ended(curve) is None:
+        return None
+    low, high = 1, len(run)  # a stop stands, so the first epoch that has it is found by halving
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rule.ended(Curve(run[:middle])) else (middle + 1, high)
+    return low
+
+
+def with_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> pd.DataFrame:
+    """The curves of a campaign, each run's up to the epoch at which the rule in the campaign's
+    record ends it, with the status `stopped` there; as they are if there is no rule."""
+    stop = manifest.get("stop")
+    if not stop or curves.empty:
+        return curves
+    rule = causal_rule(stop["rule"], stop["num_epochs"])
+    runs = []
+    for (arm, _), run in curves.groupby(["arm", "seed"], sort=False):
+        supervised = manifest["arms"].get(arm, {}).get("objective") == "supervised"
+        end = None if supervised else last_epoch(rule, run)
+        if end is not None and end < stop["num_epochs"]:
+            run = run[:end].copy()
+            run.loc[run.index[-1], "status"] = STOPPED
+        runs.append(run)
+    return pd.concat(runs, ignore_index=True)
+
+
+def early_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> dict[str, EarlyStops]:
+    """By arm, what the rule in a campaign's record saved and costs; nothing without a rule."""
+    stop = manifest.get("stop")
+    if not stop or curves.empty:
+        return {}
+    rule = causal_rule(stop["rule"], stop["num_epochs"])
+    by_arm = {}
+    for arm, of_arm in curves.groupby("arm", sort=False):
+        runs = {int(str(seed)): run for seed, run in of_arm.groupby("seed")}
+        whole = {seed: run for seed, run in runs.items() if run["status"].iloc[-1] != "diverged"}
+        stopped = {seed: run for seed, run in whole.items() if run["status"].iloc[-1] == STOPPED}
+        regrets = [regret for run in stopped.values() if np.isfinite(regret := regret_of(rule, run))]
+        saved = sum(stop["num_epochs"] - len(run) for run in stopped.values())
+        if whole:
+            by_arm[str(arm)] = EarlyStops(
+                rule.name,
+                {seed: len(run) for seed, run in stopped.items()},
+                stop["num_epochs"],
+                saved / (stop["num_epochs"] * len(whole)),
+                median_interval(np.array(regrets)) if regrets else None,
+            )
+    return by_arm
+
+
+def regret_of(rule: CausalRule, run: pd.DataFrame) -> float:
+    """The error at the epoch that a rule names, above the run's lowest; NaN without errors."""
+    window = rule.ended(Curve(run))
+    if window is None or HEADLINE_METRIC not in run:
+        return np.nan
+    errors = run[HEADLINE_METRIC].to_numpy(float)
+    return float(errors[window.last - 1] - np.fmin.reduce(errors))
