@@ -50,6 +50,7 @@ def obstacle() -> str:
 
 OBSTACLE = obstacle()
 pytestmark = [
+    pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(bool(OBSTACLE), reason=f"two nodes: {OBSTACLE}"),
 ]
