@@ -46,6 +46,30 @@
     return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
   }
 
+  // A button by each table saves what its cells say as CSV; a cell over several columns is followed by empty ones.
+  function csvButton(table) {
+    const button = document.createElement("button");
+    const section = table.closest("section")?.id ?? "table";
+    button.type = "button";
+    button.className = "csv";
+    button.textContent = "CSV";
+    button.title = "Save this table as CSV";
+    button.addEventListener("click", () => {
+      const text = (node) => (node.nodeName === "SMALL" ? `(${node.textContent})` : node.textContent);
+      const words = (cell) => [...cell.childNodes].map(text).join(" ").trim().replace(/\s+/g, " ");
+      const quoted = (cell) => `"${words(cell).replaceAll('"', '""')}"`;
+      const cells = (row) => [...row.cells].flatMap((cell) => [quoted(cell), ...Array(cell.colSpan - 1).fill("")]);
+      const lines = [...table.rows].map((row) => cells(row).join(","));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+      link.download = `${document.title.split("·").at(-1).trim()} ${section}.csv`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href));
+    });
+    (table.closest(".scroll") ?? table).before(button);
+  }
+
+  document.querySelectorAll("table").forEach(csvButton);
   document.documentElement.dataset.theme = scheme();
   toggle.hidden = false;
   toggle.addEventListener("click", () => {

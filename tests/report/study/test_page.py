@@ -1,10 +1,10 @@
 """The report as a browser sees it: from a file, with no network."""
 
+import csv
 import json
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from helpers import run_python, wait_until
@@ -69,6 +69,15 @@ def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
     assert title.startswith("P-MPJPE, one depth sign")
     assert after == pytest.approx(1.4 * before, abs=0.1)
     assert visible == "legendonly"
+
+
+def test_a_button_saves_a_table_as_csv(opened):
+    with opened.expect_download() as saved:
+        opened.locator("#numbers .csv").first.click()
+    assert saved.value.suggested_filename.endswith(" numbers.csv")
+    rows = list(csv.reader(saved.value.path().open(newline="")))
+    assert len({len(row) for row in rows}) == 1
+    assert {"arm", "solo", "parts"} <= {row[0] for row in rows}
 
 
 def test_dark_mode_follows_the_button_and_the_system(opened):
