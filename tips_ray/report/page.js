@@ -36,13 +36,22 @@
     own[0].closest(".panels").before(menu(label, options, show));
   }
 
+  const fileName = (part) => `${document.title.split("·").at(-1).trim()} ${part}`;
+
+  // A figure is saved as it is shown, but always on white.
+  function saveButton(name, format) {
+    const click = ({ data, layout, offsetWidth: width, offsetHeight: height }) =>
+      Plotly.downloadImage({ data, layout: { ...layout, template: themes.light, paper_bgcolor: "white" } }, { format, width, height, filename: fileName(name) });
+    return { name: `save-${format}`, title: `Save as ${format.toUpperCase()}`, icon: Plotly.Icons[format === "svg" ? "disk" : "camera"], click };
+  }
+
   function draw(name, { data, layout }) {
     const plot = document.getElementById(`plot-${name}`);
     const { updatemenus = [], ...rest } = layout;
     updatemenus.forEach((own) => nativeMenu(plot, own));
     plots.push(plot);
     const displayModeBar = layout.scene ? false : "hover";
-    const config = { responsive: true, scrollZoom: false, displayModeBar, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+    const config = { responsive: true, scrollZoom: false, displayModeBar, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"], modeBarButtonsToAdd: [saveButton(name, "svg"), saveButton(name, "png")] };
     return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
   }
 
@@ -62,7 +71,7 @@
       const lines = [...table.rows].map((row) => cells(row).join(","));
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
-      link.download = `${document.title.split("·").at(-1).trim()} ${section}.csv`;
+      link.download = fileName(`${section}.csv`);
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href));
     });

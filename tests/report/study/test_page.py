@@ -81,6 +81,14 @@ def test_a_button_saves_a_table_as_csv(opened):
     assert {"arm", "solo", "parts"} <= {row[0] for row in rows}
 
 
+def test_a_figure_is_saved_on_white(opened):
+    opened.locator("#plot-errors").hover()
+    with opened.expect_download() as saved:
+        opened.locator("#plot-errors .modebar-btn[data-title='Save as SVG']").click()
+    assert saved.value.suggested_filename.endswith(" errors.svg")
+    assert "rgb(255, 255, 255)" in saved.value.path().read_text()
+
+
 def test_dark_mode_follows_the_button_and_the_system(opened):
     def colours() -> tuple:
         return tuple(opened.evaluate(f"[getComputedStyle(document.documentElement).backgroundColor, {INK}]"))
