@@ -158,6 +158,8 @@ def test_labels_are_no_signals() -> None:
 def test_what_holds_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="No run has an error: none of the 240 values"):
         read(curves().assign(pa_mpjpe=np.nan))
+    with pytest.raises(UserError, match="All 6 runs diverged"):
+        read(curves().assign(pa_mpjpe=lambda rows: rows["pa_mpjpe"].where(rows["epoch"] == 1)))
     with pytest.raises(UserError, match="No column of the table counts epochs"):
         read(curves().rename(columns={"epoch": "when"}))
     disjoint = curves(("solo",), 2).assign(epoch=lambda rows: rows["epoch"] + 1000 * rows["seed"])

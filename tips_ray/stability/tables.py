@@ -270,6 +270,11 @@ def no_curves(rows: pd.DataFrame, columns: TableColumns) -> str:
             f" {'its' if num_runs == 1 else 'their'} loss diverged; nothing can be compared."
         )
     last = rows[finite].groupby(["arm", "label"])["step"].nunique()
+    if (last < 2).all() and rows[~finite].groupby(["arm", "label"]).ngroups == num_runs:
+        return (
+            f"All {num_runs} runs diverged: none has two epochs at which {columns.error!r} is a finite number; nothing can be"
+            " compared."
+        )
     if (last < 2).all():
         now = " ".join(columns.run) or "none"
         return (
