@@ -150,7 +150,8 @@ def option_rows(kind: Any, prefix: str = "--") -> Iterator[tuple[str, ...]]:
             continue
         helps = [mark for mark in marks if hasattr(mark, "metavar")]
         meaning = next((mark.help for mark in helps if mark.help), None) or meanings.get(entry.name, "")
-        option = f"`{prefix}{entry.name.replace('_', '-')}`"
+        names = [f"{prefix}{entry.name.replace('_', '-')}", *(alias for mark in helps for alias in mark.aliases or ())]
+        option = ", ".join(f"`{name}`" for name in names)
         if tyro.conf.Positional in marks:
             option = f"`{next((mark.metavar for mark in helps if mark.metavar), entry.name.upper())}`"
         yield option, values_of(plain), default_of(entry), " ".join(meaning.split())
