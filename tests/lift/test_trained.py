@@ -18,6 +18,7 @@ from tips_ray.config import Network
 from tips_ray.data.dataset import Sources, prepare
 from tips_ray.data.synthetic import synthesise
 from tips_ray.errors import UserError
+from tips_ray.lift.trained import keep_lifters
 from tips_ray.lifting.evaluate import lift_views
 from tips_ray.lifting.run import Run
 from tips_ray.stability.campaign import load_campaign
@@ -72,6 +73,16 @@ def test_what_a_campaign_cannot_give_is_said(campaign, tmp_path: Path):
     write_manifest(empty.folder, agree(empty, {"fingerprint": "abc"}, {}))
     with pytest.raises(UserError, match="finished"):
         Lifter.open(str(empty.folder))
+
+
+def test_each_arm_leaves_a_lifter_in_the_campaign(campaign):
+    keep_lifters(campaign.folder)
+    kept = Lifter.open(campaign.folder.path("lifters/parts"))
+    assert kept.card.trained == Lifter.open(str(campaign.folder), "parts").card.trained
+    written = {name: campaign.folder.path(f"lifters/{name}/lifter.json") for name in campaign.arms}
+    times = [Path(file).stat().st_mtime_ns for file in written.values()]
+    keep_lifters(campaign.folder)
+    assert [Path(file).stat().st_mtime_ns for file in written.values()] == times
 
 
 def test_a_run_without_its_moments_is_named(campaign):

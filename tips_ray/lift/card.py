@@ -33,6 +33,10 @@ class Card:
     licence: str = ""
     credit: str = ""
 
+    def has(self, seed: int, epochs: str) -> bool:
+        """Whether the lifter has the weights of a run's epochs."""
+        return (self.trained.get("seed"), self.trained.get("epochs")) == (seed, epochs)
+
     def to_json(self) -> bytes:
         """As a file."""
         return CARD.dump_json(self, indent=1)

@@ -1,7 +1,7 @@
 """A trained lifter: 2D keypoints in, 3D poses out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,11 +112,15 @@ class Lifter:
 
     def save(self, folder: str | Path) -> None:
         """Write the lifter into a folder: `lifter.safetensors` and its card, `lifter.json`."""
+        for file, content in self.contents().items():
+            replace_file(Path(folder) / file, content)
+
+    def contents(self) -> dict[str, bytes]:
+        """Its two files."""
         arrays = self.network.arrays() | {"prior.mean": self.prior.mean, "prior.covariance": self.prior.covariance}
         content = save({name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()})
         card = replace(self.card, weights_sha256=hashlib.sha256(content).hexdigest())
-        replace_file(Path(folder) / WEIGHTS, content)
-        replace_file(Path(folder) / CARD, card.to_json())
+        return {WEIGHTS: content, CARD: card.to_json()}
 
     def _mirrored(self, poses: np.ndarray) -> np.ndarray:
         """The poses as lifted from their mirror images alone, turned back."""
@@ -141,13 +145,18 @@ def read_lifter(folder: Path) -> Lifter:
             contents[file] = read_file(folder / file)
         except FileNotFoundError as error:
             raise UserError(f"'{folder}' has no {file}; a lifter is that folder's {WEIGHTS} and {CARD} together.") from error
+    return lifter_from(contents, str(folder))
+
+
+def lifter_from(contents: Mapping[str, bytes], place: str) -> Lifter:
+    """The lifter of two files; raises UserError, which names their place, as `read_lifter`."""
     try:
         card = read_card(contents[CARD])
     except UserError as error:
-        raise UserError(f"'{folder / CARD}' is no card of a lifter: {error}.") from error
+        raise UserError(f"'{place}/{CARD}' is no card of a lifter: {error}.") from error
     if hashlib.sha256(contents[WEIGHTS]).hexdigest() != card.weights_sha256:
         raise UserError(
-            f"'{folder / WEIGHTS}' is not the file that its card was written for: it is damaged, or of another lifter;"
+            f"'{place}/{WEIGHTS}' is not the file that its card was written for: it is damaged, or of another lifter;"
             " copy both files again."
         )
     try:
@@ -155,4 +164,4 @@ def read_lifter(folder: Path) -> Lifter:
         prior = Prior(arrays.pop("prior.mean"), arrays.pop("prior.covariance"))
         return Lifter(network_of(card.parts, card.negative_slope, arrays), prior, card)
     except (SafetensorError, KeyError, UserError) as error:
-        raise UserError(f"'{folder / WEIGHTS}' has no whole lifter of the parts that its card names: {error}") from error
+        raise UserError(f"'{place}/{WEIGHTS}' has no whole lifter of the parts that its card names: {error}") from error

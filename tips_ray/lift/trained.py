@@ -1,5 +1,7 @@
 """Lifters from what campaigns have stored."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,17 +13,20 @@ from tips_ray.config import Config
 from tips_ray.errors import UserError
 from tips_ray.lift.card import Card
 from tips_ray.lift.completion import Prior
+from tips_ray.lift.kept import keep_lifter, kept_lifter
 from tips_ray.lift.lifter import Lifter
 from tips_ray.lift.network import Network, network_of
 from tips_ray.lifting import networks
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.provenance import commit
-from tips_ray.stability.campaign import load_campaign
-from tips_ray.stability.choice import DEFAULT_RULE, choose_weights
+from tips_ray.stability.campaign import LoadedCampaign, load_campaign
+from tips_ray.stability.choice import DEFAULT_RULE, Choice, choose_weights
 from tips_ray.stability.regret import stops
 from tips_ray.store.curves import RUNS
 from tips_ray.store.records import MANIFEST
 from tips_ray.store.storage import Storage
+
+log = logging.getLogger(__name__)
 
 
 def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) -> Lifter:
@@ -48,8 +53,32 @@ def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) ->
     if choice is None:
         known = f"the rules are {', '.join(rules)}" if rules else "none of its runs is finished"
         raise UserError(f"The rule {rule!r} picks no weights of {arm!r} in {campaign!r}: {known}.")
+    return trained_lifter(folder, loaded, arm, choice, rule)
+
+
+def keep_lifters(folder: Storage) -> None:
+    """Write a lifter of each arm of a campaign into its folder, as `lifters/ARM/`, with the weights
+    to use; where they are there already, or cannot be had, nothing is written."""
+    loaded = load_campaign(folder)
+    for arm in loaded.manifest["arms"]:
+        curves = furthest(loaded.curves[loaded.curves["arm"] == arm])
+        choice = choose_weights(curves, arm, stops(curves, [arm])) if len(curves) else None
+        kept = kept_lifter(folder, arm)
+        if choice is None or (kept and kept.card.has(choice.seed, str(choice.window))):
+            continue
+        try:
+            lifter = trained_lifter(folder, loaded, arm, choice, DEFAULT_RULE)
+        except (UserError, FileNotFoundError) as error:  # of weights that were not kept, or with layer norm
+            log.info("%s has no lifter of %s: %s", folder, arm, error)
+            continue
+        keep_lifter(folder, arm, lifter)
+
+
+def trained_lifter(folder: Storage, loaded: LoadedCampaign, arm: str, choice: Choice, rule: str) -> Lifter:
+    """The lifter of an arm of a campaign with the weights that a rule chose."""
+    arms = list(loaded.manifest["arms"])
     run, config = folder / RUNS / choice.run, config_of(folder, loaded.manifest, arm)
-    curve = curves[curves["run"] == choice.run]
+    curve = loaded.curves[loaded.curves["run"] == choice.run]
     sign = float(curve.loc[curve["epoch"] == choice.last, "depth_sign"].iloc[0])
     known = knowledge_by_arm({name: config_of(folder, loaded.manifest, name) for name in arms})[arm]
     data = loaded.manifest["data"]

@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.lift.kept import kept_lifter
+from tips_ray.lift.lifter import Lifter
 from tips_ray.report.search.headline import finding as search_finding
 from tips_ray.report.search.page import render_search
 from tips_ray.report.search.tables import best_and_starts, short_names
@@ -24,6 +26,7 @@ from tips_ray.search.trials import merge, read_tables
 from tips_ray.stability.bodies import lifted_views
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.label_free import LabelFreeSummary, summarise_label_free
+from tips_ray.stability.predictions import Predictions, predictions
 from tips_ray.stability.statistics import STATISTICS
 from tips_ray.stability.summary import Summary, summarise
 from tips_ray.store.records import SEARCH, holds
@@ -41,13 +44,24 @@ def publish(folder: Storage) -> Summary | LabelFreeSummary:
     folder.write_table("curves.parquet", campaign.curves)
     if campaign.manifest["data"]["labelled"]:
         summary = summarise(campaign)
-        page = render(campaign.curves, summary, lifted_views(campaign, summary.shown))
+        predicted = predictions(campaign, folder, list(summary.shown))
+        page = render(campaign.curves, summary, predicted, chosen_lifters(folder, predicted))
     else:
         summary = summarise_label_free(campaign)
         page = render_label_free(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
     folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
     folder.write("report.html", page.encode())
     return summary
+
+
+def chosen_lifters(folder: Storage, predicted: Predictions) -> dict[str, Lifter]:
+    """The lifters in a campaign's folder that have the weights to use, by arm."""
+    kept = {arm: kept_lifter(folder, arm) for arm in predicted.choices}
+    return {
+        arm: lifter
+        for arm, choice in predicted.choices.items()
+        if (lifter := kept[arm]) and lifter.card.has(choice.seed, str(choice.window))
+    }
 
 
 def publish_search(folder: Storage) -> SearchSummary:

@@ -26,8 +26,6 @@ class LiftedView:
     bodies: dict[str, np.ndarray]
     """By arm: (17, 3), mm, in the camera's frame, relative to the root; x and y are what was
     seen."""
-    truth: np.ndarray | None
-    """The true pose, in the same frame; None where it is not known."""
     missing: np.ndarray
     """(17,), joints that the detector missed."""
     subject: str
@@ -53,43 +51,74 @@ class LiftedViews:
 NO_VIEWS = LiftedViews({}, 0, [])
 
 
-def lifted_views(campaign: LoadedCampaign, arms: Sequence[str]) -> LiftedViews:
-    """The poses to show of some arms, each of another clip where there are enough; none before
-    anything was measured."""
+@dataclass(frozen=True)
+class ComparedViews:
+    """What the weights to use of some arms lift of all views that runs are compared on."""
+
+    choices: dict[str, Choice]
+    """By arm, as `bodies`."""
+    bodies: dict[str, dict[int, np.ndarray]]
+    """By arm and view: (17, 3), as in `LiftedView`."""
+    truth: dict[int, np.ndarray]
+    """By view: (17, 3), the true pose, in the same frame, where it is known."""
+    missing: dict[int, np.ndarray]
+    """By view: (17,)."""
+    labels: pd.DataFrame
+    """By view: subject, action and clip."""
+    views: list[int]
+    """Those that all arms have lifted."""
+
+    def texts(self, view: int) -> dict[str, str]:
+        """Subject, action and clip of a view."""
+        return {name: str(self.labels.loc[view, name]) for name in ("subject", "action", "clip")}
+
+
+def compared_views(campaign: LoadedCampaign, arms: Sequence[str]) -> ComparedViews | None:
+    """What was measured of some arms; None before anything was."""
     curves, table = campaign.curves, campaign.measured.bodies
     table = table[table["joint"].isin(LIFTED) & (table["view"] >= 0) & (table["view"] % 1 == 0)]
     if table.empty or curves.empty:
-        return NO_VIEWS
+        return None
     stopped = stops(curves, arms)
     choices = {arm: choice for arm in arms if (choice := choose_weights(curves, arm, stopped))}
-    rows = {arm: rows_of(table, arm, choice) for arm, choice in choices.items()}
-    rows = {arm: of_arm for arm, of_arm in rows.items() if len(of_arm)}
+    rows = {arm: of_arm for arm, choice in choices.items() if len(of_arm := rows_of(table, arm, choice))}
     if not rows:
-        return NO_VIEWS
+        return None
     bodies = {arm: joints_by_view(of_arm, ["x_mm", "y_mm", "z_mm"]) for arm, of_arm in rows.items()}
     seen = next(iter(rows.values()))
-    truth, missing = joints_by_view(seen, ["true_x_mm", "true_y_mm", "true_z_mm"]), joints_by_view(seen, ["missing"])
-    labels = seen.drop_duplicates("view").set_index("view")
+    missing = joints_by_view(seen, ["missing"])
     views = sorted(set.intersection(set(missing), *(set(of_arm) for of_arm in bodies.values())))
-    if not views:
+    return ComparedViews(
+        {arm: choices[arm] for arm in rows},
+        bodies,
+        joints_by_view(seen, ["true_x_mm", "true_y_mm", "true_z_mm"]),
+        {view: values[:, 0] > 0 for view, values in missing.items()},
+        seen.drop_duplicates("view").set_index("view"),
+        views,
+    )
+
+
+def lifted_views(campaign: LoadedCampaign, arms: Sequence[str]) -> LiftedViews:
+    """The poses to show of some arms, each of another clip where there are enough; none before
+    anything was measured."""
+    compared = compared_views(campaign, arms)
+    if compared is None or not compared.views:
         return NO_VIEWS
-    distances = [of_arm for arm in rows if (of_arm := campaign.disagreement_by_view.get(arm)) is not None]
+    views = compared.views
+    distances = [of_arm for arm in compared.bodies if (of_arm := campaign.disagreement_by_view.get(arm)) is not None]
     distance = np.mean(distances, axis=0) if distances and views[-1] < min(map(len, distances)) else None
     return LiftedViews(
-        {arm: choices[arm] for arm in rows},
+        compared.choices,
         len(views),
         [
             LiftedView(
-                {arm: of_arm[view] for arm, of_arm in bodies.items()},
-                truth.get(view),
-                missing[view][:, 0] > 0,
-                str(labels.loc[view, "subject"]),
-                str(labels.loc[view, "action"]),
-                str(labels.loc[view, "clip"]),
-                share,
-                None if distance is None else float(distance[view]),
+                {arm: of_arm[view] for arm, of_arm in compared.bodies.items()},
+                compared.missing[view],
+                **compared.texts(view),
+                share=share,
+                distance_mm=None if distance is None else float(distance[view]),
             )
-            for view, share in views_to_show(views, distance, [str(labels.loc[view, "clip"]) for view in views])
+            for view, share in views_to_show(views, distance, [compared.texts(view)["clip"] for view in views])
         ],
     )
 

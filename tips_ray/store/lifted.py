@@ -1,6 +1,7 @@
 """What each run lifted of the same few views, epoch by epoch: depths without their images."""
 
 import io
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from tokenize import TokenError
 
@@ -30,13 +31,21 @@ def lifted_bytes(depths: np.ndarray) -> bytes:
     return sink.getvalue()
 
 
-def read_lifted(folder: Storage, run: str, newest: int | None = None) -> dict[int, np.ndarray]:
-    """Depths (views, 16) in mm by epoch, of one run of a campaign, or of its `newest` epochs.
+def lifted_epochs(folder: Storage, run: str) -> list[int]:
+    """The epochs of which a run of a campaign has stored what it lifted."""
+    return epochs_of((folder / RUNS / run).names("lifted"), SUFFIX)
+
+
+def read_lifted(
+    folder: Storage, run: str, newest: int | None = None, among: Collection[int] | None = None
+) -> dict[int, np.ndarray]:
+    """Depths (views, 16) in mm by epoch, of one run of a campaign: of all epochs, of its `newest`,
+    or of those `among` some.
 
     Epochs whose file is missing or damaged are left out.
     """
     stored = folder / RUNS / run
-    epochs = epochs_of(stored.names("lifted"), SUFFIX)
+    epochs = [epoch for epoch in lifted_epochs(folder, run) if among is None or epoch in among]
     epochs = epochs if newest is None else epochs[-newest:]
 
     def read(epoch: int) -> np.ndarray | None:

@@ -107,6 +107,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
 
     from tips_ray.campaign.run import run_study
     from tips_ray.campaign.session import Session
+    from tips_ray.lift.trained import keep_lifters
     from tips_ray.report.publish import print_headline, publish
 
     sources = sources or study.load()
@@ -120,6 +121,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     further = {} if ending.unfinished else study.further(campaign.folder, sources)
     if further:
         ending = run_study(replace(campaign, arms={**campaign.arms, **further}), session)
+    keep_lifters(campaign.folder)
     print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from tips_ray.lift.clips import LiftedClip
 from tips_ray.lift.completion import Prior
 from tips_ray.lift.lifter import Lifter
 from tips_ray.lift.trained import folded
-from tips_ray.report.lifted import page as lifted_page
+from tips_ray.report import browser as in_browser
 from tips_ray.report.lifted.page import render_lifted, write_lifted_page
 
 HOSTILE = "</script><b>clip</b>"
@@ -70,11 +70,13 @@ def test_the_lifter_in_the_page_is_the_lifter(lifter, opening, tmp_path):
         content = "JSON.parse(document.getElementById('content').textContent)"
         answer = f"poses => poses.map(lifterOf({content}.lifter))"
         depths = page.evaluate(answer, relative.tolist())
-    np.testing.assert_allclose(depths, lifter.lift_whole(clip.keypoints)[:, 1:, 2], atol=0.02)
+    np.testing.assert_allclose(
+        depths, lifter.lift_whole(clip.keypoints)[:, 1:, 2], atol=0.1
+    )  # of bodies of 500; the page rounds weights
 
 
 def test_a_large_network_stays_at_home(lifter, monkeypatch):
-    monkeypatch.setattr(lifted_page, "MAX_NETWORK_BYTES", 10)
+    monkeypatch.setattr(in_browser, "MAX_NETWORK_BYTES", 10)
     page = render_lifted("made", [clip_named("first", lifter)], lifter, 30)
     content = json.loads(page.split('id="content">')[1].split("</script>")[0])
     assert content["lifter"] is None

@@ -31,7 +31,7 @@ def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, make_curves, tm
     name = "a very long arm with <b>markup</b> in its name"
     campaign = without_labels(make_curves(("solo", name), num_epochs=20))
     body = np.random.default_rng(0).normal(0, 300, (len(JOINTS), 3))
-    view = LiftedView({"solo": body, name: body}, None, np.zeros(len(JOINTS), bool), "S1", "walk", "c1", 0.5, 30.0)
+    view = LiftedView({"solo": body, name: body}, np.zeros(len(JOINTS), bool), "S1", "walk", "c1", 0.5, 30.0)
     lifted = LiftedViews({"solo": Choice("solo-seed0", 0, 19, 20)}, 256, [view])
     page = render_label_free(campaign.curves, summarise_label_free(campaign), lifted)
     (tmp_path / "page.html").write_text(page)

@@ -1,7 +1,6 @@
 """The page of `tips-ray lift`: clips played in 3D beside their keypoints, in one file that opens
 offline."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,12 @@ import numpy as np
 from tips_ray.lift.card import Card
 from tips_ray.lift.clips import LiftedClip
 from tips_ray.lift.lifter import Lifter
-from tips_ray.lift.network import MIRRORED
 from tips_ray.poses.skeleton import BONES, JOINTS
 from tips_ray.report.base import PAGES, filled
+from tips_ray.report.browser import encoded, network_content
 from tips_ray.report.viewer import COLOURS
 from tips_ray.store.atomic import replace_file
 
-MAX_NETWORK_BYTES = 4_000_000
-"""A larger network does not come along, and joints cannot be dragged."""
 MAX_FRAMES = 20_000
 """Of the clips that the page plays, the first ones: it has 5 MB then."""
 SPREAD_UNIT_MM = 2.0
@@ -36,7 +33,7 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
     cautions = ["How large people are, and how far from the camera, is not known: each clip has an adult's size."]
     if len(played) < len(clips):
         cautions.append(f"The page plays the first {len(played):,} of {len(clips):,} clips; the files have all of them.")
-    scripts = [(PAGES / "lifted" / file).read_text(encoding="utf-8") for file in ("network.js", "player.js")]
+    scripts = [(PAGES / file).read_text(encoding="utf-8") for file in ("skeleton.js", "network.js", "lifted/player.js")]
     return filled(
         "lifted/page.html.j2",
         {},
@@ -94,31 +91,6 @@ def clip_content(clip: LiftedClip) -> dict[str, Any]:
         "missing": encoded(clip.missing, "u1"),
         "reach": 2.2 * float(np.quantile(np.linalg.norm(relative, axis=-1).max(axis=1), 0.98).clip(1.0)),
     }
-
-
-def network_content(lifter: Lifter) -> dict[str, Any] | None:
-    """The network for the page, if it is small enough."""
-    arrays = lifter.network.arrays()
-    if sum(array.nbytes for array in arrays.values()) > MAX_NETWORK_BYTES:
-        return None
-    return {
-        "slope": lifter.network.negative_slope,
-        "mirrorMean": lifter.card.mirror_mean,
-        "mirrored": MIRRORED.tolist(),
-        "parts": [
-            {
-                "joints": list(each.part.indices),
-                "layers": [{"weight": encoded(layer.weight, "<f4"), "bias": encoded(layer.bias, "<f4")} for layer in each.layers],
-            }
-            for each in lifter.network.parts
-        ],
-    }
-
-
-def encoded(values: np.ndarray, kind: str) -> str:
-    """Numbers as base64 of one kind, whole ones rounded."""
-    numbers = np.asarray(values) if kind.endswith("f4") else np.rint(np.asarray(values, dtype=float))
-    return base64.b64encode(np.ascontiguousarray(numbers.astype(kind)).tobytes()).decode()
 
 
 def about(card: Card) -> dict[str, str]:

@@ -4,9 +4,9 @@
   const element = (id) => document.getElementById(id);
   const [image, body, timeline] = ["image", "body", "timeline"].map(element);
   const [play, scrubber, when, choice, speed, reset] = ["play", "frame", "when", "clip", "speed", "reset"].map(element);
-  const lift = lifter && lifterOf(lifter);
+  const lift = lifter && lifterOf(lifter), skeleton = skeletonOf({ bones, joints, colours });
   const NUM = joints.length;
-  let clip, at = 0, playing = false, started = 0, turned = 0.5, raised = 0.15, dragged = null, changed = null;
+  let clip, at = 0, playing = false, started = 0, turned = 0.5, raised = 0.15, changed = null;
 
   function opened({ keypoints, unit, poses, spread, missing, frames, ...rest }) {
     return { ...rest, unit, frames: numbers(frames, Int32Array), keypoints: numbers(keypoints, Int16Array), poses: numbers(poses, Int16Array), spread: numbers(spread, Uint8Array), missing: numbers(missing, Uint8Array) };
@@ -15,50 +15,6 @@
   const point = (values, frame, joint, axes) => Array.from({ length: axes }, (_, axis) => values[(frame * NUM + joint) * axes + axis]);
   const seen = (frame) => joints.map((_, joint) => point(clip.keypoints, frame, joint, 2).map((value) => value * clip.unit));
   const pose = (frame) => joints.map((_, joint) => point(clip.poses, frame, joint, 3));
-
-  function prepared(canvas) {
-    const ratio = window.devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = canvas;
-    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    return { context, width, height };
-  }
-
-  const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
-  const side = (name) => (name.startsWith("l_") ? "left" : name.startsWith("r_") ? "right" : "middle");
-
-  function skeleton(context, places, width, hollow, rings) {
-    const order = bones.map(([from, to]) => [from, to, (places[from][2] + places[to][2]) / 2]).sort((a, b) => a[2] - b[2]);
-    context.lineCap = "round";
-    for (const [from, to] of order) {
-      context.strokeStyle = colours[side(joints[to])];
-      context.lineWidth = width;
-      context.beginPath();
-      context.moveTo(places[from][0], places[from][1]);
-      context.lineTo(places[to][0], places[to][1]);
-      context.stroke();
-    }
-    places.forEach(([x, y], joint) => {
-      if (rings && rings[joint] > 2) {
-        context.globalAlpha = 0.18;
-        context.fillStyle = ink("--ink");
-        context.beginPath();
-        context.arc(x, y, rings[joint], 0, 7);
-        context.fill();
-        context.globalAlpha = 1;
-      }
-      context.beginPath();
-      context.arc(x, y, width, 0, 7);
-      context.fillStyle = hollow[joint] ? ink("--paper") : colours[side(joints[joint])];
-      context.fill();
-      if (!hollow[joint]) return;
-      context.lineWidth = 1.5;
-      context.strokeStyle = colours[side(joints[joint])];
-      context.stroke();
-    });
-  }
 
   // From the unit of the keypoints to the canvas, y down: the pelvis in the middle, the body as large as the pose beside it.
   function onImage({ width, height }) {
@@ -79,31 +35,19 @@
   function draw() {
     const now = current();
     const hollow = joints.map((_, joint) => clip.missing[at * NUM + joint]);
-    const plane = prepared(image), view = onImage(plane);
+    const flat = prepared(image), { place } = onImage(flat);
     if (clip.image) {
-      const corners = [view.place([0, 0]), view.place([clip.image[0], -clip.image[1]])];
-      plane.context.strokeStyle = ink("--rule");
-      plane.context.lineWidth = 1;
-      plane.context.strokeRect(corners[0][0], corners[0][1], corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]);
+      const corners = [place([0, 0]), place([clip.image[0], -clip.image[1]])];
+      flat.context.strokeStyle = ink("--rule");
+      flat.context.lineWidth = 1;
+      flat.context.strokeRect(corners[0][0], corners[0][1], corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]);
     }
-    skeleton(plane.context, now.keypoints.map(view.place), 3, hollow);
+    skeleton(flat.context, now.keypoints.map(place), 3, hollow);
     const scene = prepared(body), scale = Math.min(scene.width, scene.height) / clip.reach;
-    const [cosT, sinT, cosR, sinR] = [Math.cos(turned), Math.sin(turned), Math.cos(raised), Math.sin(raised)];
-    const project = ([x, y, z]) => {
-      const across = x * cosT + z * sinT, towards = -x * sinT + z * cosT;
-      return [scene.width / 2 + across * scale, scene.height / 2 - (y * cosR - towards * sinR) * scale, y * sinR + towards * cosR];
-    };
+    const project = projection(scene, scale, turned, raised);
     const root = now.pose[0], relative = now.pose.map((place) => place.map((value, axis) => value - root[axis]));
-    const ground = Math.min(...relative.map(([, y]) => y));
-    scene.context.strokeStyle = ink("--rule");
-    scene.context.lineWidth = 1;
-    scene.context.beginPath();
-    for (let angle = 0; angle <= 64; angle++) {
-      const [x, y] = project([450 * Math.cos((angle / 32) * Math.PI), ground, 450 * Math.sin((angle / 32) * Math.PI)]);
-      scene.context.lineTo(x, y);
-    }
-    scene.context.stroke();
-    skeleton(scene.context, relative.map(project), 4, hollow, now.spread && now.spread.map((value) => value * scale));
+    ground(scene.context, relative, project);
+    skeleton(scene.context, relative.map(project), 4, hollow, now.spread?.map((value) => value * scale));
     marker();
     scrubber.value = at;
     const mean = now.spread ? now.spread.reduce((a, b) => a + b, 0) / NUM : null;
@@ -114,8 +58,7 @@
   }
 
   function marker() {
-    const { context, width, height } = prepared(timeline), count = clip.frames.length;
-    const most = Math.max(...clip.means, 1);
+    const { context, width, height } = prepared(timeline), { most, frames: { length: count } } = clip;
     context.fillStyle = ink("--rule");
     for (let x = 0; x < width; x++) {
       const value = clip.means[Math.min(count - 1, Math.floor((x / width) * count))];
@@ -133,6 +76,7 @@
       for (let joint = 0; joint < NUM; joint++) total += clip.spread[frame * NUM + joint];
       return (total / NUM) * clip.spreadUnit;
     });
+    clip.most = clip.means.reduce((one, other) => Math.max(one, other), 1);
     scrubber.max = count - 1;
     at = 0;
     changed = null;
@@ -168,45 +112,23 @@
     draw();
   });
 
-  body.addEventListener("pointerdown", (event) => { body.setPointerCapture(event.pointerId); dragged = [event.offsetX, event.offsetY]; });
-  body.addEventListener("pointermove", (event) => {
-    if (!dragged || !body.hasPointerCapture(event.pointerId)) return;
-    turned += (event.offsetX - dragged[0]) / 120;
-    raised = Math.max(-1.4, Math.min(1.4, raised + (event.offsetY - dragged[1]) / 160));
-    dragged = [event.offsetX, event.offsetY];
+  turnable(body, (about, up) => {
+    turned += about;
+    raised = Math.max(-1.4, Math.min(1.4, raised + up));
     if (!playing) draw();
-  });
-  body.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -0.1, ArrowRight: 0.1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    turned += step;
-    draw();
   });
 
   // A joint that is dragged on the image changes the 2D pose, and the lifter answers at once.
-  let held = null;
-  image.addEventListener("pointerdown", (event) => {
-    if (!lift) return;
-    const places = current().keypoints.map(onImage({ width: image.clientWidth, height: image.clientHeight }).place);
-    const distances = places.map(([x, y]) => Math.hypot(x - event.offsetX, y - event.offsetY));
-    const nearest = distances.indexOf(Math.min(...distances));
-    if (distances[nearest] > 24) return;
+  const plane = () => onImage({ width: image.clientWidth, height: image.clientHeight });
+  if (lift) draggable(image, () => current().keypoints.map(plane().place), (joint, x, y) => {
     if (playing) setPlaying(false);
-    held = nearest;
-    image.setPointerCapture(event.pointerId);
-    event.preventDefault();
-  });
-  image.addEventListener("pointermove", (event) => {
-    if (held === null || !image.hasPointerCapture(event.pointerId)) return;
     const keypoints = current().keypoints.map((place) => [...place]);
-    keypoints[held] = onImage({ width: image.clientWidth, height: image.clientHeight }).back(event.offsetX, event.offsetY);
+    keypoints[joint] = plane().back(x, y);
     const relative = keypoints.slice(1).map(([x, y]) => [(x - keypoints[0][0]) * clip.mm, (y - keypoints[0][1]) * clip.mm]);
     const depth = lift(relative);
     changed = { keypoints, pose: [[0, 0, 0], ...relative.map(([x, y], joint) => [x, y, depth[joint]])], spread: null };
     draw();
   });
-  image.addEventListener("pointerup", () => (held = null));
 
   new ResizeObserver(draw).observe(body);
   new MutationObserver(draw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

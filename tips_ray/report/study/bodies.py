@@ -34,9 +34,8 @@ def draw_bodies(lifted: LiftedViews) -> dict[str, go.Figure]:
 
 
 def shown(view: LiftedView) -> dict[str, np.ndarray]:
-    """The bodies of the first arms, and the true one where it is known."""
-    truth = {} if view.truth is None else {"truth": view.truth}
-    return dict(list(view.bodies.items())[: MAX_BODIES - len(truth)]) | truth
+    """The bodies of the first arms."""
+    return dict(list(view.bodies.items())[:MAX_BODIES])
 
 
 def describe_bodies(lifted: LiftedViews) -> dict[str, Any]:
@@ -47,7 +46,6 @@ def describe_bodies(lifted: LiftedViews) -> dict[str, Any]:
         "weights": [f"{arm}: {entry.run}, {epochs(entry.window)}" for arm, entry in lifted.choices.items() if arm in bodies],
         "left_out": [arm for arm in lifted.choices if arm not in bodies],
         "num_compared": lifted.num_compared,
-        "has_truth": "truth" in bodies,
         "has_seeds": any(view.share is not None for view in lifted.views),
         "sides": COLOURS,
     }

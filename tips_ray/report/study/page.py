@@ -1,18 +1,20 @@
 """A campaign's report: one HTML file that opens offline."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
-from tips_ray.report.base import LONG_TABLE, filled
+from tips_ray.lift.lifter import Lifter
+from tips_ray.report.base import LONG_TABLE, PAGES, filled
 from tips_ray.report.study import benchmark_tables, figures, headline, ingredient_tables, screening_tables, stop_tables, tables
 from tips_ray.report.study.answers import answer_sentences, early_sentences
-from tips_ray.report.study.bodies import describe_bodies, draw_bodies
+from tips_ray.report.study.predictions import describe_predictions, prediction_content
 from tips_ray.report.style import arm_colours
 from tips_ray.report.text import beyond_2d, described, ordered
-from tips_ray.stability.bodies import NO_VIEWS, LiftedViews
 from tips_ray.stability.distillation import Kind
+from tips_ray.stability.predictions import NO_PREDICTIONS, Predictions
 from tips_ray.stability.summary import Summary
 
 STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
@@ -23,10 +25,14 @@ COMPARISONS: dict[Kind, str] = {
     "arm": "Does it help to distil at all? A student's error at its last epoch minus that of an arm at its own, paired by seed.",
     "student": "Which student? Error at the last epoch that both have, paired by seed.",
 }
+SCRIPTS = ("skeleton.js", "network.js", "study/predictions.js")
 
 
-def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEWS) -> str:
-    """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
+def render(
+    curves: pd.DataFrame, summary: Summary, predicted: Predictions = NO_PREDICTIONS, lifters: Mapping[str, Lifter] | None = None
+) -> str:
+    """The report as the text of an HTML page: no request leaves it, plotly.js is inside. `lifters`
+    are networks that the page may run, by arm."""
     if len(curves):
         curves = curves[~curves["arm"].isin(list(summary.hidden))]
     panels = {
@@ -38,7 +44,8 @@ def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEW
     actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
     colours = arm_colours([*summary.shown, *summary.references, *summary.supervised])
     colours |= {arm: colours.get(base, "#7F7F7F") for arm, base in summary.hidden.items()}
-    drawn = figures.draw_all(curves, summary, panels, colours) | draw_bodies(lifted)
+    drawn = figures.draw_all(curves, summary, panels, colours)
+    shown = prediction_content(predicted, lifters or {}) if predicted.poses else None
     return filled(
         "study/page.html.j2",
         drawn,
@@ -49,7 +56,9 @@ def render(curves: pd.DataFrame, summary: Summary, lifted: LiftedViews = NO_VIEW
         answers=[*answer_sentences(summary.answers), *early_sentences(summary.early_stops)],
         finding=headline.finding(summary),
         cautions=headline.cautions(summary),
-        bodies=describe_bodies(lifted),
+        scripts=[(PAGES / file).read_text(encoding="utf-8") for file in SCRIPTS] if shown else [],
+        content={"predictions": shown},
+        predictions=describe_predictions(predicted, shown) if shown else None,
         rows=headline.headline_rows(summary),
         paper=headline.PAPER,
         metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),

@@ -1,11 +1,11 @@
 "use strict";
 // The lifter itself: a multilayer perceptron for each part of the body, as tips_ray/lift/network.py has it.
-const numbers = (text, Kind) => new Kind(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
 
 function lifterOf({ parts, slope, mirrorMean, mirrored }) {
+  const whole = ([text, unit]) => Float32Array.from(numbers(text, Int16Array), (value) => value * unit);
   const networks = parts.map(({ joints, layers }) => ({
     joints,
-    layers: layers.map(({ weight, bias }) => ({ weight: numbers(weight, Float32Array), bias: numbers(bias, Float32Array) })),
+    layers: layers.map(({ weight, bias }) => ({ weight: whole(weight), bias: whole(bias) })),
   }));
 
   function dense({ weight, bias }, x, leaky) {
