@@ -73,6 +73,8 @@ def test_what_a_campaign_cannot_give_is_said(campaign, tmp_path: Path):
     write_manifest(empty.folder, agree(empty, {"fingerprint": "abc"}, {}))
     with pytest.raises(UserError, match="finished"):
         Lifter.open(str(empty.folder))
+    keep_lifters(empty.folder)
+    assert not empty.folder.exists("lifters")
 
 
 def test_each_arm_leaves_a_lifter_in_the_campaign(campaign):
