@@ -51,9 +51,9 @@ def keypoints(count: int) -> KeypointSet:
     poses = synthesise(num_poses=count * 2, num_subjects=2)
     seen = poses.positions[:count, :, :2].astype(np.float32) * np.float32(0.3)
     whole = np.ones(seen.shape[:2])
-    labels = (np.full(count, text) for text in ("S1", "all", "clip"))
+    subject, action, clip = (np.full(count, text) for text in ("S1", "all", "clip"))
     size = np.tile([1280, 720], (count, 1)).astype(np.int32)
-    return KeypointSet(seen, whole.astype(np.float32), whole < 0, *labels, np.arange(count), size, "synthetic")
+    return KeypointSet(seen, whole.astype(np.float32), whole < 0, subject, action, clip, np.arange(count), size, "synthetic")
 
 
 def main() -> None:
