@@ -95,13 +95,14 @@ def draw(report: Path, pictures: Sequence[str], out: Path, chromium: str) -> lis
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light", device_scale_factor=1.5)
-        page.goto(report.resolve().as_uri(), timeout=PAGE_SECONDS * 1000)
+        page.set_default_timeout(PAGE_SECONDS * 1000)
+        page.goto(report.resolve().as_uri())
         page.wait_for_selector("html[data-drawn=yes]")
         taken = [name for name in pictures if name not in PARTS_OF_PAGE or page.locator(PARTS_OF_PAGE[name]).count()]
         for name in taken:
             part = page.locator(PARTS_OF_PAGE.get(name, f"#plot-{name}"))
             part.scroll_into_view_if_needed()
-            part.locator(".main-svg").first.wait_for()
+            part.locator(".main-svg, canvas").first.wait_for()
             part.screenshot(path=out / f"{name}.png")
         browser.close()
     return taken
