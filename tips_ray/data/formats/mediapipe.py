@@ -133,10 +133,11 @@ def from_csv(file: Opened) -> tuple[np.ndarray, np.ndarray]:
         frames = np.arange(len(rows)) if column is None else frame_numbers(column, str(file.path))
         return values.reshape(len(rows), LANDMARKS, len(VALUES)), frames
     time_column = next((header.index(name) for name in TIME_COLUMNS if name in header), None)
-    if frame_column is None and time_column is None:
+    moment_column = time_column if frame_column is None else frame_column
+    if moment_column is None:
         raise UserError(f"{file.path}: MediaPipe landmarks without a column 'frame'; add the number of the frame to each row.")
     number_column = next(header.index(name) for name in NUMBER_COLUMNS if name in header)
-    own = [[row[time_column if frame_column is None else frame_column], landmark_number(row[number_column])] for row in rows]
+    own = [[row[moment_column], landmark_number(row[number_column])] for row in rows]
     place = numbers(own, str(file.path))
     if frame_column is None:
         place[:, 0] = np.unique(place[:, 0], return_inverse=True)[1]
