@@ -21,6 +21,7 @@ from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.run import Run
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.early import ENDED
 from tips_ray.store.storage import Storage
 
 FEW, MORE = 2, 10
@@ -89,13 +90,13 @@ def plan_study(campaign: Campaign, session: Session) -> StudyPlan:
 
 
 def plan_arm(campaign: Campaign, arm: str, state: LoadedCampaign | None, dataset: Dataset) -> ArmPlan:
-    """What is left of one arm; a run that has diverged is at its end."""
+    """What is left of one arm; a run that has ended lacks nothing."""
     config, stored = campaign.arms[arm], 0
     if state is not None:
         rows = state.curves[(state.curves["arm"] == arm) & state.curves["seed"].isin(campaign.seeds)]
         for _, run in rows.groupby("seed"):
-            diverged = run["status"].iloc[-1] == "diverged"
-            stored += campaign.num_epochs if diverged else min(campaign.num_epochs, len(run))
+            ended = run["status"].iloc[-1] in ENDED
+            stored += campaign.num_epochs if ended else min(campaign.num_epochs, len(run))
     whole = stored == campaign.num_seeds * campaign.num_epochs
     seconds = 0.0 if whole else epoch_seconds(config, dataset, campaign.arms)
     return ArmPlan(arm, campaign.num_seeds, campaign.num_epochs, stored, seconds, config.teacher is not None)

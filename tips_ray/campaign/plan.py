@@ -7,7 +7,7 @@ from typing import Any
 from tips_ray.config import MAX_EPOCHS, MAX_SEEDS, Config, Evaluation, KeepWeights
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.early import STOPPED, causal_rule
+from tips_ray.stability.early import ENDED, causal_rule
 from tips_ray.store.checked import VERSION
 from tips_ray.store.curves import RUNS, arm_of
 from tips_ray.store.names import check_name
@@ -89,7 +89,7 @@ def unfinished(campaign: Campaign, state: LoadedCampaign | None, arms: Collectio
     if state is None:
         return list(arms)
     curves = state.curves[state.curves["seed"].isin(campaign.seeds)]
-    ended = curves[(curves["epoch"] >= campaign.num_epochs) | curves["status"].isin(["diverged", STOPPED])]
+    ended = curves[(curves["epoch"] >= campaign.num_epochs) | curves["status"].isin(ENDED)]
     return [arm for arm in arms if ended.loc[ended["arm"] == arm, "seed"].nunique() < campaign.num_seeds]
 
 

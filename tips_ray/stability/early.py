@@ -20,6 +20,8 @@ from tips_ray.stability.stopping import CausalRule, Curve
 
 STOPPED = "stopped"
 """Status of the last epoch of a run that a rule has ended, in loaded curves."""
+ENDED = ("diverged", STOPPED)
+"""Statuses of the last epoch of runs that are not trained further."""
 
 
 @dataclass(frozen=True)

@@ -178,18 +178,20 @@ def choose(sources: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> str:
 
 
 def try_all(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> list[Tried]:
-    """Each predictor, and the one that `choose` takes for each target, on each labelled campaign as
-    a target; that which is least off first."""
+    """Each predictor on each labelled campaign as a target."""
     tried = []
-    for name in (*PREDICTORS, CHOSEN):
+    for name in PREDICTORS:
         made = [entry for target in rows["campaign"].unique() for entry in predict_left_out(rows, str(target), related, name)]
-        known = [entry for entry in made if entry.true_mm is not None]
-        if known:
-            deviations = [abs(entry.error_mm - (entry.true_mm or 0.0)) for entry in known]
-            tried.append(
-                Tried(name, float(np.median(deviations)), float(np.mean([bool(entry.holds) for entry in known])), len(known))
-            )
-    return sorted(tried, key=lambda entry: entry.median_deviation_mm)
+        tried += tried_on(name, made)
+    return tried
+
+
+def tried_on(name: str, made: Sequence[Predicted]) -> list[Tried]:
+    """How good the predictor of a `name` is on those of its targets whose error is known; none
+    where there are none."""
+    deviations = [abs(entry.error_mm - entry.true_mm) for entry in made if entry.true_mm is not None]
+    held = [entry.holds for entry in made if entry.holds is not None]
+    return [Tried(name, float(np.median(deviations)), float(np.mean(held)), len(held))] if held else []
 
 
 CHOSEN = "chosen on the sources"

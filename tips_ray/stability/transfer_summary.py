@@ -9,7 +9,7 @@ import pandas as pd
 
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.predicted import CHOSEN, CONFIDENCE, Predicted, Tried, predict_left_out, rows_of, try_all
+from tips_ray.stability.predicted import CHOSEN, CONFIDENCE, Predicted, Tried, predict_left_out, rows_of, tried_on, try_all
 from tips_ray.stability.summary import strict
 from tips_ray.stability.transfer import (
     Cell,
@@ -119,16 +119,14 @@ def summarise_transfer(campaigns: Mapping[str, LoadedCampaign]) -> Transfer:
 def predicted_error(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> PredictedError:
     """The predicted errors of the runs of each campaign, from the others."""
     labelled = rows[rows["campaign"].isin(rows.loc[rows["error"].notna(), "campaign"])]
-    tried = try_all(labelled, related)
     runs = [entry for name in rows["campaign"].unique() for entry in predict_left_out(rows, str(name), related)]
-    known = [entry for entry in runs if entry.true_mm is not None]
-    chosen = next((entry for entry in tried if entry.predictor == CHOSEN), None)
+    chosen = tried_on(CHOSEN, runs)
     return PredictedError(
         CONFIDENCE,
-        None if chosen is None else chosen.coverage,
-        None if chosen is None else chosen.median_deviation_mm,
-        len(known),
-        tried,
+        chosen[0].coverage if chosen else None,
+        chosen[0].median_deviation_mm if chosen else None,
+        chosen[0].n if chosen else 0,
+        sorted([*try_all(labelled, related), *chosen], key=lambda entry: entry.median_deviation_mm),
         runs,
     )
 
