@@ -9,7 +9,7 @@ from tips_ray.errors import UserError
 from tips_ray.report.transfer.page import finding, render_transfer
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.predicted import PREDICTORS, fit, half_width, predict_left_out, rows_of
-from tips_ray.stability.transfer import leave_one_campaign_out, matrix, rank_by_worst, regrets_of
+from tips_ray.stability.transfer import are_related, leave_one_campaign_out, matrix, rank_by_worst, regrets_of
 from tips_ray.stability.transfer_summary import summarise_transfer
 
 EPOCHS = 20
@@ -17,7 +17,13 @@ ARMS = {"solo": {"objective": "adversarial"}, "parts": {"objective": "adversaria
 
 
 def campaign(
-    fingerprint: str, seed: int = 0, rise: float = 0.0, factor: float = 1.0, labelled: bool = True, noise: float = 0.02
+    fingerprint: str,
+    seed: int = 0,
+    rise: float = 0.0,
+    factor: float = 1.0,
+    labelled: bool = True,
+    noise: float = 0.02,
+    subjects: tuple[str, str] = ("1", "2"),
 ) -> LoadedCampaign:
     """Four runs of each arm. The error is `factor` times a law of bone asymmetry, with noise of a
     run, and from the middle on rises by `rise` mm an epoch."""
@@ -33,6 +39,7 @@ def campaign(
                 row |= {"bone_asymmetry": asymmetry, "frechet_2d": 0.1 + rng.uniform(0, 0.02)}
                 rows.append(row | ({HEADLINE_METRIC: error, TRAIN_METRIC: error} if labelled else {}))
     data = {"name": fingerprint, "fingerprint": fingerprint, "labelled": labelled, "synthetic": False, "observation": {}}
+    data |= {"labelled_fingerprint": "", "train_subjects": [subjects[0]], "test_subjects": [subjects[1]]}
     return LoadedCampaign({"arms": ARMS, "data": data}, pd.DataFrame(rows))
 
 
@@ -147,3 +154,10 @@ def test_the_summary_and_its_page():
 def test_one_labelled_campaign_is_too_few():
     with pytest.raises(UserError, match="at least two"):
         summarise_transfer({"a": campaign("a"), "wild": campaign("w", labelled=False)})
+
+
+def test_campaigns_of_other_people_of_one_file_are_not_related():
+    one, other, third = (campaign("a", subjects=pair) for pair in (("1", "2"), ("3", "4"), ("5", "1")))
+    assert not are_related(one, other)
+    assert are_related(one, third)
+    assert not are_related(one, campaign("b"))

@@ -70,15 +70,16 @@ def unsupervised_arms(campaign: LoadedCampaign) -> list[str]:
     return [arm for arm in arms_of(campaign.curves) if arm in configs and is_unsupervised(configs[arm])]
 
 
-def poses_of(campaign: LoadedCampaign) -> set[str]:
-    """The fingerprints of the poses that a campaign trained on and was scored on."""
+def people_of(campaign: LoadedCampaign) -> set[tuple[str, str]]:
+    """The fingerprints of poses, and their subjects that a campaign trained on or was scored on."""
     data = campaign.manifest["data"]
-    return {data[key] for key in ("fingerprint", "labelled_fingerprint") if data.get(key)}
+    trained = {(data["fingerprint"], subject) for subject in data["train_subjects"]}
+    return trained | {(data["labelled_fingerprint"] or data["fingerprint"], subject) for subject in data["test_subjects"]}
 
 
 def are_related(one: LoadedCampaign, other: LoadedCampaign) -> bool:
-    """Whether two campaigns share poses, and so people."""
-    return bool(poses_of(one) & poses_of(other))
+    """Whether two campaigns share people, and so poses."""
+    return bool(people_of(one) & people_of(other))
 
 
 def regrets_of(campaigns: Mapping[str, LoadedCampaign]) -> pd.DataFrame:
