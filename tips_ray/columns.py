@@ -64,6 +64,7 @@ TABLE = (
     Column("depth_anisotropy", "Spread of depth against x", "signal"),
     Column("view_inconsistency_mm", "Seen from elsewhere, mm", "signal"),
     Column("frechet_2d", "Fréchet distance to observed 2D", "signal"),
+    Column("fresh_critic", "Fresh critic on reprojected 2D", "signal"),
     Column("churn_mm", "Churn in an epoch, mm", "signal"),
     Column("average_distance_mm", "Distance from its moving average, mm", "signal"),
     Column("seed_disagreement_mm", "Distance from other seeds, mm", "signal"),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tips_ray.config import ELEVATION_DEGREES
 from tips_ray.data.views import Views
+from tips_ray.lifting.critic import fresh_critic
 from tips_ray.poses.anatomy import LIMBS, bend, sign_votes
 from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, bone_of, bone_vectors
 from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate
@@ -123,7 +124,8 @@ def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> 
 
     `view_inconsistency_mm`: mean distance of the joints between a pose and what the lifter makes of
     its image in that camera, both in that camera's frame. `frechet_2d`: distance of the reprojected
-    keypoints from the observed ones (`frechet`).
+    keypoints from the observed ones (`frechet`). `fresh_critic`: how well a fresh critic tells the
+    two apart.
     """
     rng = stream(0, "signals")
     azimuth, elevation = (2 * torch.rand(2, len(views), generator=rng) - 1).to(pose)
@@ -132,7 +134,12 @@ def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> 
     reprojected = reproject(rotated)
     lifted_again = lift(reprojected, sign * lifter(reprojected))
     distance = torch.linalg.vector_norm(lifted_again - rotated, dim=-1) * views.scale[:, None]
-    return {"view_inconsistency_mm": distance.mean(), "frechet_2d": frechet(views.keypoints, max_normalise(reprojected)[0])}
+    seen, _ = max_normalise(reprojected)
+    return {
+        "view_inconsistency_mm": distance.mean(),
+        "frechet_2d": frechet(views.keypoints, seen),
+        "fresh_critic": fresh_critic(views.keypoints, seen),
+    }
 
 
 def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
