@@ -26,7 +26,8 @@ def fresh_critic(observed: KeypointsBatch, reprojected: KeypointsBatch) -> Tenso
     the same first weights and batches at every epoch. It is what the duality gap of a GAN
     (Grnarova et al., NeurIPS 2019) has for the lifter: how far the best adversary beats it,
     whatever the adversary that it was trained with has become; as a two-sample test after
-    Lopez-Paz & Oquab (ICLR 2017). NaN where a keypoint is; 0.5 of a single view, of which none is left to ask about.
+    Lopez-Paz & Oquab (ICLR 2017). NaN where a keypoint is; 0.5 of a single view, of which none is
+    left to ask about.
     """
     if not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
         return reprojected.new_tensor(math.nan)
