@@ -54,7 +54,8 @@ def bvh_text(clip: LiftedClip, fps: float) -> str:
     columns = [poses[:, ROOT] / 10, *rotations(root, None)]
     rows = np.concatenate(columns, axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.7f}"]
-    lines += [" ".join(f"{value:.4f}" for value in row) for row in rows]
+    row_text = " ".join(["%.4f"] * rows.shape[1])
+    lines += [row_text % tuple(row) for row in rows.tolist()]
     return "\n".join(lines) + "\n"
 
 

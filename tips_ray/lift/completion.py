@@ -1,6 +1,7 @@
 """Keypoints that are missing or noisy, as the others make them likely."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Prior:
         return completed
 
     def _expected(self, keypoints: np.ndarray, known: np.ndarray, noise: float) -> np.ndarray:
-        mean, covariance = self._anywhere()
+        mean, covariance = self._anywhere
         middle = keypoints[:, known].mean(axis=1, keepdims=True)
         keypoints = keypoints - middle
         seen_joints = keypoints[:, known]
@@ -70,6 +71,7 @@ class Prior:
             size = np.abs(whole - whole[:, [ROOT]]).max(axis=(1, 2))
         return whole + middle
 
+    @cached_property
     def _anywhere(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean (17, 2) and covariance (17, 2, 17, 2) of poses of size 1 that may be anywhere."""
         mean = np.insert(self.mean.reshape(-1, 2), ROOT, 0.0, axis=0)
