@@ -38,6 +38,14 @@ PREDICTORS: dict[str, tuple[str, ...]] = {
     **{BY_NAME[name].label: (name,) for name in TIMELY},
     "bones": ("bone_asymmetry", "bone_variation", "bone_proportions"),
     "bones and views": ("bone_asymmetry", "bone_variation", "bone_proportions", "view_inconsistency_mm"),
+    "fresh critic and views": ("fresh_critic", "view_inconsistency_mm"),
+    "fresh critic, bones and views": (
+        "fresh_critic",
+        "bone_asymmetry",
+        "bone_variation",
+        "bone_proportions",
+        "view_inconsistency_mm",
+    ),
     "all signals": TIMELY,
 }
 """By name, the signals that a predictor sees. The one to use is chosen on the sources alone."""

@@ -199,6 +199,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
     smooth = share(5)
     plausible = ("bone_asymmetry", "bone_variation", "flipped_vote_share")
     likely = ("frechet_2d", "view_inconsistency_mm", *plausible)
+    falling = ("consistency", "frechet_2d", "fresh_critic", "churn_mm")
     timely = (signal for signal in SIGNALS if not BY_NAME[signal].in_hindsight)
     return (
         Last(),
@@ -207,7 +208,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
         Average(min(num_epochs, 5 * smooth), smooth, "moving average, half-life 5 %"),
         Band("discriminator_accuracy", 0.55, 0.8, patience=3),
         Band("loss_discriminator", 0.45, 0.65, patience=3),
-        *(Plateau(column, share(10), smooth=smooth) for column in ("consistency", "frechet_2d", "churn_mm")),
+        *(Plateau(column, share(10), smooth=smooth) for column in falling),
         *(Lowest((column,), smooth) for column in ("consistency", "loss_adversarial", *timely)),
         Lowest(plausible, smooth, label="implausibility"),
         Lowest(likely, smooth, label="unlikeliness"),

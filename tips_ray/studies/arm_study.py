@@ -32,10 +32,10 @@ class ArmStudy(Options):
     machine; start nothing."""
     stop: str = ""
     """End each run when this stop rule says so, by the run's own signals at the end of an epoch.
-    Only rules whose stop stands: `consistency levels off`, `frechet 2d levels off`, `churn levels
-    off`, `discriminator accuracy leaves 0.55–0.8`, `discriminator loss leaves 0.45–0.65`, `epoch at
-    50 %`; all others choose when training has ended. Runs that see labels go on. The same campaign
-    goes on without it, or with another."""
+    Only rules whose stop stands: `consistency levels off`, `frechet 2d levels off`, `fresh
+    critic levels off`, `churn levels off`, `discriminator accuracy leaves 0.55–0.8`, `discriminator
+    loss leaves 0.45–0.65`, `epoch at 50 %`; all others choose when training has ended. Runs that
+    see labels go on. The same campaign goes on without it, or with another."""
     benchmark: ClassVar[str] = ""
     """Which of the paper's tables the study is the twin of (`columns.BENCHMARKS`), if any."""
 
