@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -58,11 +59,11 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return " ".join((printed.out + printed.err).split())
 
 
-def store_campaign(folder: Storage, curves: pd.DataFrame, configs: dict[str, Config]) -> None:
-    """Write what the runs of a campaign leave: its record, and a curve a run, from columns arm,
-    run, seed, epoch, status and any others."""
+def store_campaign(folder: Storage, curves: pd.DataFrame, configs: dict[str, Config], **changes: Any) -> None:
+    """Write what the runs of a campaign leave: its record, with some changes, and a curve a run,
+    from columns arm, run, seed, epoch, status and any others."""
     arms = {arm: asdict(config) for arm, config in configs.items()}
-    record = {"version": 4, "name": "c", "data": {}, "references": {}, "arms": arms, "executions": []}
+    record = {"version": 4, "name": "c", "data": {}, "references": {}, "arms": arms, "executions": [], **changes}
     write_manifest(folder, record)
     for run, curve in curves.groupby("run"):
         (folder / RUNS / str(run)).write_table(CURVE, curve.reset_index(drop=True))

@@ -10,6 +10,9 @@ from tips_ray.cli import STUDIES, main
 from tips_ray.presets import ARM_SETS, ARMS, named_arms
 from tips_ray.studies.stability import Study
 
+TOOLS = {"compare", "evaluate", "export", "figure", "lift", "publish", "stop", "transfer", "watch"}
+"""Commands of `STUDIES` that train nothing."""
+
 
 def loaded_by(*words: str) -> tuple[set[str], str]:
     """The modules that a command loads, and what it prints."""
@@ -24,7 +27,7 @@ def test_help_is_quick_and_lists_all_commands() -> None:
     assert all(f"\n    {command}" in output for command in (*STUDIES, "data", "report"))
 
 
-@pytest.mark.parametrize("study", sorted(set(STUDIES) - {"evaluate", "export", "lift", "publish", "stop", "transfer"}))
+@pytest.mark.parametrize("study", sorted(set(STUDIES) - TOOLS))
 def test_a_study_has_its_own_help_and_its_presets(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([study, "--preset", "paper", "--help"])

@@ -30,6 +30,9 @@ STUDIES = {
     "publish": "A lifter as a folder that is ready for a model hub.",
     "evaluate": "How well do a campaign's saved lifters do on other poses?",
     "stop": "When should training stop, from a table of anyone's curves?",
+    "compare": "How do several studies, or versions of the code, differ?",
+    "figure": "A figure of a report for a paper: PDF, SVG or PNG.",
+    "watch": "A report that is brought up to date while runs train.",
 }
 """Each is a module of `tips_ray.studies` with a command line of its own."""
 

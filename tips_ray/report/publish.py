@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+import plotly.graph_objects as go
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -11,20 +12,20 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.lift.kept import kept_lifter
 from tips_ray.lift.lifter import Lifter
 from tips_ray.report.search.headline import finding as search_finding
-from tips_ray.report.search.page import render_search
+from tips_ray.report.search.page import render_search, search_figures
 from tips_ray.report.search.tables import best_and_starts, short_names
 from tips_ray.report.study import label_free
 from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.benchmark_text import print_benchmarks
 from tips_ray.report.study.headline import finding, headline_rows
-from tips_ray.report.study.label_free import render_label_free
-from tips_ray.report.study.page import STATISTIC_LABELS, render
+from tips_ray.report.study.label_free import label_free_figures, render_label_free
+from tips_ray.report.study.page import STATISTIC_LABELS, render, study_figures
 from tips_ray.report.text import as_text
 from tips_ray.search.confirmation import CONFIRMATION
 from tips_ray.search.summary import SearchSummary, summarise_search
 from tips_ray.search.trials import merge, read_tables
 from tips_ray.stability.bodies import lifted_views
-from tips_ray.stability.campaign import load_campaign
+from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.label_free import LabelFreeSummary, summarise_label_free
 from tips_ray.stability.predictions import Predictions, predictions
 from tips_ray.stability.statistics import STATISTICS
@@ -42,16 +43,42 @@ def publish(folder: Storage) -> Summary | LabelFreeSummary:
     """
     campaign = load_campaign(folder)
     folder.write_table("curves.parquet", campaign.curves)
-    if campaign.manifest["data"]["labelled"]:
-        summary = summarise(campaign)
-        predicted = predictions(campaign, folder, list(summary.shown))
-        page = render(campaign.curves, summary, predicted, chosen_lifters(folder, predicted))
-    else:
-        summary = summarise_label_free(campaign)
-        page = render_label_free(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
+    summary, page = study_page(campaign, folder)
     folder.write("summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False).encode())
     folder.write("report.html", page.encode())
     return summary
+
+
+def study_page(campaign: LoadedCampaign, folder: Storage) -> tuple[Summary | LabelFreeSummary, str]:
+    """The summary and the report of a campaign in a folder; nothing is written."""
+    if campaign.manifest["data"]["labelled"]:
+        summary = summarise(campaign)
+        predicted = predictions(campaign, folder, list(summary.shown))
+        return summary, render(campaign.curves, summary, predicted, chosen_lifters(folder, predicted))
+    summary = summarise_label_free(campaign)
+    return summary, render_label_free(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
+
+
+def page_of(folder: Storage) -> str:
+    """The report of the study or search in a folder, made anew; nothing is written. Raises
+    ValueError if there is neither."""
+    if is_search(folder):
+        tables = read_tables(folder)
+        return render_search(summarise_search(tables, folder), tables.surface)
+    return study_page(load_campaign(folder), folder)[1]
+
+
+def figures_of(folder: Storage) -> dict[str, go.Figure]:
+    """The figures of the report of the study or search in a folder, by name. Raises ValueError if
+    there is neither."""
+    if is_search(folder):
+        tables = read_tables(folder)
+        return search_figures(summarise_search(tables, folder), tables.surface)
+    campaign = load_campaign(folder)
+    if campaign.manifest["data"]["labelled"]:
+        return study_figures(campaign.curves, summarise(campaign))
+    summary = summarise_label_free(campaign)
+    return label_free_figures(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
 
 
 def chosen_lifters(folder: Storage, predicted: Predictions) -> dict[str, Lifter]:

@@ -137,6 +137,12 @@ class Storage:
         entries = self._with_retries(lambda: filesystem.get_file_info(selector))
         return sorted(info.base_name for info in entries if not info.base_name.startswith("."))
 
+    def versions(self, names: Collection[str]) -> list[tuple[str, int | None, int | None]]:
+        """Path, bytes and time of the last change (ns) of each of some files; None for one that is
+        not there."""
+        filesystem, paths = self._place[0], [self.path(name) for name in names]
+        return [(info.path, info.size, info.mtime_ns) for info in self._with_retries(lambda: filesystem.get_file_info(paths))]
+
     def read(self, name: str, limit: int = LARGEST_FILE) -> bytes:
         """A file's bytes; raises FileNotFoundError if there is none, and UserError for what is no
         regular file, or has more bytes than the limit."""

@@ -79,6 +79,14 @@ def render_search(summary: SearchSummary, surface: pd.DataFrame) -> str:
     )
 
 
+def search_figures(summary: SearchSummary, surface: pd.DataFrame) -> dict[str, go.Figure]:
+    """The figures of the report, by name."""
+    complete = tables.complete_trials(summary.trials, summary.objective_columns)
+    importances = importance_table(summary.trials, summary.space, score_columns(summary.trials))
+    cells = tables.heat_map(complete, surface, summary.score)
+    return draw_all(summary, complete, surface, importances, cells)[0]
+
+
 def draw_all(
     summary: SearchSummary,
     complete: pd.DataFrame,

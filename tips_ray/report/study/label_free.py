@@ -1,6 +1,7 @@
 """The report of a campaign without labels: one HTML file that opens offline."""
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from tips_ray.columns import SIGNALS, in_group
 from tips_ray.config import NOMINAL_MM
@@ -20,17 +21,14 @@ PANELS = {"losses": in_group("loss"), "adversary": in_group("adversary"), "signs
 
 def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: LiftedViews = NO_VIEWS) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside."""
-    panels = {group: tables.term_table(curves, columns) for group, columns in PANELS.items()}
-    colours = arm_colours(list(summary.arms))
-    synthetic = bool(summary.data.get("synthetic"))
-    terms = [(table, term) for table in panels.values() for term in table["term"].unique()]
+    panels = panel_tables(curves)
     return filled(
         "study/label_free.html.j2",
-        {term: figures.draw_term(table, term, colours, synthetic) for table, term in terms} | draw_bodies(lifted),
+        label_free_figures(curves, summary, lifted),
         title="Study without labels",
         campaign=summary.campaign or "no runs yet",
         summary=summary,
-        synthetic=synthetic,
+        synthetic=bool(summary.data.get("synthetic")),
         finding=finding(summary),
         cautions=[*early_sentences(summary.early_stops), *cautions(summary)],
         advice=ADVICE,
@@ -38,7 +36,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         bodies=describe_bodies(lifted),
         signals=signals_of(summary),
         cells={arm: {name: cell(entry.signals.get(name)) for name in signals_of(summary)} for arm, entry in summary.arms.items()},
-        colours=colours,
+        colours=arm_colours(list(summary.arms)),
         known={arm: beyond_2d(entry.knowledge) for arm, entry in summary.arms.items()},
         panels={
             group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
@@ -48,6 +46,18 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         data=described(summary.data),
         provenance=described(ordered(summary.provenance)),
     )
+
+
+def label_free_figures(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: LiftedViews = NO_VIEWS) -> dict[str, go.Figure]:
+    """The figures of the report, by name."""
+    colours, synthetic = arm_colours(list(summary.arms)), bool(summary.data.get("synthetic"))
+    terms = [(table, term) for table in panel_tables(curves).values() for term in table["term"].unique()]
+    return {term: figures.draw_term(table, term, colours, synthetic) for table, term in terms} | draw_bodies(lifted)
+
+
+def panel_tables(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`tables.term_table` of each group of panels."""
+    return {group: tables.term_table(curves, columns) for group, columns in PANELS.items()}
 
 
 ADVICE = (

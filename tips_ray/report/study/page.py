@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.lift.lifter import Lifter
@@ -33,18 +34,10 @@ def render(
 ) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside. `lifters`
     are networks that the page may run, by arm."""
-    if len(curves):
-        curves = curves[~curves["arm"].isin(list(summary.hidden))]
-    panels = {
-        "losses": tables.term_table(curves, in_group("loss")),
-        "adversary": tables.term_table(curves, in_group("adversary")),
-        "signs": tables.term_table(curves, in_group("sign")),
-        "signals": tables.term_table(curves, SIGNALS),
-    }
-    actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
-    colours = arm_colours([*summary.shown, *summary.references, *summary.supervised])
-    colours |= {arm: colours.get(base, "#7F7F7F") for arm, base in summary.hidden.items()}
+    curves, colours = shown_curves(curves, summary), colours_of(summary)
+    panels = panel_tables(curves)
     drawn = figures.draw_all(curves, summary, panels, colours)
+    actions, subjects = tables.action_intervals(curves), tables.subject_intervals(summary)
     shown = prediction_content(predicted, lifters or {}) if predicted.poses else None
     return filled(
         "study/page.html.j2",
@@ -86,6 +79,33 @@ def render(
         data=described(summary.data),
         provenance=described(ordered(summary.provenance)),
     )
+
+
+def study_figures(curves: pd.DataFrame, summary: Summary) -> dict[str, go.Figure]:
+    """The figures of the report, by name."""
+    curves = shown_curves(curves, summary)
+    return figures.draw_all(curves, summary, panel_tables(curves), colours_of(summary))
+
+
+def shown_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
+    """The curves of the arms that figures draw."""
+    return curves[~curves["arm"].isin(list(summary.hidden))] if len(curves) else curves
+
+
+def panel_tables(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`tables.term_table` of each group of panels."""
+    return {
+        "losses": tables.term_table(curves, in_group("loss")),
+        "adversary": tables.term_table(curves, in_group("adversary")),
+        "signs": tables.term_table(curves, in_group("sign")),
+        "signals": tables.term_table(curves, SIGNALS),
+    }
+
+
+def colours_of(summary: Summary) -> dict[str, str]:
+    """The colour of each arm; a hidden one has its base's."""
+    colours = arm_colours([*summary.shown, *summary.references, *summary.supervised])
+    return colours | {arm: colours.get(base, "#7F7F7F") for arm, base in summary.hidden.items()}
 
 
 def trust(summary: Summary) -> dict[str, Any]:
