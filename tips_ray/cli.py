@@ -153,7 +153,7 @@ def print_summary(summary, console) -> None:
     for title, frame in (("Subjects", summary.subjects), ("Actions", summary.actions)):
         table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for column, kind in frame.dtypes.items():
-            table.add_column(str(column), justify="right" if kind.kind in "if" else "left")
+            table.add_column(str(column), justify="right" if kind.kind in "if" else "left", overflow="fold")
         shown = frame.head(MAX_ROWS[title])
         for row in cells(shown):
             table.add_row(*map(escape, row))
@@ -179,11 +179,15 @@ def report(
     from rich.console import Console
 
     from tips_ray.report.publish import is_search, print_headline, print_search, publish, publish_merged, publish_search
+    from tips_ray.store.records import MANIFEST, holds
     from tips_ray.store.storage import Storage
 
     folders = [Storage(campaign) for campaign in campaigns]
     if not folders:
         raise UserError("Give the folder of a campaign, as the study printed it, or those of several searches.")
+    studies = [str(folder) for folder in folders if holds(folder, MANIFEST)]
+    if len(folders) > 1 and studies:
+        raise UserError(f"{studies[0]!r} is a study, and searches alone are merged; `tips-ray compare` puts studies on one page.")
     if len(folders) > 1:
         page = out or Path("reports") / "merged.html"
         print_search(publish_merged(folders, Storage(str(page.parent)), page.name), Console())

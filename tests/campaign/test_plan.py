@@ -70,7 +70,7 @@ def test_an_arm_that_has_no_runs_yet_takes_another_config(tmp_path: Path) -> Non
     claim(campaign(tmp_path, arms={"parts": Config(), "tips": other}), DATA, {})
     assert read_manifest(plan.folder)["arms"]["tips"]["teacher"]["rule"] == "epoch at 50 %"
     train(plan, "tips")
-    with pytest.raises(ValueError, match=r"tips\.teacher\.rule was 'epoch at 50 %' and is 'last epoch'"):
+    with pytest.raises(ValueError, match=r"teacher\.rule was 'epoch at 50 %' and is 'last epoch' \(in tips\)"):
         claim(plan, DATA, {})
 
 
@@ -105,7 +105,8 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path) -> None:
     before = (tmp_path / "study" / MANIFEST).read_bytes()
     changed = override(Config(), {"optimiser": {"learning_rate": 0.1}, "network": {"width": 7}})
     with pytest.raises(
-        ValueError, match=r"solo.network.width was 1024 and is 7; solo.optimiser.learning_rate was 0.0002 and is 0.1"
+        ValueError,
+        match=r"network.width was 1024 and is 7 \(in solo\); optimiser.learning_rate was 0.0002 and is 0.1 \(in solo\)",
     ):
         claim(campaign(tmp_path, changed), DATA, {})
     assert (tmp_path / "study" / MANIFEST).read_bytes() == before

@@ -147,10 +147,20 @@ def browser(chromium: str) -> Iterator[Any]:
         browser.close()
 
 
+DRAW_ALL = """async () => {
+  document.querySelectorAll("details").forEach((fold) => (fold.open = true));
+  for (const plot of document.querySelectorAll(".plot")) {
+    plot.scrollIntoView();
+    while (!plot.querySelector(".main-svg")) await new Promise((next) => setTimeout(next, 5));
+  }
+  window.scrollTo(0, 0);
+}"""
+
+
 @pytest.fixture(scope="module")
 def opening(browser) -> Callable[..., AbstractContextManager]:
-    """Opens a file as a drawn page, and fails the test on any request, error or warning but those
-    that `expected`, a pattern, finds."""
+    """Opens a file as a page with all figures drawn, and fails the test on any request, error or
+    warning but those that `expected`, a pattern, finds."""
 
     @contextmanager
     def opened(path: Path, width: int = 1100, expected: str = "$^") -> Iterator[Any]:
@@ -162,6 +172,7 @@ def opening(browser) -> Callable[..., AbstractContextManager]:
         page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else troubles.append(request.url))
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+        page.evaluate(DRAW_ALL)
         yield page
         context.close()
         assert [trouble for trouble in troubles if not re.search(expected, trouble)] == []

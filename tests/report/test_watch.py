@@ -50,7 +50,7 @@ def test_the_page_follows_the_store_and_ends_at_ctrl_c(served, study: Path, brow
     table = pd.read_parquet(curve)
     more = pd.concat([table, table.assign(epoch=table["epoch"] + 4)], ignore_index=True)
     Storage(str(curve.parent)).write_table(CURVE, more)
-    wait_until(page, "(document.querySelector('#curves')?.innerText ?? '').includes('epoch 8')")
+    page.locator("#curves", has_text="epoch 8").wait_for()
     assert {path.name for path in study.iterdir()} == before
     curve.write_bytes(b"damaged")
     assert program.stdout.readline().strip().endswith("The page is up to date.")

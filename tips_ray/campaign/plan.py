@@ -111,8 +111,11 @@ def agree(campaign: Campaign, data: dict[str, Any], references: dict[str, Any]) 
     check_version("campaign", campaign.folder, before)
     trained = trained_arms(campaign.folder)
     changes = differences(what_must_agree(before), what_must_agree(manifest))
+    arms_by_change: dict[str, list[str]] = {}
     for arm, config in before["arms"].items():
-        changes += differences(config, arms[arm], arm) if arm in arms and arm in trained else []
+        for change in differences(config, arms[arm]) if arm in arms and arm in trained else []:
+            arms_by_change.setdefault(change, []).append(arm)
+    changes += [f"{change} (in {', '.join(of_arms)})" for change, of_arms in arms_by_change.items()]
     if changes:
         raise UserError(
             f"The campaign {str(campaign.folder)!r} was made with another config: {'; '.join(changes)}."
@@ -145,7 +148,7 @@ def trained_arms(folder: Storage) -> set[str]:
 
 
 def differences(before: Any, now: Any, path: str = "") -> list[str]:
-    """Sentences such as "solo.network.width was 128 and is 64" for every leaf that differs."""
+    """Sentences such as "network.width was 128 and is 64" for every leaf that differs."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = list(dict.fromkeys([*before, *now]))
         return [line for key in keys for line in differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)]

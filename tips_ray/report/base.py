@@ -1,10 +1,11 @@
 """One page that opens offline: a template on `base.html.j2`, filled with values and figures."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from tips_ray.columns import label_of
 from tips_ray.report import style, text
 
 PAGES = Path(__file__).parent
+CARTESIAN = PAGES / "vendor" / "plotly-cartesian.min.js"
+"""npm's plotly.js-cartesian-dist-min; of the same version as the installed plotly's plotly.js, or
+near it."""
 LONG_TABLE = 15
 """Tables with more rows than this scroll."""
 
@@ -51,11 +55,34 @@ def filled(
     `traces` (their places within a figure). `scripts` are a page's own, which find `content` in the
     element "content".
     """
-    scripts = [*([get_plotlyjs()] if drawn else []), (PAGES / "page.js").read_text(encoding="utf-8"), *scripts]
-    figures = {"figures": {name: plain(figure) for name, figure in drawn.items()}, "choices": list(choices), "themes": themes()}
-    whole = escaped({**figures, **(content or {})})
-    page = environment().get_template(template)
-    return page.render(drawn=list(drawn), content=whole, scripts=scripts, policy=policy(scripts), **values)
+    scripts = [*((PAGES / name).read_text(encoding="utf-8") for name in ("page.js", "tables.js")), *scripts]
+    library = plotly_for(drawn.values()) if drawn else ""
+    figures = json.dumps({name: plain(figure) for name, figure in drawn.items()}, allow_nan=False, separators=(",", ":"))
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            drawn=list(drawn),
+            packed={"plotly": packed(library), "figures": packed(figures)} if drawn else {},
+            content=escaped({"choices": list(choices), "themes": themes(), **(content or {})}),
+            scripts=scripts,
+            policy=policy([*scripts, *([library] if drawn else [])]),
+            **values,
+        )
+    )
+
+
+def plotly_for(drawn: Iterable[go.Figure]) -> str:
+    """The library that draws these figures: plotly.js whole where one is a scene in 3D, or else its
+    part for plane axes, which is a third of it."""
+    if any(isinstance(trace, go.Scatter3d) for figure in drawn for trace in figure.data):
+        return get_plotlyjs()
+    return CARTESIAN.read_text(encoding="utf-8")
+
+
+def packed(text: str) -> str:
+    """A text as base64 of gzip, which `page.js` unpacks: a third as large."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def policy(scripts: Sequence[str]) -> str:

@@ -98,6 +98,7 @@ def draw(report: Path, pictures: Sequence[str], out: Path, chromium: str) -> lis
         page.set_default_timeout(PAGE_SECONDS * 1000)
         page.goto(report.resolve().as_uri())
         page.wait_for_selector("html[data-drawn=yes]")
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
         taken = [name for name in pictures if name not in PARTS_OF_PAGE or page.locator(PARTS_OF_PAGE[name]).count()]
         for name in taken:
             part = page.locator(PARTS_OF_PAGE.get(name, f"#plot-{name}"))

@@ -1,17 +1,43 @@
 "use strict";
-(() => {
-  const { figures, choices, themes } = JSON.parse(document.getElementById("content").textContent);
+// Draws the figures that come into view, in the page's colours. Other scripts of a page use `tipsRay`.
+const tipsRay = (() => {
+  const content = JSON.parse(document.getElementById("content").textContent);
+  const { choices, themes } = content;
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+  const isTouch = window.matchMedia("(pointer: coarse)").matches; // a finger scrolls the page
   const toggle = document.getElementById("theme");
-  const plots = [];
+  const elements = new Map([...document.querySelectorAll(".plot")].map((plot) => [plot.id.slice("plot-".length), plot]));
+  const drawn = new Set();
+  const inView = new Set();
+  const pending = new Map(); // by figure that is out of view: changes of its layout
   let chosen = null; // null: as the system prefers
+  let figures = {};
 
   const scheme = () => chosen ?? (prefersDark.matches ? "dark" : "light");
+  const fileName = (part) => `${document.title.split("·").at(-1).trim()} ${part}`;
+
+  // What is kept as base64 of gzip, as text.
+  async function unpacked(id) {
+    const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+
+  function apply(name) {
+    if (!drawn.has(name) || !pending.has(name)) return;
+    Plotly.relayout(elements.get(name), pending.get(name));
+    pending.delete(name);
+  }
+
+  // Changes the layout of figures: now of those in view, of the others once they are.
+  function relayout(names, changes) {
+    names.forEach((name) => pending.set(name, { ...pending.get(name), ...changes }));
+    names.forEach((name) => inView.has(name) && apply(name));
+  }
 
   function paint(name) {
     document.documentElement.dataset.theme = name;
     toggle.textContent = name === "dark" ? "Light mode" : "Dark mode";
-    return Promise.all(plots.map((plot) => Plotly.relayout(plot, { template: themes[name] })));
+    relayout([...elements.keys()], { template: themes[name] });
   }
 
   function menu(name, options, onChange) {
@@ -24,19 +50,31 @@
     return label;
   }
 
-  // A figure's own dropdown becomes a native one: it can be reached by keyboard and follows the page's colours.
-  function nativeMenu(plot, { buttons }) {
-    plot.before(menu("Metric", buttons, ({ method, args }) => Plotly[method](plot, ...structuredClone(args))));
+  // A figure's own dropdowns become native ones: they can be reached by keyboard and follow the page's colours.
+  function nativeMenus(name, menus) {
+    const plot = elements.get(name);
+    const row = document.createElement("div");
+    row.className = "choices";
+    menus.forEach(({ name: title, buttons }, place) => {
+      const change = async ({ method, args }) => {
+        await draw(name);
+        Plotly[method](plot, ...structuredClone(args));
+        if (method === "update") row.querySelectorAll("select").forEach((other, at) => at !== place && (other.selectedIndex = 0));
+      };
+      row.append(menu(title ?? "Metric", buttons, change));
+    });
+    plot.before(row);
   }
 
   // One dropdown for several figures, whose traces all take the same values from it.
   function sharedMenu({ label, plots: names, traces, options }) {
-    const own = names.map((name) => document.getElementById(`plot-${name}`));
-    const show = ({ y }) => own.forEach((plot) => Plotly.restyle(plot, { y: structuredClone(y) }, traces));
-    own[0].closest(".panels").before(menu(label, options, show));
+    const show = ({ y }) =>
+      names.forEach((name) => {
+        if (drawn.has(name)) Plotly.restyle(elements.get(name), { y: structuredClone(y) }, traces);
+        else traces.forEach((trace, place) => (figures[name].data[trace].y = structuredClone(y[place])));
+      });
+    elements.get(names[0]).closest(".panels").before(menu(label, options, show));
   }
-
-  const fileName = (part) => `${document.title.split("·").at(-1).trim()} ${part}`;
 
   // A figure is saved as it is shown, but always on white.
   function saveButton(name, format) {
@@ -45,40 +83,60 @@
     return { name: `save-${format}`, title: `Save as ${format.toUpperCase()}`, icon: Plotly.Icons[format === "svg" ? "disk" : "camera"], click };
   }
 
-  function draw(name, { data, layout }) {
-    const plot = document.getElementById(`plot-${name}`);
-    const { updatemenus = [], ...rest } = layout;
-    updatemenus.forEach((own) => nativeMenu(plot, own));
-    plots.push(plot);
-    const displayModeBar = layout.scene ? false : "hover";
-    const config = { responsive: true, scrollZoom: false, displayModeBar, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"], modeBarButtonsToAdd: [saveButton(name, "svg"), saveButton(name, "png")] };
-    return Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
+  async function draw(name) {
+    if (drawn.has(name) || !figures[name]) return;
+    drawn.add(name);
+    const plot = elements.get(name);
+    const { data, layout } = figures[name];
+    const { updatemenus, ...rest } = layout;
+    const fixed = Object.keys(layout).filter((key) => isTouch && /^[xy]axis/.test(key));
+    fixed.forEach((key) => (rest[key] = { ...rest[key], fixedrange: true }));
+    if (isTouch && !layout.scene) rest.dragmode = false;
+    const buttons = [[saveButton(name, "svg"), saveButton(name, "png"), ...(isTouch ? [] : ["resetScale2d"])]];
+    const config = { responsive: true, scrollZoom: false, displayModeBar: layout.scene ? false : "hover", displaylogo: false, showSendToCloud: false, modeBarButtons: buttons };
+    const late = pending.get(name) ?? {};
+    pending.delete(name);
+    await Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
+    if (plot.closest(".panels")) plot.querySelectorAll(".modebar-btn").forEach((button) => (button.tabIndex = -1)); // tens of them
+    if (Object.keys(late).length) await Plotly.relayout(plot, late);
+    plot.dispatchEvent(new Event("drawn"));
   }
 
-  // A button by each table saves what its cells say as CSV; a cell over several columns is followed by empty ones.
-  function csvButton(table) {
-    const button = document.createElement("button");
-    const section = table.closest("section")?.id ?? "table";
-    button.type = "button";
-    button.className = "csv";
-    button.textContent = "CSV";
-    button.title = "Save this table as CSV";
-    button.addEventListener("click", () => {
-      const text = (node) => (node.nodeName === "SMALL" ? `(${node.textContent})` : node.textContent);
-      const words = (cell) => [...cell.childNodes].map(text).join(" ").trim().replace(/\s+/g, " ");
-      const quoted = (cell) => `"${words(cell).replaceAll('"', '""')}"`;
-      const cells = (row) => [...row.cells].flatMap((cell) => [quoted(cell), ...Array(cell.colSpan - 1).fill("")]);
-      const lines = [...table.rows].map((row) => cells(row).join(","));
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
-      link.download = fileName(`${section}.csv`);
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href));
+  function look(entries) {
+    const newly = entries.map(({ target, isIntersecting }) => {
+      const name = target.id.slice("plot-".length);
+      if (!isIntersecting) return inView.delete(name);
+      inView.add(name);
+      apply(name);
+      return draw(name);
     });
-    (table.closest(".scroll") ?? table).before(button);
+    Promise.all(newly).then(() => (document.documentElement.dataset.drawn = "yes"));
   }
 
-  document.querySelectorAll("table").forEach(csvButton);
+  async function start() {
+    const [plotly, packed] = await Promise.all([unpacked("plotly"), unpacked("figures")]);
+    const script = document.createElement("script");
+    script.textContent = plotly;
+    document.head.append(script);
+    figures = JSON.parse(packed);
+    const watcher = new IntersectionObserver(look, { rootMargin: "400px 0px" });
+    Object.entries(figures).forEach(([name, { layout }]) => {
+      const plot = elements.get(name);
+      if (layout.height && !layout.scene) plot.style.minHeight = `${layout.height}px`;
+      if (layout.updatemenus?.length) nativeMenus(name, layout.updatemenus);
+      watcher.observe(plot);
+    });
+    choices.forEach(sharedMenu);
+    return figures;
+  }
+
+  function openFold() {
+    const place = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
+    for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    place?.querySelectorAll(":scope > details").forEach((fold) => (fold.open = true));
+    place?.scrollIntoView();
+  }
+
   document.documentElement.dataset.theme = scheme();
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
@@ -88,18 +146,27 @@
     paint(other);
   });
   prefersDark.addEventListener("change", () => paint(scheme()));
+  window.addEventListener("hashchange", openFold);
+  // What is open is printed.
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((fold) => (fold.open = true));
-    paint("light");
-    plots.forEach((plot) => plot.closest(".bodies") || Plotly.relayout(plot, { width: plot.closest(".panels") ? 330 : 680 })); // of a sheet of A4
+    elements.forEach((plot, name) => plot.offsetParent && draw(name));
+    document.documentElement.dataset.theme = "light";
+    drawn.forEach((name) => {
+      const plot = elements.get(name);
+      const width = plot.closest(".panels, .aside") ? 330 : 680; // of a sheet of A4
+      if (!plot.closest(".bodies")) Plotly.relayout(plot, { width, template: themes.light });
+    });
   });
   window.addEventListener("afterprint", () => {
-    plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));
+    drawn.forEach((name) => Plotly.relayout(elements.get(name), { width: null, autosize: true }));
     paint(scheme());
   });
 
-  Promise.all(Object.entries(figures).map(([name, figure]) => draw(name, figure)))
-    .then(() => choices.forEach(sharedMenu))
-    .then(() => paint(scheme()))
-    .then(() => (document.documentElement.dataset.drawn = "yes"));
+  const ready = document.getElementById("figures") ? start() : Promise.resolve({});
+  ready.then((all) => {
+    paint(scheme());
+    openFold();
+    if (!Object.keys(all).length) document.documentElement.dataset.drawn = "yes";
+  });
+  return { content, elements, fileName, ready, relayout };
 })();

@@ -13,12 +13,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from tips_ray.columns import label_of
 from tips_ray.errors import UserError
 from tips_ray.report import style
-from tips_ray.report.base import escaped, plain
+from tips_ray.report.base import escaped, plain, plotly_for
 from tips_ray.store.atomic import replace_file
 
 FORMATS = (".pdf", ".svg", ".png")
@@ -70,7 +69,7 @@ def with_metric(figure: go.Figure, metric: str) -> go.Figure:
         names = f"has {', '.join(buttons)}" if buttons else "has one metric only"
         raise UserError(f"--metric {metric} is not in this figure, which {names}.")
     data, layout = buttons[label_of(metric)]
-    for place, trace in enumerate(figure.data):
+    for place, trace in enumerate(figure.select_traces()):
         trace.update({name: values[place] for name, values in data.items()})
     return figure.update_layout({name.replace(".", "_"): value for name, value in layout.items()})
 
@@ -82,7 +81,7 @@ def write_picture(figure: go.Figure, path: Path, browser: str, width: int = 720,
     high = height or int(content["layout"].get("height") or 450)
     kind = path.suffix.lower().removeprefix(".")
     action = SHOW if kind == "pdf" else HAND_OVER.format(kind=kind, scale=PNG_SCALE if kind == "png" else 1)
-    page = PAGE.format(width=width, height=high, plotly=get_plotlyjs(), figure=escaped(content), action=action)
+    page = PAGE.format(width=width, height=high, plotly=plotly_for([figure]), figure=escaped(content), action=action)
     with tempfile.TemporaryDirectory(prefix="tips-ray-figure-") as folder:
         source, printed = Path(folder) / "figure.html", Path(folder) / "figure.pdf"
         source.write_text(page, encoding="utf-8")

@@ -43,8 +43,11 @@ def theme(dark: bool = False) -> dict[str, Any]:
     }
 
 
-def rounded(values: Iterable[Any]) -> list[float | None]:
-    """Four significant digits or hundredths: the page holds tens of thousands of these."""
+def rounded(values: Iterable[Any], coarse: bool = False) -> list[float | None]:
+    """Four significant digits or hundredths: the page holds tens of thousands of these. Coarse:
+    three digits below 100, four above."""
+    if coarse:
+        return [None if pd.isna(value) else float(f"{value:.{3 if abs(value) < 100 else 4}g}") for value in values]
     return [None if pd.isna(value) else float(f"{value:.4g}") if abs(value) < 100 else round(float(value), 2) for value in values]
 
 

@@ -10,6 +10,9 @@ from tips_ray.stability.statistics import Difference, Interval, PairedDifference
 
 PROVENANCE_ORDER = ("command", "commit", "versions", "machine", "seeds", "wall_seconds", "config")
 
+UNUSED = ("gpus_per_worker", "num_workers")
+"""Keys of the provenance that say nothing where they are 0."""
+
 COVERAGE = {2: 50, 3: 75, 4: 78, 5: 85, 7: 88, 10: 89}
 """How often, in %, a 95% BCa interval of the mean of n normal values holds the true mean (1,500
 draws each; n = 2 is exact)."""
@@ -108,9 +111,18 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def ordered(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of PROVENANCE_ORDER in that order, then the others as they come."""
-    return {key: provenance[key] for key in dict.fromkeys([*PROVENANCE_ORDER, *provenance]) if key in provenance}
+def ordered(provenance: Mapping[str, Any], without: Sequence[str] = ()) -> dict[str, Any]:
+    """The keys of PROVENANCE_ORDER in that order, then the others as they come, but for some."""
+    names = dict.fromkeys([*PROVENANCE_ORDER, *provenance])
+    return {key: provenance[key] for key in names if key in provenance and key not in without}
+
+
+def execution_rows(provenance: Mapping[str, Any]) -> list[dict[str, str]]:
+    """When, for how long, of what commit and by what command each execution ran, as text."""
+    return [
+        {name: str(entry.get(name) or "–") for name in ("started", "commit", "command")} | {"minutes": mm(entry["seconds"] / 60)}
+        for entry in provenance.get("executions", [])
+    ]
 
 
 def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -118,7 +130,7 @@ def described(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     else `text`; empty ones are left out."""
     entries = []
     for key, value in values.items():
-        if value in ("", [], (), {}):
+        if value in ("", [], (), {}, None) or (key in UNUSED and not value):
             continue
         label = key.replace("_", " ")
         if key == "wall_seconds" and isinstance(value, (int, float)):

@@ -22,7 +22,6 @@ from tips_ray.stability.statistics import (
     runs_of,
 )
 from tips_ray.stability.summary import strict
-from tips_ray.stability.transfer import poses_of
 
 SCHEMA_VERSION = 1
 ALL_ARMS = "all shared arms"
@@ -92,7 +91,7 @@ def compare(campaigns: Mapping[str, LoadedCampaign]) -> Comparison:
         for name, campaign in campaigns.items()
         for arm in arms_of(campaign.curves)
     }
-    poses = [poses_of(campaign) for campaign in campaigns.values()]
+    poses = [poses_of(campaign.manifest["data"]) for campaign in campaigns.values()]
     return Comparison(
         SCHEMA_VERSION,
         list(campaigns),
@@ -108,6 +107,11 @@ def compare(campaigns: Mapping[str, LoadedCampaign]) -> Comparison:
         all(one == poses[0] for one in poses),
         any(bool(campaign.manifest["data"].get("synthetic")) for campaign in campaigns.values()),
     )
+
+
+def poses_of(data: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells the poses that a study was trained and tested on from others."""
+    return tuple(data.get(name) or None for name in ("fingerprint", "labelled_fingerprint", "train_subjects", "test_subjects"))
 
 
 def pairs_of(arms: list[tuple[str, str]]) -> list[tuple[tuple[str, str], tuple[str, str]]]:

@@ -5,6 +5,7 @@ A rule sees the epochs up to now and no later ones. `standard_rules` has the rul
 compare; the lengths of their windows are shares of the training's length.
 """
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -266,8 +267,12 @@ def run_lengths(flags: np.ndarray) -> np.ndarray:
 
 
 def rule_named(name: str, rules: Sequence[Rule]) -> Rule:
-    """The rule of this name; raises ValueError, with the names that exist, if there is none."""
+    """The rule of this name; raises ValueError, with the nearest name and all others, if there is
+    none."""
     for rule in rules:
         if rule.name == name:
             return rule
-    raise UserError(f"There is no stop rule {name!r}; there are {', '.join(repr(rule.name) for rule in rules)}.")
+    names = [rule.name for rule in rules]
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f" (is {near[0]!r} meant?)" if near else ""
+    raise UserError(f"There is no stop rule {name!r}{meant}; there are {', '.join(map(repr, names))}.")

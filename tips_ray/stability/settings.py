@@ -7,6 +7,7 @@ from typing import Any
 from tips_ray.config import Config, override
 
 ABSENT = "–"
+PAPER = "the paper"
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,9 @@ def as_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {as_words(item)}" for name, item in value.items()) or "none"
     return str(value) or ABSENT
+
+
+def beside_paper(configs: Mapping[str, Mapping[str, Any]]) -> list[Setting]:
+    """The fields in which the stored configs of arms differ from each other, or from the paper's,
+    which are the defaults."""
+    return differences({PAPER: complete({}), **{arm: complete(config) for arm, config in configs.items()}})

@@ -75,6 +75,7 @@ def test_dark_mode_and_narrow_screens(opening, report):
         ink = "document.getElementById('plot-front')._fullLayout.font.color"
         light = page.evaluate(ink)
         page.locator("#theme").click()
+        page.locator("#plot-front").scroll_into_view_if_needed()
         wait_until(page, f"{ink} !== '{light}'")
 
 

@@ -18,7 +18,7 @@ from tips_ray.stability.statistics import paired
 from tips_ray.store.storage import Storage
 from tips_ray.studies.compare import names_of
 
-HOSTILE = "</script><b>wide</b>"
+HOSTILE = '<script>"wide"<b>'
 
 
 @pytest.fixture(scope="module")

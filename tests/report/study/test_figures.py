@@ -133,11 +133,20 @@ def test_names_say_how_many_seeds_and_references_are_lines(curves, summary, make
     assert not any(trace.fill for trace in figure.data)
 
 
-def test_single_runs_are_drawn_for_few_seeds_only(make_curves):
-    def num_runs(num_seeds: int) -> int:
-        return sum(trace.line.width == 1 for trace in drawn(make_curves(arms=("solo",), num_seeds=num_seeds)).data)
+def test_every_run_is_a_thin_line_that_says_its_seed(make_curves):
+    def seeds(num_seeds: int) -> set:
+        traces = drawn(make_curves(arms=("solo",), num_seeds=num_seeds)).data
+        return {seed for trace in traces if trace.line.width == 1 for seed in trace.customdata}
 
-    assert [num_runs(count) for count in (1, 2, 4, 5)] == [0, 1, 1, 0]
+    assert [seeds(count) for count in (1, 2, 12)] == [set(), {0, 1}, set(range(12))]  # one run is its arm's mean
+
+
+def test_the_axis_shows_every_run_after_the_first_epochs(make_curves):
+    curves = make_curves(arms=("solo",), num_seeds=4)
+    curves.loc[(curves["seed"] == 3) & (curves["epoch"] > 20), METRIC] = 102.0
+    low, high = drawn(curves, {"flat": 300.0}).layout.yaxis.range
+    assert low < curves[METRIC].min()
+    assert 102 < high < 115
 
 
 def test_a_diverged_run_ends_in_a_cross(make_curves):
@@ -155,7 +164,7 @@ def test_every_figure_of_synthetic_data_says_so(make_curves, synthetic):
     terms = tables.term_table(curves, in_group("loss"))
     made = [
         drawn(curves, synthetic=synthetic),
-        figures.draw_regret({METRIC: tables.regret_table(curves)}, figures.FIXED_COLOURS, synthetic),
+        figures.draw_regret(tables.regret_table(curves), tables.regret_lines(curves), figures.FIXED_COLOURS, synthetic),
         figures.draw_term(terms, "loss_adversarial", figures.FIXED_COLOURS, synthetic),
     ]
     assert [("synthetic data" in json.dumps(figure.to_plotly_json()["layout"], default=str)) for figure in made] == [

@@ -9,7 +9,7 @@ from tips_ray.report.study.figures import draw_ingredients
 from tips_ray.report.study.forest import axis_limit
 from tips_ray.report.study.headline import cautions, finding
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
-from tips_ray.report.study.page import render
+from tips_ray.report.study.page import render, study_figures
 from tips_ray.stability.statistics import Difference
 
 EFFECTS = {"symmetry": 6.0, "a_name_that_is_longer_than_a_phone_is_wide": 3.0, "bones": 0.0, "adversary": 90.0}
@@ -69,9 +69,9 @@ def test_variants_are_in_no_other_figure_and_no_caution(changed, summary):
     page = render(changed, summary)
     assert "What is each ingredient worth?" in page
     assert "solo_with_symmetry" not in finding(summary) + " ".join(cautions(summary))
-    drawn = page[page.index('<script type="application/json"') :]
-    assert '"name":"parts (n = 3)"' in drawn
-    assert "parts_without" not in drawn
+    drawn = study_figures(changed, summary)
+    assert "parts (n = 3)" in [trace.name for trace in drawn["errors"].data]
+    assert not any("parts_without" in str(figure) for figure in drawn.values())
 
 
 def test_the_section_fits_a_phone_and_its_figures_are_drawn(changed, summary, opening, tmp_path):

@@ -11,8 +11,9 @@ import pytest
 from helpers import run_python, wait_until
 from tips_ray.report.base import escaped
 from tips_ray.report.study.page import render
+from tips_ray.stability.statistics import errors_of, regret
 
-INK = "document.getElementById('plot-errors')._fullLayout.font.color"
+INK = "document.getElementById('plot-regret')._fullLayout.font.color"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
         " return Plotly.restyle(plot, {visible: 'legendonly'}, [arm]); })()"
     )
     before, title, _ = shown()
-    opened.locator("#curves select").select_option(label="N-MPJPE")
+    opened.locator("#curves select").first.select_option(label="N-MPJPE")
     wait_until(opened, "document.getElementById('plot-errors').layout.yaxis.title.text.startsWith('N-MPJPE')")
     after, _, visible = shown()
     assert title.startswith("P-MPJPE, one depth sign")
@@ -74,11 +75,67 @@ def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
 
 def test_a_button_saves_a_table_as_csv(opened):
     with opened.expect_download() as saved:
-        opened.locator("#numbers .csv").first.click()
+        opened.locator("#numbers .saves button").first.click()
     assert saved.value.suggested_filename.endswith(" numbers.csv")
     rows = list(csv.reader(saved.value.path().read_text(encoding="utf-8").splitlines()))
     assert len({len(row) for row in rows}) == 1
     assert {"arm", "solo", "parts"} <= {row[0] for row in rows}
+
+
+def test_a_button_saves_a_table_as_latex(opened):
+    with opened.expect_download() as saved:
+        opened.locator("#numbers .saves button").nth(1).click()
+    assert saved.value.suggested_filename.endswith(" numbers.tex")
+    lines = saved.value.path().read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.endswith(r"\\")]
+    columns = len(re.search(r"tabular}{(\w+)}", "\n".join(lines))[1])
+    widths = [line.count("&") + 1 + sum(int(n) - 1 for n in re.findall(r"multicolumn{(\d+)}", line)) for line in rows]
+    assert set(widths) == {columns}
+    assert r"$\pm$" in "\n".join(rows)
+    assert "±" not in "\n".join(rows)
+
+
+def test_the_slider_says_what_stopping_costs(opened, curves_with_divergence):
+    opened.locator("#stop-epoch").fill("12")
+    wait_until(opened, "document.getElementById('stop-epoch-number').textContent === '12'")
+    cells = opened.locator("#stops tr[data-arm=parts] td").all_inner_texts()
+    errors = errors_of(curves_with_divergence, "parts")
+    regrets = regret(errors)
+    assert cells[0].startswith(f"{errors.loc[12].mean():.1f}")
+    assert cells[1].startswith(f"{regrets.loc[12].mean():.1f}")
+    assert cells[2] == f"{(regrets.loc[12] <= 2).mean():.0%}"
+    lines = "['regret', 'errors', 'loss_adversarial'].map((name) => document.getElementById(`plot-${name}`))"
+    opened.locator("#plot-loss_adversarial").scroll_into_view_if_needed()
+    wait_until(opened, f"{lines}.at(-1).layout.shapes?.[0].x0 === 12")
+    opened.locator("#plot-errors").scroll_into_view_if_needed()
+    wait_until(opened, f"{lines}[1].layout.shapes?.[0].x0 === 12")
+
+
+def test_runs_are_sorted_and_filtered(opened):
+    rows = opened.locator("#runs tbody tr:not([hidden])")
+    assert rows.count() == 9
+    opened.locator("#runs input").fill("solo seed 1")
+    assert rows.count() == 1
+    assert "diverged" in rows.first.inner_text()
+    opened.locator("#runs input").fill("")
+    head = opened.locator("#runs th", has_text="last, mm")
+    head.locator("button").click()
+    values = [float(text) for text in opened.locator("#runs tbody tr td:nth-child(7)").all_inner_texts()[:-1]]
+    assert values == sorted(values)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert opened.locator("#runs tbody tr").last.inner_text().startswith("solo")  # which has no last error
+
+
+def test_a_finger_scrolls_the_page(browser, report):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
+    plot = "document.getElementById('plot-regret')"
+    wait_until(page, f"Boolean({plot}._fullLayout)")
+    assert page.evaluate(f"[{plot}._fullLayout.dragmode, {plot}._fullLayout.xaxis.fixedrange]") == [False, True]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
 
 
 def test_a_figure_is_saved_on_white(opened):
@@ -123,7 +180,7 @@ def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-drawn=yes]", timeout=60_000)
     assert page.evaluate("window.owned") is None
-    assert name in page.locator("#actions tbody th").first.inner_text()
+    assert name in (page.locator("#actions tbody th").first.text_content() or "")
     page.close()
 
 

@@ -91,12 +91,28 @@ def test_the_page_draws_and_tells_all_of_it(opening, page):
 
 def test_a_diamond_marks_the_rule_that_was_chosen(summary):
     figure = draw_rules(summary.stop_rules, arm_colours(ARMS), synthetic=True)
+    order = list(figure.layout.yaxis.ticktext)
     for trace in figure.data:
         chosen = {score.rule: score.chosen for score in summary.stop_rules if score.arm == trace.name}
-        assert [symbol == "diamond" for symbol in trace.marker.symbol] == [chosen[rule] for rule in trace.y]
-    order = list(figure.layout.yaxis.categoryarray)[::-1]
+        rules = [rule for rule, _, _ in trace.customdata]
+        inside = [rule for rule, symbol in zip(rules, trace.marker.symbol, strict=True) if symbol != "triangle-right"]
+        assert [symbol == "diamond" for symbol in trace.marker.symbol if symbol != "triangle-right"] == [
+            chosen[rule] for rule in inside
+        ]
+        assert [round(height) for height in trace.y] == [order.index(rule) for rule in rules]
     assert order[0] == "best epoch (oracle)"
+    assert "last epoch" in order
     assert any(note.text == "synthetic data" for note in figure.layout.annotations)
+
+
+def test_a_rule_beyond_the_axis_is_an_arrow_with_its_number(summary):
+    scores = [replace(score, arm="solo") for score in summary.stop_rules if score.arm == ARMS[0]]
+    scores[3] = replace(scores[3], chosen=True, regret_mm=replace(scores[3].regret_mm, median=500.0))
+    figure = draw_rules(scores, {"solo": "#D55E00"}, synthetic=False)
+    (trace,) = figure.data
+    place = [rule for rule, _, _ in trace.customdata].index(scores[3].rule)
+    assert (trace.marker.symbol[place], trace.text[place].strip()) == ("triangle-right", "500")
+    assert trace.x[place] == pytest.approx(figure.layout.xaxis.range[1], abs=0.01)
 
 
 def test_a_heat_map_has_depths_as_rows():

@@ -107,9 +107,11 @@ def answer_cautions(
     epochs: Mapping[str, tuple[float | None, int]],
     unit: Unit = MILLIMETRES,
     names: Mapping[int, str] | None = None,
+    mixed: Mapping[str, str] | None = None,
 ) -> list[str]:
     """What speaks against each answer, a sentence each; `epochs` has the mean best epoch and the
-    number of epochs of each arm, `names` those of runs where they are not their seeds."""
+    number of epochs of each arm, `names` those of runs where they are not their seeds, `mixed` in
+    words which runs have mixed signs."""
     sentences = []
     for arm, answer in answers.items():
         best, end = epochs[arm]
@@ -130,8 +132,8 @@ def answer_cautions(
                 " prediction where the rule stops."
             ),
             "mixed signs": (
-                f"{answer.mixed_signs.count} of {answer.mixed_signs.n} runs of {arm} end with mixed depth signs: their poses are"
-                " partly inside out."
+                f"{answer.mixed_signs.count} of {answer.mixed_signs.n} runs of {arm} end with mixed depth signs"
+                f"{f' ({mixed[arm]})' if mixed else ''}: their poses are partly inside out."
             ),
             "bad worst run": (
                 f"The rule of {arm} costs up to {unit.size(answer.regret_mm.worst)} in one run ({worst}): a single run may"

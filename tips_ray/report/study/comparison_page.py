@@ -55,10 +55,9 @@ def draw(comparison: Comparison, campaigns: Mapping[str, LoadedCampaign], colour
         return {}
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     lines = {metric: tables.seed_lines(curves, metric) for metric in metrics}
-    regrets = {metric: tables.regret_table(curves, metric) for metric in metrics}
     drawn = {
         "errors": figures.draw_error_curves(bands, lines, {metric: {} for metric in metrics}, colours, comparison.synthetic),
-        "regret": figures.draw_regret(regrets, colours, comparison.synthetic),
+        "regret": figures.draw_regret(tables.regret_table(curves), tables.regret_lines(curves), colours, comparison.synthetic),
     }
     dashes = {label_of_arm(study, arm): DASHES[comparison.studies.index(study) % len(DASHES)] for study, arm in shown}
     for figure in drawn.values():

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from tips_ray.columns import BY_NAME, METRICS, label_of
+from tips_ray.columns import BY_NAME, HEADLINE_METRIC, METRICS, label_of
 from tips_ray.report.study import stop_figures, stop_tables, tables
 from tips_ray.report.study.forest import draw_forest
 from tips_ray.report.study.ingredient_tables import BaseEffects, change, effects_by_base
@@ -14,8 +14,12 @@ from tips_ray.report.style import FIXED_COLOURS, OTHER_COLOURS, faded, finish, r
 from tips_ray.stability.screening import FactorEffect
 from tips_ray.stability.summary import Summary
 
-FEW_SEEDS = 5
-"""With fewer seeds than this, each run is drawn beneath the band."""
+FIRST_PART = 0.1
+"""Of the epochs; the range of an error axis leaves them out, since errors there hide all others."""
+ROOM = 0.05
+"""Above and below what a range shows, as a share of it."""
+MATTERS, WHOLE = "where it matters", "from epoch 1"
+"""What an axis of errors shows."""
 
 
 def draw_all(
@@ -37,11 +41,12 @@ def draw_all(
     lines = {metric: tables.reference_lines(summary, metric) for metric in metrics}
     bands = {metric: tables.seed_band(curves, metric) for metric in metrics}
     runs = {metric: tables.seed_lines(curves, metric) for metric in metrics}
-    regrets = {metric: tables.regret_table(curves, metric, without=list(summary.supervised)) for metric in metrics}
     if metrics:
+        regret = tables.regret_table(curves, metrics[0], without=list(summary.supervised))
+        if len(regret):
+            lines_of_regret = tables.regret_lines(curves, metrics[0], without=list(summary.supervised))
+            drawn["regret"] = draw_regret(regret, lines_of_regret, colours, synthetic)
         drawn["errors"] = draw_error_curves(bands, runs, lines, colours, synthetic)
-    if metrics and len(regrets[metrics[0]]):
-        drawn["regret"] = draw_regret(regrets, colours, synthetic)
     if summary.stop_rules:
         scores = [score for scores in stop_tables.rules_to_show(summary).values() for score in scores]
         drawn["rules"] = stop_figures.draw_rules(scores, colours, synthetic)
@@ -66,33 +71,46 @@ def draw_error_curves(
 
     bands: `tables.seed_band` by metric; lines: `tables.seed_lines` by metric; references:
     `tables.reference_lines` by metric. Arms that have a reference line are not drawn as curves.
-    Single runs are drawn under the bands of arms with fewer than five seeds; runs that diverged are
-    always drawn, and end in a cross.
+    Single runs are thin lines that say their seeds; those that diverged end in a cross.
     """
-    views = {}
+    views, ranges = {}, {}
     end = max((int(epoch) for table in lines.values() for epoch in table["epoch"]), default=1)
     names = list(dict.fromkeys(name for values in references.values() for name in values))
     for metric, table in bands.items():
         runs = lines[metric]
         arms = [arm for arm in runs["arm"].unique() if arm not in names]
-        traces = [trace for arm in arms for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm")]
-        traces += [trace for arm in arms for trace in run_traces(runs[runs["arm"] == arm], _seeds(table, arm), arm, colours[arm])]
+        traces = [trace for arm in arms for trace in run_traces(runs[runs["arm"] == arm], arm, colours[arm])]
+        traces += [trace for arm in arms for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm", AT_EPOCH)]
+        traces += [trace for arm in arms for trace in cross_traces(runs[runs["arm"] == arm], arm, colours[arm])]
         traces += [_reference(name, references[metric].get(name), end) for name in names]
         views[metric] = traces
-    figure = _switchable(views, {metric: f"{label_of(metric)} (mm)" for metric in views}, synthetic)
+        ranges[metric] = range_that_matters(runs[~runs["arm"].isin(names)], [*references[metric].values()])
+    figure = _switchable(views, ranges, {metric: f"{label_of(metric)} (mm)" for metric in views}, synthetic)
     return figure.update_xaxes(range=[1, end]) if end > 1 else figure
 
 
-def draw_regret(regrets: Mapping[str, pd.DataFrame], colours: Mapping[str, str], synthetic: bool) -> go.Figure:
-    """What stopping at each epoch costs, by arm with seed bands; `regrets` is `tables.regret_table`
-    by metric."""
-    views = {}
-    for metric, table in regrets.items():
-        views[metric] = [
-            trace for arm in table["arm"].unique() for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm")
-        ]
-    figure = _switchable(views, dict.fromkeys(views, "Error above the run's best (mm)"), synthetic)
-    return figure.update_layout(yaxis_rangemode="tozero")
+def draw_regret(table: pd.DataFrame, lines: pd.DataFrame, colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """What stopping at each epoch costs, by arm with seed bands above the lines of single runs;
+    `table` is `tables.regret_table`, `lines` `tables.regret_lines`."""
+    arms = list(table["arm"].unique())
+    traces = [trace for arm in arms for trace in run_traces(lines[lines["arm"] == arm], arm, colours[arm])]
+    traces += [trace for arm in arms for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "mm", AT_EPOCH)]
+    titles, top = {HEADLINE_METRIC: "Error above the run's best (mm)"}, range_that_matters(lines)
+    figure = _switchable({HEADLINE_METRIC: traces}, {HEADLINE_METRIC: [0.0, top[1]] if top else None}, titles, synthetic)
+    return figure.update_layout(yaxis_rangemode="tozero", height=380)
+
+
+def range_that_matters(lines: pd.DataFrame, references: Sequence[float] = ()) -> list[float] | None:
+    """The ends of an axis that shows all runs after the first epochs, and the references that are
+    not far from them; None where there is nothing."""
+    late = lines.loc[lines["epoch"] > FIRST_PART * lines["epoch"].max(), "value"].dropna().to_numpy(float)
+    if not len(late):
+        return None
+    low, high = float(late.min()), float(late.max())
+    near = [value for value in references if low - (high - low) / 2 <= value <= high + (high - low) / 2]
+    low, high = min(low, *near, high), max(high, *near, low)
+    room = ROOM * (high - low) or ROOM * abs(high) or 1.0
+    return [round(low - room, 2), round(high + room, 2)]
 
 
 def draw_ingredients(group: BaseEffects, colour: str, synthetic: bool) -> go.Figure:
@@ -119,24 +137,26 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
     Without a legend, as panels share one. Depth signs are drawn without bands: an interval of a
     mean of +1 and -1 says nothing.
     """
-    rows = table[table["term"] == term]
+    rows = tables.thinned(table[table["term"] == term])
     traces = [trace for arm in rows["arm"].unique() for trace in band_traces(rows[rows["arm"] == arm], arm, colours[arm], "")]
     if term == "depth_sign":
         traces = [trace for trace in traces if trace.name]
     figure = finish(go.Figure(traces), synthetic, 250).update_layout(showlegend=False, margin_t=38)
     figure.update_layout(title={"text": label_of(term), "font": {"size": 14}, "x": 0, "y": 0.97, "yanchor": "top"})
+    if term == "depth_sign":
+        figure.update_yaxes(range=[-1.1, 1.1], tickvals=[-1, 0, 1])
     if term in BY_NAME and BY_NAME[term].share:
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     return figure.update_xaxes(title_text="epoch")
 
 
-def _seeds(table: pd.DataFrame, arm: str) -> int:
-    return int(max(table.loc[table["arm"] == arm, "n"], default=0))
+AT_EPOCH = ", epoch %{x}"
+"""What a label says of a point, where hovering shows one alone."""
 
 
-def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[go.Scatter]:
+def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: str = "") -> list[go.Scatter]:
     """Two invisible edges with the area between them filled, and the mean; hidden and shown
-    together by the legend."""
+    together by the legend. `where` is said of each point."""
     seeds = int(max(table["n"], default=0))
     epochs, low, high = (table["epoch"].tolist(), rounded(table["low"]), rounded(table["high"]))
     edge = {"x": epochs, "mode": "lines", "line": {"width": 0}, "legendgroup": arm, "showlegend": False, "hoverinfo": "skip"}
@@ -152,46 +172,62 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str) -> list[g
         name=label,
         legendgroup=arm,
         showlegend=True,
-        hovertemplate=f"{arm}: %{{y:.4g}} {unit}{span}<extra></extra>",
+        hovertemplate=f"{arm}{where}: %{{y:.4g}} {unit}{span}<extra></extra>",
     )
     if seeds < 2:
         return [mean]
     return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=faded(colour, 0.2), **edge), mean]
 
 
-def run_traces(lines: pd.DataFrame, seeds: int, arm: str, colour: str) -> list[go.Scatter]:
-    """Faint lines of single runs, all in one trace with gaps, and crosses where runs diverged."""
-    drawn = lines if 1 < seeds < FEW_SEEDS else lines[lines["diverged"]]
+def run_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
+    """Thin lines of single runs that say their seeds, all in one trace with gaps; of a single run
+    only where it diverged, since it is the mean."""
+    drawn = lines if lines["seed"].nunique() > 1 else lines[lines["diverged"]]
     x: list[float | None] = []
     y: list[float | None] = []
-    for _, run in drawn.groupby("seed"):
+    seeds: list[int | None] = []
+    for seed, run in drawn.groupby("seed"):
         x += [*run["epoch"].tolist(), None]
-        y += [*rounded(run["value"]), None]
+        y += [*rounded(run["value"], coarse=True), None]
+        seeds += [int(str(seed))] * (len(run) + 1)
     traces = []
     if x:
-        faint = {"width": 1, "color": faded(colour, 0.45)}
-        traces.append(go.Scatter(x=x, y=y, mode="lines", line=faint, legendgroup=arm, showlegend=False, hoverinfo="skip"))
-    lost = lines[lines["diverged"]]
-    ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
-    if len(ends):
-        cross = {"symbol": "x", "size": 9, "color": colour}
-        labels = [
-            f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]
-        ]
         traces.append(
             go.Scatter(
-                x=ends["epoch"].tolist(),
-                y=rounded(ends["value"]),
-                mode="markers",
-                marker=cross,
-                cliponaxis=False,
-                name=f"{arm}: run diverged",
-                text=labels,
-                hovertemplate="%{text}<extra></extra>",
+                x=x,
+                y=y,
+                customdata=seeds,
+                mode="lines",
+                line={"width": 1, "color": faded(colour, 0.45)},
                 legendgroup=arm,
+                showlegend=False,
+                hovertemplate=f"{arm}, seed %{{customdata}}, epoch %{{x}}: %{{y}}<extra></extra>",
             )
         )
     return traces
+
+
+def cross_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
+    """Crosses where the runs of an arm diverged."""
+    lost = lines[lines["diverged"]]
+    ends = lost.dropna(subset="value").groupby("seed").tail(1)  # the last row of a diverged run may hold no error
+    if ends.empty:
+        return []
+    return [
+        go.Scatter(
+            x=ends["epoch"].tolist(),
+            y=rounded(ends["value"]),
+            mode="markers",
+            marker={"symbol": "x", "size": 9, "color": colour},
+            cliponaxis=False,
+            name=f"{arm}: run diverged",
+            text=[
+                f"{arm}, seed {seed}: diverged in epoch {lost.loc[lost['seed'] == seed, 'epoch'].max()}" for seed in ends["seed"]
+            ],
+            hovertemplate="%{text}<extra></extra>",
+            legendgroup=arm,
+        )
+    ]
 
 
 def _reference(name: str, value: float | None, end: int) -> go.Scatter:
@@ -204,9 +240,14 @@ def _reference(name: str, value: float | None, end: int) -> go.Scatter:
     )
 
 
-def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str], synthetic: bool) -> go.Figure:
+def _switchable(
+    views: Mapping[str, list[go.Scatter]],
+    ranges: Mapping[str, list[float] | None],
+    titles: Mapping[str, str],
+    synthetic: bool,
+) -> go.Figure:
     """The first view as a figure, with a dropdown that puts another view's values into the same
-    traces (the legend stays)."""
+    traces (the legend stays), and one that shows all values or the range that matters."""
     figure = go.Figure(next(iter(views.values()), []))
     buttons = [
         {
@@ -217,14 +258,18 @@ def _switchable(views: Mapping[str, list[go.Scatter]], titles: Mapping[str, str]
                     "y": [list(trace.y or ()) for trace in traces],
                     "customdata": [list(trace.customdata or ()) for trace in traces],
                 },
-                {"yaxis.title.text": titles[metric]},
+                {"yaxis.title.text": titles[metric], "yaxis.range": ranges[metric], "yaxis.autorange": ranges[metric] is None},
             ],
         }
         for metric, traces in views.items()
     ]
-    if len(buttons) > 1:
-        menu = {"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "showactive": True}
-        figure.update_layout(updatemenus=[menu])
-    figure.update_yaxes(title_text=next(iter(titles.values()), None))
+    first = next(iter(ranges.values()), None)
+    extents = [
+        {"label": MATTERS, "method": "relayout", "args": [{"yaxis.range": first}]},
+        {"label": WHOLE, "method": "relayout", "args": [{"yaxis.autorange": True}]},
+    ]
+    menus = [*([("Metric", buttons)] if len(buttons) > 1 else []), *([("Errors", extents)] if first else [])]
+    figure.update_layout(updatemenus=[{"name": name, "buttons": given} for name, given in menus])
+    figure.update_yaxes(title_text=next(iter(titles.values()), None), range=first)
     figure.update_xaxes(title_text="epoch")
-    return finish(figure, synthetic, 460)
+    return finish(figure, synthetic, 460).update_layout(hovermode="closest")

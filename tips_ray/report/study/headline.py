@@ -6,6 +6,7 @@ from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.study.answers import answer_cautions
+from tips_ray.report.study.run_tables import failing_sentences, seeds_in_words
 from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, few_seeds, mm, of_n, span
 from tips_ray.stability.distillation import StudentComparison
 from tips_ray.stability.statistics import STATISTICS, Interval, PairedDifference
@@ -123,15 +124,13 @@ def cautions(summary: Summary) -> list[str]:
     """What limits the finding; one sentence or two each."""
     sentences = data_cautions(summary.data)
     arms = {name: summary.arms[name] for name in summary.shown if summary.arms[name].num_seeds}
-    counts = [arm.last_half[HEADLINE_METRIC].n for arm in arms.values()]
-    few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
-    if few < ENOUGH_SEEDS:
-        sentences.append(few_seeds(few))
+    sentences += failing_sentences(arms)
     for name, arm in arms.items():
         if arm.diverged:
             sentences.append(
-                f"{len(arm.diverged)} of {arm.num_seeds} runs of {name} diverged. Such runs are listed below and left"
-                f" out of the means, which may flatter {name}."
+                f"{len(arm.diverged)} of {arm.num_seeds} runs of {name} diverged"
+                f" ({seeds_in_words([run.seed for run in arm.diverged])}). Such runs are left out of the means, which may flatter"
+                f" {name}."
             )
     for name, arm in arms.items():
         ahead = [run.epochs for run in arm.runs if run.status != "diverged" and run.epochs > arm.num_epochs]
@@ -140,7 +139,13 @@ def cautions(summary: Summary) -> list[str]:
                 f"{len(ahead)} of {arm.num_seeds} runs of {name} are further than epoch {arm.num_epochs}, up to"
                 f" {max(ahead)}; the numbers of {name} use only the epochs that all its runs have."
             )
-    sentences += answer_cautions(summary.answers, {name: (arm.best_epoch.mean, arm.num_epochs) for name, arm in arms.items()})
+    epochs = {name: (arm.best_epoch.mean, arm.num_epochs) for name, arm in arms.items()}
+    mixed = {name: seeds_in_words([run.seed for run in arm.runs if run.mixed_signs]) for name, arm in arms.items()}
+    sentences += answer_cautions(summary.answers, epochs, mixed=mixed)
+    counts = [arm.last_half[HEADLINE_METRIC].n for arm in arms.values()]
+    few = min((n for n in counts if n > 1), default=ENOUGH_SEEDS)
+    if few < ENOUGH_SEEDS:
+        sentences.append(few_seeds(few))
     for student, card in summary.teachers.items():
         teacher = card.teacher.arm
         if card.oracle:
@@ -169,11 +174,11 @@ def cautions(summary: Summary) -> list[str]:
             sentences.append(
                 f"{name} is not shown to be better than the flat prediction ({mm(flat)} mm), which needs no training."
             )
-    epochs = {name: arm.num_epochs for name, arm in arms.items() if arm.num_epochs}
-    if len(set(epochs.values())) > 1:
-        epochs_by_arm = ", ".join(f"{name} {count}" for name, count in epochs.items())
+    trained = {name: arm.num_epochs for name, arm in arms.items() if arm.num_epochs}
+    if len(set(trained.values())) > 1:
+        epochs_by_arm = ", ".join(f"{name} {count}" for name, count in trained.items())
         sentences.append(
-            f"The arms stand at different epochs ({epochs_by_arm}); paired differences use the first {min(epochs.values())}."
+            f"The arms stand at different epochs ({epochs_by_arm}); paired differences use the first {min(trained.values())}."
         )
     return sentences
 

@@ -5,14 +5,26 @@ import plotly.graph_objects as go
 
 from tips_ray.columns import SIGNALS, in_group
 from tips_ray.config import NOMINAL_MM
-from tips_ray.report.base import filled
+from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, tables
 from tips_ray.report.study.answers import early_sentences
 from tips_ray.report.study.bodies import describe_bodies, draw_bodies
+from tips_ray.report.study.page import IN_TABLES
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import ENOUGH_SEEDS, as_text, beyond_2d, data_cautions, described, few_seeds, mm, ordered
+from tips_ray.report.text import (
+    ENOUGH_SEEDS,
+    as_text,
+    beyond_2d,
+    data_cautions,
+    described,
+    execution_rows,
+    few_seeds,
+    mm,
+    ordered,
+)
 from tips_ray.stability.bodies import NO_VIEWS, LiftedViews
 from tips_ray.stability.label_free import LabelFreeArm, LabelFreeSummary
+from tips_ray.stability.settings import beside_paper
 from tips_ray.stability.statistics import Interval
 from tips_ray.stability.stopping import Window
 
@@ -38,13 +50,14 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         cells={arm: {name: cell(entry.signals.get(name)) for name in signals_of(summary)} for arm, entry in summary.arms.items()},
         colours=arm_colours(list(summary.arms)),
         known={arm: beyond_2d(entry.knowledge) for arm, entry in summary.arms.items()},
-        panels={
-            group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
-        },
+        panels=tables.described_panels(panels),
         nominal=f"{NOMINAL_MM:g}",
         costs=tables.cost_table(curves).astype(object).where(lambda table: table.notna(), None).to_dict("records"),
         data=described(summary.data),
-        provenance=described(ordered(summary.provenance)),
+        provenance=described(ordered(summary.provenance, without=IN_TABLES)),
+        settings=beside_paper(summary.provenance.get("config", {})),
+        executions=execution_rows(summary.provenance),
+        long_table=LONG_TABLE,
     )
 
 

@@ -1,21 +1,31 @@
 """A campaign's report: one HTML file that opens offline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from tips_ray.columns import HEADLINE_METRIC, SIGNALS, in_group
+from tips_ray.columns import BY_NAME, HEADLINE_METRIC, SIGNALS, in_group
 from tips_ray.lift.lifter import Lifter
-from tips_ray.report.base import LONG_TABLE, PAGES, filled
-from tips_ray.report.study import benchmark_tables, figures, headline, ingredient_tables, screening_tables, stop_tables, tables
+from tips_ray.report.base import LONG_TABLE, PAGES, filled, literal
+from tips_ray.report.study import (
+    benchmark_tables,
+    figures,
+    headline,
+    ingredient_tables,
+    run_tables,
+    screening_tables,
+    stop_tables,
+    tables,
+)
 from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.predictions import describe_predictions, prediction_content
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import beyond_2d, described, ordered
+from tips_ray.report.text import beyond_2d, described, execution_rows, ordered
 from tips_ray.stability.distillation import Kind
 from tips_ray.stability.predictions import NO_PREDICTIONS, Predictions
+from tips_ray.stability.settings import beside_paper
 from tips_ray.stability.summary import Summary
 
 STATISTIC_LABELS = {"best": "best epoch (oracle)", "last_half": "last half", "last": "last epoch"}
@@ -27,6 +37,8 @@ COMPARISONS: dict[Kind, str] = {
     "student": "Which student? Error at the last epoch that both have, paired by seed.",
 }
 SCRIPTS = ("skeleton.js", "network.js", "study/predictions.js")
+IN_TABLES = ("config", "executions")
+"""Keys of the provenance that the page shows as tables."""
 
 
 def render(
@@ -34,6 +46,7 @@ def render(
 ) -> str:
     """The report as the text of an HTML page: no request leaves it, plotly.js is inside. `lifters`
     are networks that the page may run, by arm."""
+    runs = run_tables.run_rows(curves, summary)
     curves, colours = shown_curves(curves, summary), colours_of(summary)
     panels = panel_tables(curves)
     drawn = figures.draw_all(curves, summary, panels, colours)
@@ -49,9 +62,14 @@ def render(
         answers=[*answer_sentences(summary.answers), *early_sentences(summary.early_stops)],
         finding=headline.finding(summary),
         cautions=headline.cautions(summary),
-        scripts=[(PAGES / file).read_text(encoding="utf-8") for file in SCRIPTS] if shown else [],
-        content={"predictions": shown},
+        scripts=[(PAGES / file).read_text(encoding="utf-8") for file in ("study/stops.js", *(SCRIPTS if shown else ()))],
+        content={"predictions": shown, "stops": stop_content(curves, summary, [*drawn])},
         predictions=describe_predictions(predicted, shown) if shown else None,
+        runs=runs,
+        run_titles=list(runs[0].cells) if runs else [],
+        most_runs=run_tables.MOST_RUNS,
+        settings=beside_paper(summary.provenance.get("config", {})),
+        executions=execution_rows(summary.provenance),
         rows=headline.headline_rows(summary),
         paper=headline.PAPER,
         metrics=(HEADLINE_METRIC, headline.REFLECTED_METRIC),
@@ -67,9 +85,7 @@ def render(
         screening_findings=screening_tables.screening_findings(summary),
         response_labels=list(screening_tables.RESPONSE_LABELS.values()),
         ingredient_findings=ingredient_tables.ingredient_findings(summary),
-        panels={
-            group: {"terms": list(table["term"].unique()), "arms": list(table["arm"].unique())} for group, table in panels.items()
-        },
+        panels=tables.described_panels(panels),
         actions=actions,
         largest=tables.largest_mean(actions),
         subjects=subjects,
@@ -77,8 +93,18 @@ def render(
         costs=tables.cost_table(curves).astype(object).where(lambda table: table.notna(), None).to_dict("records"),
         long_table=LONG_TABLE,
         data=described(summary.data),
-        provenance=described(ordered(summary.provenance)),
+        provenance=described(ordered(summary.provenance, without=IN_TABLES)),
     )
+
+
+def stop_content(curves: pd.DataFrame, summary: Summary, figures_by_epoch: Sequence[str]) -> dict[str, Any]:
+    """What the slider of the stop epoch needs besides the figures: by arm, as the figures name it,
+    the share of runs near their best at each epoch."""
+    shares = tables.shares_within(curves) if len(curves) else {}
+    return {
+        "arms": [{"name": arm, "key": literal(arm), "within": shares[arm]} for arm in shares if arm not in summary.supervised],
+        "figures": [name for name in figures_by_epoch if name in ("errors", "regret") or name in BY_NAME],
+    }
 
 
 def study_figures(curves: pd.DataFrame, summary: Summary) -> dict[str, go.Figure]:
@@ -88,8 +114,10 @@ def study_figures(curves: pd.DataFrame, summary: Summary) -> dict[str, go.Figure
 
 
 def shown_curves(curves: pd.DataFrame, summary: Summary) -> pd.DataFrame:
-    """The curves of the arms that figures draw."""
-    return curves[~curves["arm"].isin(list(summary.hidden))] if len(curves) else curves
+    """The curves of the arms that figures draw, in the order of tables."""
+    order = {arm: place for place, arm in enumerate([*summary.shown, *summary.supervised])}
+    shown = curves[curves["arm"].isin(list(order))] if len(curves) else curves
+    return shown.sort_values("arm", key=lambda arms: arms.map(order), kind="stable") if len(shown) else shown
 
 
 def panel_tables(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -8,9 +8,14 @@ import plotly.graph_objects as go
 from tips_ray.poses.skeleton import LEGS, LIFTED
 from tips_ray.report.study.stop_tables import in_order
 from tips_ray.report.style import finish, rounded
-from tips_ray.stability.regret import RuleScore
+from tips_ray.stability.regret import MedianRegret, RuleScore
+from tips_ray.stability.rules import Last
 
-ROW_HEIGHT = 21
+ROW_HEIGHT, ARM_HEIGHT = 22, 9
+"""Of a rule, and of each arm in it, in pixels."""
+NUM_RULES = 10
+"""The best over all arms are drawn, with those that were chosen, the last epoch and the oracle; a
+table has the others."""
 PART_BORDER = len(LEGS) - 0.5
 """Between the legs and the torso in the order of `LIFTED`."""
 
@@ -18,36 +23,62 @@ PART_BORDER = len(LEGS) - 0.5
 def draw_rules(
     scores: Sequence[RuleScore], colours: Mapping[str, str], synthetic: bool, unit: str = "mm", least: float = 1.0
 ) -> go.Figure:
-    """Median regret of each stop rule with its 95% interval, by arm; the best rule over all arms at
-    the top. The axis reaches from half a `least` below 0 to two above, or further."""
-    order = in_order(scores)
+    """Median regret of the best stop rules with its 95% interval, arms beside each other; the best
+    rule over all arms at the top. The axis reaches from half a `least` below 0 to two above, or
+    further; a triangle with its number stands for what lies beyond."""
+    order = rules_to_draw(scores)
+    arms = list(dict.fromkeys(score.arm for score in scores))
+    present = sorted(score.regret_mm.median for score in scores if score.rule in order and score.regret_mm.median is not None)
+    lowest, far = (present[0], present[int(0.9 * (len(present) - 1))]) if present else (0.0, 0.0)
+    low, high = min(0.0, lowest) - 0.5 * least, max(2 * least, 1.3 * far)  # the worst rules would hide the good ones
     figure = go.Figure()
-    for arm in dict.fromkeys(score.arm for score in scores):
-        of_arm = [score for score in scores if score.arm == arm]
+    for place, arm in enumerate(arms):
+        of_arm = [score for score in scores if score.arm == arm and score.rule in order and score.regret_mm.median is not None]
+        shift = 0.7 * ((place + 0.5) / len(arms) - 0.5)
         regrets = [score.regret_mm for score in of_arm]
+        inside = [(regret.median or 0.0) <= high for regret in regrets]
         figure.add_scatter(
-            x=rounded([regret.median for regret in regrets]),
-            y=[score.rule for score in of_arm],
+            x=rounded([regret.median if shown else high for regret, shown in zip(regrets, inside, strict=True)]),
+            y=[order.index(score.rule) + shift for score in of_arm],
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": rounded([_over(regret.high, regret.median) for regret in regrets]),
-                "arrayminus": rounded([_over(regret.median, regret.low) for regret in regrets]),
+                "array": rounded(
+                    [_over(regret.high, regret.median) if shown else 0.0 for regret, shown in zip(regrets, inside, strict=True)]
+                ),
+                "arrayminus": rounded(
+                    [_over(regret.median, regret.low) if shown else 0.0 for regret, shown in zip(regrets, inside, strict=True)]
+                ),
                 "thickness": 1.2,
                 "width": 0,
             },
-            mode="markers",
-            marker={"color": colours[arm], "size": 8, "symbol": ["diamond" if score.chosen else "circle" for score in of_arm]},
+            mode="markers+text",
+            marker={
+                "color": colours[arm],
+                "size": 8,
+                "symbol": [_symbol(score, shown) for score, shown in zip(of_arm, inside, strict=True)],
+            },
+            text=["" if shown else f"{regret.median:.3g} " for regret, shown in zip(regrets, inside, strict=True)],
+            textposition="middle left",
+            textfont_size=10,
+            cliponaxis=False,
             name=arm,
-            hovertemplate=f"{arm}: %{{x:.3g}} {unit}<extra></extra>",
+            customdata=[[score.rule, _in_words(score.regret_mm, unit), score.n] for score in of_arm],
+            hovertemplate=f"{arm}, %{{customdata[0]}}: %{{customdata[1]}}, n = %{{customdata[2]}}<extra></extra>",
         )
-    finish(figure, synthetic, 130 + ROW_HEIGHT * len(order))
-    figure.update_layout(hovermode="y unified", legend_traceorder="normal")
-    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], tickmode="linear", dtick=1, tickfont_size=11)
-    present = sorted(score.regret_mm.median for score in scores if score.regret_mm.median is not None)
-    lowest, far = (present[0], present[int(0.9 * (len(present) - 1))]) if present else (0.0, 0.0)
-    span = [min(0.0, lowest) - 0.5 * least, max(2 * least, 1.3 * far)]  # the worst rules would hide the good ones
-    return figure.update_xaxes(title_text=f"median regret{f' ({unit})' if unit else ''}; drag to see more", range=span)
+    finish(figure, synthetic, 120 + max(ROW_HEIGHT, ARM_HEIGHT * len(arms)) * len(order))
+    figure.update_layout(hovermode="closest", legend_traceorder="normal", margin_r=28)
+    figure.update_yaxes(
+        tickvals=list(range(len(order))), ticktext=order, range=[len(order) - 0.5, -0.5], tickfont_size=11, showgrid=False
+    )
+    return figure.update_xaxes(title_text=f"median regret{f' ({unit})' if unit else ''}", range=[low, high])
+
+
+def rules_to_draw(scores: Sequence[RuleScore]) -> list[str]:
+    """The best rules over all arms, and those that a reader looks for, in order."""
+    order = in_order([score for score in scores if score.regret_mm.median is not None])
+    wanted = {score.rule for score in scores if score.chosen or score.oracle} | {Last().name, *order[:NUM_RULES]}
+    return [rule for rule in order if rule in wanted]
 
 
 def draw_codependence(arm: str, sensitivity: Sequence[Sequence[float]], top: float, synthetic: bool) -> go.Figure:
@@ -71,10 +102,20 @@ def draw_codependence(arm: str, sensitivity: Sequence[Sequence[float]], top: flo
         hovermode="closest", margin={"l": 80, "r": 8, "t": 38, "b": 84}
     )
     figure.update_layout(title={"text": arm, "font": {"size": 14}, "x": 0, "y": 0.98, "yanchor": "top"})
+    figure.update_annotations(selector={"name": "synthetic"}, y=1, yanchor="bottom", yshift=6)  # labels of ticks are below
     border: Any = {"color": "#ffffff", "width": 1.5}
     figure.add_vline(x=PART_BORDER, line=border).add_hline(y=PART_BORDER, line=border)
     figure.update_yaxes(autorange="reversed", tickfont={"size": 10}, showgrid=False)
     return figure.update_xaxes(tickangle=-60, tickfont={"size": 10}, showgrid=False)
+
+
+def _symbol(score: RuleScore, shown: bool) -> str:
+    return "triangle-right" if not shown else "diamond" if score.chosen else "circle"
+
+
+def _in_words(regret: MedianRegret, unit: str) -> str:
+    ends = "" if regret.low is None else f" ({regret.low:.3g} to {regret.high:.3g})"
+    return f"{regret.median:.3g} {unit}{ends}, at worst {regret.worst:.3g}"
 
 
 def _over(high: float | None, low: float | None) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from tips_ray.columns import label_of
 from tips_ray.report.text import ends, mm, span
 from tips_ray.stability.codependence import Codependence
+from tips_ray.stability.correlations import SignalCorrelation
 from tips_ray.stability.distillation import Kind, StudentComparison
 from tips_ray.stability.regret import RuleScore
 from tips_ray.stability.statistics import Correlation, Interval
@@ -116,16 +117,26 @@ def ranking_sentence(summary: Summary) -> str:
 
 def signal_rows(summary: Summary) -> list[dict[str, Any]]:
     """One row a signal: its label, cells {text, span} by arm (within a run), and those between
-    runs, and seeds."""
+    runs, and seeds, which are left out where no signal has them; by how well it goes with the
+    error."""
+    has_between = any(signal.between.rank_correlation is not None for signal in summary.signals)
+
+    def merit(signal: SignalCorrelation) -> float:
+        within = [interval.mean for interval in signal.within.values() if interval.mean is not None]
+        between = signal.between_seeds.rank_correlation
+        return between if between is not None else fmean(within) if within else -math.inf
+
     return [
         {
             "label": label_of(signal.signal),
             "within": {
                 arm: _correlation(interval.mean, interval) for arm, interval in signal.within.items() if arm not in summary.hidden
             },
-            "between": [_correlation(over.rank_correlation, over) for over in (signal.between, signal.between_seeds)],
+            "between": [
+                _correlation(over.rank_correlation, over) for over in (signal.between, signal.between_seeds) if has_between
+            ],
         }
-        for signal in summary.signals
+        for signal in sorted(summary.signals, key=merit, reverse=True)
     ]
 
 

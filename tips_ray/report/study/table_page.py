@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import tables
 from tips_ray.report.study.answers import Unit, answer_cautions, answer_sentences, unit_of
-from tips_ray.report.study.figures import band_traces, run_traces
+from tips_ray.report.study.figures import AT_EPOCH, band_traces, cross_traces, run_traces
 from tips_ray.report.study.stop_figures import draw_rules
 from tips_ray.report.style import arm_colours, finish
 from tips_ray.report.text import ENOUGH_SEEDS, few_seeds
@@ -25,7 +25,13 @@ def render_table(table: TableCurves, summary: TableSummary, title: str, unit_nam
         "errors": draw_curves(
             table, tables.seed_band(table.curves), tables.seed_lines(table.curves), colours, summary.columns.error
         ),
-        "regret": draw_curves(table, tables.regret_table(table.curves), None, colours, f"{summary.columns.error} above the best"),
+        "regret": draw_curves(
+            table,
+            tables.regret_table(table.curves),
+            tables.regret_lines(table.curves),
+            colours,
+            f"{summary.columns.error} above the best",
+        ),
         "rules": draw_rules(summary.stop_rules, colours, synthetic=False, unit=unit.name, least=10.0 ** (1 - unit.digits)),
     }
     return filled(
@@ -126,19 +132,15 @@ def left_out(summary: TableSummary) -> str:
     return text
 
 
-def draw_curves(
-    table: TableCurves, bands: pd.DataFrame, lines: pd.DataFrame | None, colours: dict[str, str], label: str
-) -> go.Figure:
-    """A value by epoch, as the table has it, with bands over runs, and with lines of single runs
-    where they are few."""
+def draw_curves(table: TableCurves, bands: pd.DataFrame, lines: pd.DataFrame, colours: dict[str, str], label: str) -> go.Figure:
+    """A value by epoch, as the table has it, with bands over runs above lines of single runs."""
     traces: list[Any] = []
     for arm in bands["arm"].unique():
+        runs = with_epochs(lines[lines["arm"] == arm], table.epochs[arm])
+        traces += run_traces(runs, arm, colours[arm])
         of_arm = with_epochs(bands[bands["arm"] == arm], table.epochs[arm])
-        traces += band_traces(of_arm, arm, colours[arm], "")
-        if lines is not None:
-            runs = with_epochs(lines[lines["arm"] == arm], table.epochs[arm])
-            traces += run_traces(runs, int(max(of_arm["n"], default=0)), arm, colours[arm])
-    figure = finish(go.Figure(traces), synthetic=False, height=420)
+        traces += [*band_traces(of_arm, arm, colours[arm], "", AT_EPOCH), *cross_traces(runs, arm, colours[arm])]
+    figure = finish(go.Figure(traces), synthetic=False, height=420).update_layout(hovermode="closest")
     return figure.update_xaxes(title_text=table.columns.epoch).update_yaxes(title_text=label)
 
 

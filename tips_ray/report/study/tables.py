@@ -4,17 +4,30 @@ here."""
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.stability.statistics import Interval, arms_of, errors_by_metric, errors_of, interval, last_half, regret, runs_of
+from tips_ray.stability.statistics import (
+    MARGIN_MM,
+    Interval,
+    arms_of,
+    errors_by_metric,
+    errors_of,
+    interval,
+    last_half,
+    regret,
+    runs_of,
+)
 from tips_ray.stability.summary import Summary
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 BAND = ["mean", "low", "high", "n"]
+MAX_PANEL_EPOCHS = 200
+"""A small panel has no room for more."""
 
 
 def band(values: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -69,6 +82,26 @@ def regret_table(curves: pd.DataFrame, metric: str = HEADLINE_METRIC, without: S
     return _by_arm({arm: band(regret(errors_of(curves, arm, metric))) for arm in arms_of(curves) if arm not in without})
 
 
+def regret_lines(curves: pd.DataFrame, metric: str = HEADLINE_METRIC, without: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns arm, seed, epoch, value, diverged, as `seed_lines`: error at each stop epoch minus
+    the run's lowest, of the runs that did not diverge, up to the epoch that all of an arm have."""
+    tables = {arm: regret(errors_of(curves, arm, metric)) for arm in arms_of(curves) if arm not in without}
+    rows = [
+        pd.DataFrame({"arm": arm, "seed": seed, "epoch": table.index, "value": table[seed].to_numpy(float)})
+        for arm, table in tables.items()
+        for seed in table
+    ]
+    columns = pd.DataFrame(columns=["arm", "seed", "epoch", "value"])
+    return (pd.concat(rows, ignore_index=True) if rows else columns).assign(diverged=False)
+
+
+def shares_within(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> dict[str, list[float]]:
+    """By arm, for each epoch: the share of its runs whose error there is at most MARGIN_MM above
+    their lowest."""
+    tables = {arm: regret(errors_of(curves, arm, metric)) for arm in arms_of(curves)}
+    return {arm: (table <= MARGIN_MM).mean(axis=1).round(3).tolist() for arm, table in tables.items() if len(table)}
+
+
 def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Columns arm, epoch, mean, low, high, n, term: any per-epoch columns of the curves; those that
     an arm lacks are left out."""
@@ -78,6 +111,35 @@ def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=["arm", "epoch", *BAND, "term"])
     return pd.concat(tables, ignore_index=True).dropna(subset="mean").reset_index(drop=True)
+
+
+def epochs_in_a_point(table: pd.DataFrame) -> int:
+    """How many epochs a point of a small panel is the mean of."""
+    return max(1, math.ceil(table["epoch"].max() / MAX_PANEL_EPOCHS)) if len(table) else 1
+
+
+def thinned(table: pd.DataFrame) -> pd.DataFrame:
+    """Bands of one term as means over `epochs_in_a_point`, each at the last of its epochs."""
+    step = epochs_in_a_point(table)
+    if step == 1:
+        return table
+    block = ((table["epoch"] - 1) // step).rename("block")
+    means = table.groupby(["term", "arm", block], sort=False)[["epoch", *BAND]].agg(
+        dict.fromkeys(BAND, "mean") | {"epoch": "max"}
+    )
+    return means.reset_index()
+
+
+def described_panels(panels: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    """What pages say of groups of panels: their terms and arms, and `epochs_in_a_point`."""
+    return {
+        group: {
+            "terms": list(table["term"].unique()),
+            "arms": list(table["arm"].unique()),
+            "step": epochs_in_a_point(table),
+        }
+        for group, table in panels.items()
+    }
 
 
 def action_intervals(curves: pd.DataFrame, metric: str = HEADLINE_METRIC) -> dict[str, dict[str, Interval]]:
