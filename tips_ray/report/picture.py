@@ -69,7 +69,8 @@ def with_metric(figure: go.Figure, metric: str) -> go.Figure:
         names = f"has {', '.join(buttons)}" if buttons else "has one metric only"
         raise UserError(f"--metric {metric} is not in this figure, which {names}.")
     data, layout = buttons[label_of(metric)]
-    for place, trace in enumerate(figure.select_traces()):
+    traces: Any = figure.data
+    for place, trace in enumerate(traces):
         trace.update({name: values[place] for name, values in data.items()})
     return figure.update_layout({name.replace(".", "_"): value for name, value in layout.items()})
 
