@@ -29,7 +29,7 @@ SIZES = {"laptop": Network(width=128, generator_blocks=2), "paper": Network(widt
 
 def solo(network: Network) -> Lifter:
     """An untrained lifter of the whole pose, in eval mode."""
-    lifter = Lifter(SOLO, network, stream(0, "dropout"))
+    lifter = Lifter(SOLO, network)
     initialise(lifter, stream(0, "initialise"))
     return lifter.eval()
 

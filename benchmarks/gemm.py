@@ -46,7 +46,7 @@ def main() -> None:
     views = dataset.train
     batch = Batch(views.keypoints[: given.batch], views.pose[: given.batch, :, 2], views.scale[: given.batch])
     before = gemm_rate(given.batch, given.width, rounds=5)
-    taken = seconds_of({"step": lambda: run.step(batch)}, given.rounds, warm_up=1)["step"]
+    taken = seconds_of({"step": lambda: run.step(batch, run.draw(given.batch))}, given.rounds, warm_up=1)["step"]
     rate = statistics.fmean([before, gemm_rate(given.batch, given.width, rounds=5)])
     memory, seconds = copy_rate(), statistics.median(taken)
     by_products, by_memory = need.seconds(rate, memory)

@@ -29,6 +29,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
+from tips_ray.lifting.step import random_view
 from tips_ray.presets import arm_config, laptop
 
 ARMS = ("parts", "solo")
@@ -71,12 +72,13 @@ def disagreement(config: Config, dataset: Dataset, steps: int = 5) -> float:
     """
     torch.set_default_dtype(torch.float64)
     config = override(config, {"network": {"discriminator_dropout": 0.0}})
-    run, same_chance = Run(config, dataset, seed=0), Run(config, dataset, seed=0)
+    run = Run(config, dataset, seed=0)
     plain = plain_like(run)
     differ = []
     for keypoints in dataset.train.keypoints.double().split(config.optimiser.batch_size)[:steps]:
-        ours = run.step(batch_of(keypoints))
-        theirs = plain.step(keypoints, *same_chance.random_view(len(keypoints))[:2])
+        draws = run.draw(len(keypoints))
+        ours = run.step(batch_of(keypoints), draws)
+        theirs = plain.step(keypoints, *random_view(run.networks, draws)[:2])
         for name in ("reprojection", "ninety_degree"):
             theirs[f"loss_{name}"] = sum(len(part.joints) / 16 * theirs.pop(f"{name}_{part.name}") for part in plain.parts)
         differ += [abs(ours[name].item() / logged - 1) for name, logged in theirs.items() if logged]
@@ -98,9 +100,9 @@ def rival(name: str, config: Config, threads: int, requests: Connection) -> None
             return
         started = time.perf_counter()
         if name.startswith("plain"):
-            plain.step(keypoints, *run.random_view(len(keypoints))[:2])
+            plain.step(keypoints, *random_view(run.networks, run.draw(len(keypoints)))[:2])
         else:
-            run.step(batch_of(keypoints))
+            run.step(batch_of(keypoints), run.draw(len(keypoints)))
         requests.send(time.perf_counter() - started)
 
 

@@ -11,7 +11,7 @@ from tips_ray.seeding import stream
 
 def made_network(network: Network, seed: int = 0) -> networks.Lifter:
     """A lifter with statistics and scales as if it had been trained."""
-    lifter = networks.Lifter(LEGS_TORSO, network, stream(seed, "dropout"))
+    lifter = networks.Lifter(LEGS_TORSO, network)
     initialise(lifter, stream(seed, "initialise"))
     rng = torch.Generator().manual_seed(seed)
     for module in lifter.modules():

@@ -33,7 +33,6 @@ from tips_ray.ingredients import INGREDIENTS, SINGLE, base_of, pairs_to_compare
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
 from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge, laptop, variants
-from tips_ray.seeding import stream
 
 
 def test_defaults_are_the_paper_s():
@@ -415,7 +414,7 @@ def test_a_deep_solo_has_about_as_many_parameters_as_two_parts(base):
     counts = {}
     for arm in ("solo", "solo_deep", "parts"):
         config = arm_config(base, arm)
-        lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
+        lifter = Lifter(parts_of(config), config.network)
         counts[arm] = sum(parameter.numel() for parameter in lifter.parameters())
     assert counts["solo_deep"] == pytest.approx(counts["parts"], rel=0.15)
     assert counts["solo"] < 0.6 * counts["parts"]

@@ -310,13 +310,15 @@ class Augmentation:
 @dataclass(frozen=True)
 class Numerics:
     """How the same training is computed: choices that change numbers by rounding only, though
-    `bf16` by a coarse one."""
+    `bf16` and `tf32` by a coarse one."""
 
     compile: bool = False
     """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
     bf16: bool = False
     """Train the networks' hidden layers in bfloat16 (autocast); depths, losses, weights and errors
     stay float32."""
+    tf32: bool = False
+    """Let GPUs multiply float32 numbers in TF32, with about three digits."""
     deterministic: bool = False
     """Use deterministic algorithms only, so that runs on a GPU repeat bit for bit, as runs on a CPU
     do anyway."""
@@ -426,9 +428,15 @@ class Placement:
     """CPUs of a worker (or of that one process); a fraction lets several share a core."""
     gpus_per_worker: float = 0.0
     """GPUs of a worker; a fraction lets several share a GPU."""
+    seeds_per_process: int = 1
+    """Seeds of an arm that a process trains at once, as one batched model; 1: one after the other,
+    an epoch each. Their numbers are the same but for rounding."""
+    cuda_graphs: bool = False
+    """On a GPU, record the training step once as a CUDA graph, and replay it."""
 
     def __post_init__(self) -> None:
-        check_fields(self, num_workers="[0, 10000]", cpus_per_worker="[0.01, 10000]", gpus_per_worker="[0, 1000]")
+        ranges = {"num_workers": "[0, 10000]", "cpus_per_worker": "[0.01, 10000]", "gpus_per_worker": "[0, 1000]"}
+        check_fields(self, **ranges, seeds_per_process="[1, 10000]")
 
 
 def override(config: Value, changes: dict[str, Any]) -> Value:

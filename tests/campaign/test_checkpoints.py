@@ -27,7 +27,6 @@ from tips_ray.lifting.evaluate import evaluate
 from tips_ray.lifting.networks import Lifter
 from tips_ray.lifting.run import Run
 from tips_ray.poses.skeleton import JOINTS
-from tips_ray.seeding import stream
 from tips_ray.stability.stopping import Window
 from tips_ray.stability.teachers import NOT_MEASURED, TeacherCard
 from tips_ray.store.curves import CURVE, RUNS, DamagedCurveError, read_curves
@@ -212,8 +211,8 @@ def test_a_run_of_another_kind_of_device_is_continued_and_its_curve_says_where(t
         (packed({"weight": torch.ones(2, dtype=torch.complex64)}), "is damaged; restore it, or delete it"),
         (packed({}), "has the weights of other networks; restore it, or delete it"),
         (packed({"weight": torch.ones(2)}), "has the weights of other networks; restore it, or delete it"),
-        (packed(Lifter(parts_of(CONFIG), Network(width=7), stream(0, "x")).state_dict()), "has the weights of other networks"),
-        (packed(Lifter(parts_of(CONFIG), CONFIG.network, stream(0, "x")).state_dict())[:-99], "is damaged; restore it"),
+        (packed(Lifter(parts_of(CONFIG), Network(width=7)).state_dict()), "has the weights of other networks"),
+        (packed(Lifter(parts_of(CONFIG), CONFIG.network).state_dict())[:-99], "is damaged; restore it"),
     ],
     ids=["a zip of nothing", "texts", "complex numbers", "no weights", "one weight", "another width", "cut"],
 )

@@ -9,8 +9,9 @@ import pytest
 
 from helpers import CONFIG
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.seeds import advance, epoch_result, result_or_failure
+from tips_ray.campaign.seeds import SeedGroups, advance, epoch_result, result_or_failure
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.config import Placement
 from tips_ray.data.dataset import Dataset
 from tips_ray.errors import UserError
 from tips_ray.lifting.run import Run
@@ -45,6 +46,29 @@ def test_a_stop_rule_ends_a_run_which_goes_on_without_it(tmp_path: Path, dataset
     assert not again.ended
     assert [row["epoch"] for row, _ in advance([again], 2)] == [2]
     assert again.ended
+
+
+def test_seeds_that_train_at_once_are_stored_as_those_that_take_turns(tmp_path: Path, dataset: Dataset) -> None:
+    """A campaign is continued with another number of seeds at once, and one of its runs is
+    ahead."""
+
+    def runs(folder: str) -> list[StoredRun]:
+        return [StoredRun(Storage(str(tmp_path / folder)), "solo", Run(CONFIG, dataset, seed)) for seed in range(3)]
+
+    turns, at_once = runs("turns"), runs("at_once")
+    for number in (1, 2):
+        expected = advance(turns, number)
+    groups = SeedGroups(Placement(seeds_per_process=3))
+    advance(at_once, 1, groups)
+    assert [list(seeds) for seeds in groups.models] == [[0, 1, 2]]
+    at_once = runs("at_once")
+    assert [run.num_epochs for run in at_once] == [1, 1, 1]
+    at_once[0].advance()  # as if the process had died after it
+    epochs = advance(at_once, 2, SeedGroups(Placement(seeds_per_process=2)))
+    assert [(row["seed"], row["epoch"]) for row, _ in epochs] == [(0, 2), (1, 2), (2, 2)]
+    for (row, _), (other, _) in zip(expected, epochs, strict=True):
+        assert other[HEADLINE_METRIC] == pytest.approx(row[HEADLINE_METRIC], rel=1e-3)
+        assert other["loss_adversarial"] == pytest.approx(row["loss_adversarial"], rel=1e-4)
 
 
 def test_an_arm_whose_seeds_have_all_diverged_has_no_mean() -> None:

@@ -130,8 +130,9 @@ def test_a_supervised_arm_is_refused(poses):
 
 def test_random_views_look_as_far_up_as_the_cameras_do(poses):
     from tips_ray.lifting.run import Run
+    from tips_ray.lifting.step import random_view
 
     dataset = prepare(keypoints_of(poses), DATA)
     run = Run(override(CONFIG, {"adversary": {"elevation_degrees": 45.0}}), dataset, 0)
-    elevation = run.random_view(2000).elevation.abs().rad2deg()
+    elevation = random_view(run.networks, run.draw(2000)).elevation.abs().rad2deg()
     assert 40 < elevation.max() <= 45

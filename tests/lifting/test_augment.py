@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tips_ray.config import Augmentation
 from tips_ray.lifting.augment import Batch, mirror_half, stretch_factors, turn_share
+from tips_ray.lifting.draws import Draws
 from tips_ray.poses.bones import smooth_lengths
 from tips_ray.poses.geometry import lift, max_normalise, mirror_keypoints, mirror_sides
 from tips_ray.poses.metrics import p_mpjpe
@@ -24,8 +25,10 @@ def make_batch(seed: int, count: int = 8) -> Batch:
     return Batch(keypoints, 2 * torch.rand(count, 16, generator=rng, dtype=torch.float64) - 1, 500 * size)
 
 
-def streams(seed: int) -> dict[str, torch.Generator]:
-    return {name: stream(seed, name) for name in ("turn", "stretch", "mirror")}
+def draws(seed: int, turned: float) -> Draws:
+    count = round(8 * turned)
+    normal = torch.randn(count, 16, generator=stream(seed, "stretch"))
+    return {"turn": torch.rand(2, count, generator=stream(seed, "turn")), "stretch": normal}
 
 
 @given(seed=st.integers(0, 1000))
@@ -44,7 +47,7 @@ def test_a_mirror_negates_x_and_swaps_the_sides(seed):
 @pytest.mark.parametrize("in_pairs", [False, True])
 def test_half_of_the_views_are_mirrored_pairs_alike(in_pairs):
     batch = make_batch(0, 2000)
-    seen = mirror_half(batch, stream(0, "mirror"), in_pairs)
+    seen = mirror_half(batch, torch.rand(1000 if in_pairs else 2000, generator=stream(0, "mirror")), in_pairs)
     mirrored = (seen.keypoints == mirror_keypoints(batch.keypoints)).all(-1).all(-1)
     kept = (seen.keypoints == batch.keypoints).all(-1).all(-1)
     assert torch.equal(mirrored, ~kept)
@@ -57,7 +60,7 @@ def test_half_of_the_views_are_mirrored_pairs_alike(in_pairs):
 @given(seed=st.integers(0, 1000), turned=st.floats(0, 1))
 def test_turned_poses_are_the_same_poses_from_elsewhere(seed, turned):
     batch = make_batch(seed)
-    seen = turn_share(batch, Augmentation(turned=turned), LIMIT, streams(seed))
+    seen = turn_share(batch, Augmentation(turned=turned), LIMIT, draws(seed, turned))
     count = round(8 * turned)
     for before, after in zip(batch, seen, strict=True):
         assert torch.equal(after[count:], before[count:])
@@ -72,10 +75,10 @@ def test_turned_poses_are_the_same_poses_from_elsewhere(seed, turned):
 @given(seed=st.integers(0, 1000))
 def test_stretched_bones_are_as_much_longer_on_both_sides(seed):
     batch = make_batch(seed)
-    seen = turn_share(batch, Augmentation(turned=1.0, stretched=0.1), LIMIT, streams(seed))
+    seen = turn_share(batch, Augmentation(turned=1.0, stretched=0.1), LIMIT, draws(seed, 1.0))
     before, after = (smooth_lengths(lift(each.keypoints, each.depth) * each.scale[:, None, None]) for each in (batch, seen))
     factor = after / before
-    torch.testing.assert_close(factor, stretch_factors(8, 0.1, stream(seed, "stretch")).double(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(factor, stretch_factors(draws(seed, 1.0)["stretch"], 0.1).double(), rtol=1e-5, atol=1e-5)
     for left in [joint for joint in LIFTED if joint.startswith("l_")]:
         bones = [
             next(place for place, (_, child) in enumerate(BONES) if JOINTS[child] == name) for name in (left, "r_" + left[2:])
@@ -84,7 +87,7 @@ def test_stretched_bones_are_as_much_longer_on_both_sides(seed):
 
 
 def test_factors_have_the_spread_that_was_asked_for():
-    logs = stretch_factors(20_000, 0.1, stream(0, "stretch")).log()
+    logs = stretch_factors(torch.randn(20_000, 16, generator=stream(0, "stretch")), 0.1).log()
     assert logs.std(dim=0).sub(0.1).abs().max() < 0.004
     assert logs.mean(dim=0).abs().max() < 0.004
 
@@ -93,6 +96,6 @@ def test_what_is_turned_stays_as_it_was_without_stretching():
     """A stream of its own for each use: stretching moves no azimuth."""
     batch = make_batch(3)
     plain, stretched = (
-        turn_share(batch, Augmentation(turned=1.0, stretched=spread), LIMIT, streams(0)) for spread in (0.0, 1e-6)
+        turn_share(batch, Augmentation(turned=1.0, stretched=spread), LIMIT, draws(0, 1.0)) for spread in (0.0, 1e-6)
     )
     torch.testing.assert_close(plain.keypoints, stretched.keypoints, rtol=0, atol=1e-4)

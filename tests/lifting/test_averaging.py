@@ -28,8 +28,8 @@ def test_it_is_the_average_written_out_statistics_of_batch_norm_included(dataset
     average = {name: value.clone().double() for name, value in run.lifter.state_dict().items()}
     assert any("running_var" in name for name in average)
     step, seen = shadow.step, []
-    shadow.step = lambda batch: (
-        seen.append(step(batch))
+    shadow.step = lambda batch, draws: (
+        seen.append(step(batch, draws))
         or weights.append({name: value.clone().double() for name, value in shadow.trained.state_dict().items()})
         or seen[-1]
     )

@@ -24,7 +24,7 @@ SMALL = Network(width=16, generator_blocks=1)
 def make_lifter(parts: tuple[Part, ...] = SOLO, **changes) -> Lifter:
     """A lifter as after some training: no norm is the identity, no slope of a norm the same for all
     features."""
-    lifter = Lifter(parts, replace(SMALL, **changes), stream(0, "dropout"))
+    lifter = Lifter(parts, replace(SMALL, **changes))
     initialise(lifter, stream(0, "initialise"))
     rng = stream(0, "norms")
     for layer in lifter.modules():
@@ -181,7 +181,7 @@ def test_a_lifter_whose_depths_or_slopes_alone_are_infinite_is_refused(answer):
             return answer(keypoints.sum(-1))
 
     with pytest.raises(ValueError, match="lifter answers with NaN or infinity"):
-        sensitivity(Extreme(SOLO, SMALL, stream(0, "dropout")), torch.zeros(2, 16, 2))
+        sensitivity(Extreme(SOLO, SMALL), torch.zeros(2, 16, 2))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -36,7 +36,7 @@ STUDENT = override(TINY, {"objective": "distilled", "teacher": {}, "partition": 
 
 
 def make_lifter(seed: int = 0, parts: tuple[Part, ...] = LEGS_TORSO, **changes: Any) -> Lifter:
-    lifter = Lifter(parts, replace(SMALL, **changes), stream(seed, "dropout"))
+    lifter = Lifter(parts, replace(SMALL, **changes))
     initialise(lifter, stream(seed, "initialise"))
     return lifter
 
@@ -152,9 +152,10 @@ def test_a_step_descends_the_mean_squared_distance_from_the_teachers(dataset, pa
     """Equation 10, whatever the true depths are."""
     teachers, seen = make_teachers([1.0, -1.0]), dataset.train.keypoints[:64]
     runs = [Run(override(STUDENT, {"partition": partition}), dataset, 0, teachers) for _ in range(3)]
-    squares = (runs[0].lift(seen) - teachers(seen)).detach().numpy().astype(float) ** 2
+    runs[0].networks.use(runs[0].draw(64), "lift")
+    squares = (runs[0].trained(seen) - teachers(seen)).detach().numpy().astype(float) ** 2
     rows = [
-        run.step(Batch(seen, torch.full((64, 16), depth), torch.ones(64)))
+        run.step(Batch(seen, torch.full((64, 16), depth), torch.ones(64)), run.draw(64))
         for run, depth in zip(runs[1:], (0.0, torch.nan), strict=True)
     ]
     for row in rows:

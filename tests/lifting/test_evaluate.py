@@ -27,7 +27,7 @@ class Knowing(Lifter):
     inside out."""
 
     def __init__(self, dataset: Dataset, sign: float = 1.0) -> None:
-        super().__init__(SOLO, SMALL, stream(0, "dropout"))
+        super().__init__(SOLO, SMALL)
         views = (dataset.train, dataset.test)
         depths = [sign * seen.pose[..., 2] / seen.scale[:, None] for seen in views]
         self.answers = {
@@ -137,7 +137,7 @@ def test_the_flat_prediction_is_as_wrong_as_the_pose_is_deep(dataset):
 
 
 def test_lifting_undoes_the_normalisation_and_uses_no_chance(dataset):
-    lifter = Lifter(LEGS_TORSO, SMALL, stream(0, "dropout")).train()
+    lifter = Lifter(LEGS_TORSO, SMALL).train()
     initialise(lifter, stream(0, "initialise"))
     pose = lift_views(lifter, dataset.test)
     torch.testing.assert_close(pose[..., :2], dataset.test.pose[..., :2])
@@ -159,7 +159,7 @@ def test_all_subjects_vote_on_the_depth_sign():
 
 
 def test_a_lifter_that_answers_nan_has_diverged(dataset):
-    lifter = Lifter(LEGS_TORSO, SMALL, stream(0, "dropout"))
+    lifter = Lifter(LEGS_TORSO, SMALL)
     with torch.no_grad():
         next(iter(lifter.parameters())).fill_(math.nan)
     row = evaluate(lifter, dataset)

@@ -54,13 +54,13 @@ class Consistent(Lifter):
 
 
 def make(kind: type[Lifter], parts=LEGS_TORSO, **network) -> Lifter:
-    lifter = kind(parts, replace(SMALL, **network), stream(0, "dropout"))
+    lifter = kind(parts, replace(SMALL, **network))
     initialise(lifter, stream(0, "initialise"))
     return lifter.double()
 
 
 def make_discriminator() -> Discriminator:
-    discriminator = Discriminator(SMALL, stream(0, "dropout"))
+    discriminator = Discriminator(SMALL)
     initialise(discriminator, stream(1, "initialise"))
     return discriminator.double()
 

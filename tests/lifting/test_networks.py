@@ -16,6 +16,7 @@ from tips_ray.lifting.networks import (
     BatchNorm,
     Discriminator,
     Dropout,
+    DropoutNumbers,
     Elevation,
     Layer,
     Lifter,
@@ -32,7 +33,7 @@ SMALL = Network(width=16, generator_blocks=1, discriminator_blocks=1, generator_
 
 
 def make_lifter(parts, network: Network = SMALL, seed: int = 0) -> Lifter:
-    lifter = Lifter(parts, network, stream(seed, "dropout"))
+    lifter = Lifter(parts, network)
     initialise(lifter, stream(seed, "initialise"))
     return lifter
 
@@ -70,7 +71,7 @@ def test_depths_are_bounded_and_logits_are_one_a_pose(norm):
     depth = make_lifter(PARTITIONS["legs_torso"], network)(100 * keypoints(7))
     assert depth.shape == (7, 16)
     assert depth.abs().max() <= 1
-    assert Discriminator(network, stream(0, "dropout"))(keypoints(7)).shape == (7,)
+    assert Discriminator(network).eval()(keypoints(7)).shape == (7,)
 
 
 @pytest.mark.parametrize("name", PARTITIONS)
@@ -111,7 +112,7 @@ def test_bone_products_are_all_inner_products_of_bones_in_full_precision():
 
 def test_a_discriminator_of_pairs_sees_both_frames_and_their_bones():
     adversary = Adversary(sees="pair", features="bones")
-    discriminator = Discriminator(replace(SMALL, discriminator_dropout=0.0), stream(0, "dropout"), adversary)
+    discriminator = Discriminator(replace(SMALL, discriminator_dropout=0.0), adversary)
     assert discriminator.network[0].linear.in_features == 2 * (32 + 136)
     pairs = torch.cat([keypoints(4), keypoints(4, 1)], dim=1).requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(pairs).sum(), pairs)
@@ -119,7 +120,7 @@ def test_a_discriminator_of_pairs_sees_both_frames_and_their_bones():
 
 
 def test_a_learnt_elevation_is_one_that_cameras_have():
-    elevation = Elevation(SMALL, stream(0, "dropout"), math.radians(10.0))
+    elevation = Elevation(SMALL, math.radians(10.0))
     angles = elevation(1e6 * keypoints(20))
     assert angles.shape == (20,)
     assert angles.abs().max() <= math.radians(10) + 1e-6
@@ -128,14 +129,14 @@ def test_a_learnt_elevation_is_one_that_cameras_have():
 
 @pytest.mark.parametrize("blocks", [0, 1, 3])
 def test_a_network_has_its_blocks_of_two_layers_between_two_ends(blocks):
-    network = residual_network(12, 6, blocks, 8, partial(Layer, norm="batch", dropout=0.0, slope=0.2, rng=stream(0, "dropout")))
+    network = residual_network(12, 6, blocks, 8, partial(Layer, norm="batch", dropout=0.0, slope=0.2, numbers=DropoutNumbers()))
     linears = [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
     assert linears == [(12, 8)] + [(8, 8)] * (2 * blocks) + [(8, 6)]
     assert sum(isinstance(layer, BatchNorm) for layer in network.modules()) == 1 + 2 * blocks
 
 
 def test_a_block_adds_to_what_it_is_given():
-    network = residual_network(4, 4, 1, 4, partial(Layer, norm="none", dropout=0.0, slope=1.0, rng=stream(0, "dropout")))
+    network = residual_network(4, 4, 1, 4, partial(Layer, norm="none", dropout=0.0, slope=1.0, numbers=DropoutNumbers()))
     first, last = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -192,24 +193,25 @@ def test_affine_is_batch_norm_in_inference_mode():
 
 
 def test_dropout_zeroes_its_share_and_keeps_the_mean():
-    dropout, x = Dropout(0.3, stream(0, "dropout")), torch.ones(200, 500)
+    numbers, x = DropoutNumbers(), torch.ones(200, 500)
+    dropout, numbers.left = Dropout(0.3, numbers), torch.rand(100_000, generator=stream(0, "dropout"))
     dropped = dropout(x)
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.01)
     assert torch.equal(dropout.eval()(x), x)
-    assert torch.equal(Dropout(0.0, stream(0, "dropout"))(x), x)
+    assert torch.equal(Dropout(0.0, numbers)(x), x)
 
 
-def test_dropout_draws_from_the_run_s_own_stream():
-    x = torch.ones(4, 50)
-    dropout = Dropout(0.5, stream(0, "dropout"))
-    torch.manual_seed(1)
+def test_dropout_uses_the_numbers_that_it_is_given_in_the_order_of_its_calls():
+    x, numbers = torch.ones(4, 50), DropoutNumbers()
+    given = torch.rand(400, generator=stream(0, "dropout"))
+    dropout, numbers.left = Dropout(0.5, numbers), given
     before = torch.random.get_rng_state()
-    first = dropout(x)
+    first, second = dropout(x), dropout(x)
     assert torch.equal(torch.random.get_rng_state(), before)
-    torch.manual_seed(2)
-    assert torch.equal(Dropout(0.5, stream(0, "dropout"))(x), first)
-    assert not torch.equal(dropout(x), first)
+    assert torch.equal(torch.cat([first, second]).flatten(), 2.0 * (given < 0.5))
+    with pytest.raises(RuntimeError):
+        dropout(x)
 
 
 def test_weights_start_within_their_bound_and_from_the_stream_alone():

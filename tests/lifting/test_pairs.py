@@ -12,6 +12,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import render_views
 from tips_ray.lifting.pairs import Partners, in_frames
 from tips_ray.lifting.run import Run
+from tips_ray.lifting.step import random_view
 from tips_ray.poses.geometry import max_normalise
 from tips_ray.seeding import stream
 
@@ -21,7 +22,7 @@ from tips_ray.seeding import stream
 def test_a_partner_is_another_near_frame_of_the_clip_wherever_its_frames_lie(clip, gap, seed):
     codes = torch.tensor(clip)
     views = torch.arange(len(clip)).repeat(5)
-    partners = Partners(codes).draw(views, gap, stream(seed, "pairs"))
+    partners = Partners(codes).of(views, gap, torch.rand(len(views), generator=stream(seed, "pairs")))
     for view, partner in zip(views.tolist(), partners.tolist(), strict=True):
         frames = [place for place, code in enumerate(clip) if code == clip[view]]
         assert partner in frames
@@ -30,7 +31,9 @@ def test_a_partner_is_another_near_frame_of_the_clip_wherever_its_frames_lie(cli
 
 
 def test_all_partners_within_reach_are_alike():
-    drawn = Partners(torch.zeros(10, dtype=torch.long)).draw(torch.full((9000,), 2), 3, stream(0, "pairs"))
+    drawn = Partners(torch.zeros(10, dtype=torch.long)).of(
+        torch.full((9000,), 2), 3, torch.rand(9000, generator=stream(0, "pairs"))
+    )
     counts = torch.bincount(drawn, minlength=10)
     assert counts.nonzero().flatten().tolist() == [0, 1, 3, 4, 5]
     assert (counts[counts > 0] - 1800).abs().max() < 5 * 1800**0.5
@@ -44,7 +47,7 @@ def test_two_cameras_of_one_pose_never_make_a_pair():
     clips = np.unique(poses.clip, return_inverse=True)[1]
     everyone = torch.arange(len(views))
     for gap in (None, 1, 8):
-        partner = Partners(views.clip).draw(everyone, gap, stream(1, "pairs"))
+        partner = Partners(views.clip).of(everyone, gap, torch.rand(len(views), generator=stream(1, "pairs")))
         assert torch.equal(camera[partner], camera)
         assert np.array_equal(clips[pose[partner].numpy()], clips[pose.numpy()])
         assert (pose[partner] != pose).float().mean() > 0.9
@@ -69,7 +72,7 @@ def test_reprojected_pairs_keep_their_relative_size():
     run = Run(config, prepare(synthesise(num_poses=400), config.data), 0)
     reprojected = 2 * torch.rand(8, 16, 2, generator=stream(0, "x")) - 1
     scale = torch.linspace(100, 300, 8)
-    shown = run._shown(reprojected, scale)
+    shown = run.networks.shown(reprojected, scale)
     one, other = (reprojected * scale[:, None, None]).chunk(2)
     ratio = one.flatten(1).norm(dim=1) / other.flatten(1).norm(dim=1)
     torch.testing.assert_close(shown[:, :16].flatten(1).norm(dim=1) / shown[:, 16:].flatten(1).norm(dim=1), ratio)
@@ -79,7 +82,7 @@ def test_reprojected_pairs_keep_their_relative_size():
 def test_a_pair_is_turned_as_one():
     config = override(Config(), {"adversary": {"sees": "pair"}, "optimiser": {"batch_size": 64}, "network": {"width": 16}})
     run = Run(config, prepare(synthesise(num_poses=400), config.data), 0)
-    for angles in run.random_view(64)[:2]:
+    for angles in random_view(run.networks, run.draw(64))[:2]:
         assert torch.equal(angles[:32], angles[32:])
         assert len(angles.unique()) == 32
 

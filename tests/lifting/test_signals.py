@@ -368,7 +368,7 @@ def test_a_lifter_that_is_consistent_for_azimuths_alone_is_found_out_by_elevatio
 
 
 def network() -> Lifter:
-    lifter = Lifter(LEGS_TORSO, Network(width=16, generator_blocks=1, generator_dropout=0.5), stream(0, "dropout"))
+    lifter = Lifter(LEGS_TORSO, Network(width=16, generator_blocks=1, generator_dropout=0.5))
     initialise(lifter, stream(0, "initialise"))
     return lifter.eval()
 

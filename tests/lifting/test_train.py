@@ -340,7 +340,7 @@ def test_gradients_lie_in_memory_as_their_parameters_do(dataset, norm, objective
     another (PyTorch 2.13)."""
     changes = {"objective": objective, "network": {"generator_norm": norm, "discriminator_norm": norm}}
     run = Run(override(TINY, changes), dataset, 0)
-    run.step(first(dataset, 64))
+    run.step(first(dataset, 64), run.draw(64))
     modules = [run.lifter] if objective == "supervised" else [run.lifter, run.discriminator]
     parameters = [parameter for module in modules for parameter in module.parameters()]
     assert [parameter.grad.stride() for parameter in parameters] == [parameter.stride() for parameter in parameters]
@@ -367,9 +367,9 @@ WAITS = {aten._local_scalar_dense, aten.item, aten.nonzero, aten.masked_select, 
 def test_a_step_never_waits_for_the_device(dataset, changes):
     run = Run(override(TINY, changes), dataset, 0)
     views = dataset.train
-    batch = first(dataset, 64)
+    batch, draws = first(dataset, 64), run.draw(64)
     with NoWaiting():
-        run.step(batch)
+        run.step(batch, draws)
     with pytest.raises(AssertionError, match="makes the host wait"), NoWaiting():
         float(views.scale[0])
 

@@ -23,7 +23,7 @@ from tips_ray.config import KeepWeights
 from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import keypoint_moments, lifted_depths
 from tips_ray.lifting.run import DamagedStateError, Run
-from tips_ray.lifting.train import train_epochs
+from tips_ray.lifting.train import Epoch, next_epochs
 from tips_ray.stability.early import has_ended
 from tips_ray.stability.stopping import CausalRule
 from tips_ray.stability.teachers import read_cards
@@ -65,7 +65,7 @@ class StoredRun:
         self.taught = taught_epochs(storage, name)
         self.notices: list[str] = []
         """Sentences for the user: which files were damaged, and how the run continues."""
-        self.epochs = train_epochs(self._resume(run))
+        self.run = self._resume(run)
         if not self.folder.exists(MOMENTS):
             mean, covariance = keypoint_moments(self.dataset.train)
             self.folder.write(MOMENTS, packed({"mean": mean, "covariance": covariance}))
@@ -87,7 +87,11 @@ class StoredRun:
 
     def advance(self) -> dict[str, Any]:
         """Train the next epoch, store it, and return its row."""
-        epoch = next(self.epochs)
+        (epoch,) = next_epochs([self.run])
+        return self.store(epoch)
+
+    def store(self, epoch: Epoch) -> dict[str, Any]:
+        """Store the epoch that was trained last, and return its row."""
         row = {**self.keys, "epoch": epoch.number, **epoch.row}
         self.rows.append(row)
         self.folder.write(weights_name(epoch.number), packed(self._kept(epoch.run.lifter.state_dict())))

@@ -125,7 +125,7 @@ def untrained_teachers(config: Config, arms: dict[str, Config], dataset: Dataset
     if config.teacher is None:
         return None
     taught_by = arms.get(config.teacher.arm, config)
-    lifter = Lifter(parts_of(taught_by), taught_by.network, torch.Generator()).to(dataset.train.keypoints.device)
+    lifter = Lifter(parts_of(taught_by), taught_by.network).to(dataset.train.keypoints.device)
     return Teachers([lifter], [1.0], "untrained")
 
 

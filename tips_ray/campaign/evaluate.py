@@ -16,7 +16,6 @@ from tips_ray.errors import UserError
 from tips_ray.lifting.evaluate import errors, flat_errors, lift_views
 from tips_ray.lifting.networks import Lifter
 from tips_ray.presets import knowledge_by_arm
-from tips_ray.seeding import stream
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
 from tips_ray.stability.rules import standard_rules
@@ -137,7 +136,7 @@ def load_lifter(run: Storage, epoch: int, config: Config) -> Lifter:
     """The lifter of a run as it was after an epoch; raises UserError for weights that were damaged
     on disk, or are of other networks than the config's.
     """
-    lifter = Lifter(parts_of(config), config.network, stream(0, "dropout"))
+    lifter = Lifter(parts_of(config), config.network)
     file = repr(str(run / weights_name(epoch)))
     weights = unpacked(run.read(weights_name(epoch)))
     if weights is None or form_of(weights) is None:

@@ -20,6 +20,8 @@ from tips_ray.data.dataset import Dataset, Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
+from tips_ray.lifting.together import Together
+from tips_ray.lifting.train import next_epochs
 from tips_ray.stability.agreement import error_bound
 from tips_ray.stability.early import causal_rule
 from tips_ray.store.storage import Storage
@@ -80,8 +82,9 @@ def train_seeds(
     if notices:
         report({**epoch_result(arm, done, []), NOTICES: notices})
     failures = [failure for _, _, failure in shares if failure]
+    groups = SeedGroups(training.placement)
     while done < training.num_epochs and not failures:
-        epochs, failure = result_or_failure(advance, runs, done + 1)
+        epochs, failure = result_or_failure(advance, runs, done + 1, groups)
         shares = pool((epochs, failure, all(run.ended for run in runs)))
         failures = [failure for _, failure, _ in shares if failure]
         if not failures:
@@ -103,12 +106,35 @@ def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]
     return [StoredRun(training.folder, arm, run, training.keep_weights, stop) for run in runs.values()]
 
 
-def advance(runs: list[StoredRun], number: int) -> list[EpochOfRun]:
-    """Train the runs that are behind up to an epoch; of all that have it, the rows and what they
-    lifted, and of those that the stop rule has ended the last row."""
-    for run in runs:
-        if run.num_epochs < number and not run.ended:
-            run.advance()
+class SeedGroups:
+    """The runs that a process trains at once, as many as its placement says."""
+
+    def __init__(self, placement: Placement | None = None) -> None:
+        self.placement = placement or Placement()
+        self.models: dict[tuple[int, ...], Together] = {}
+        """By the seeds of their runs; a model stays for the next epoch if its runs do."""
+
+    def advance(self, runs: list[StoredRun]) -> None:
+        """Train the next epoch of some runs, all after the same one, and store it."""
+        size, record = self.placement.seeds_per_process, self.placement.cuda_graphs
+        groups = [runs[first : first + size] for first in range(0, len(runs), size)]
+        groups = {tuple(run.run.seed for run in group): group for group in groups}
+        self.models = {seeds: model for seeds, model in self.models.items() if seeds in groups}
+        for seeds, group in groups.items():
+            if len(group) == 1 and not record:
+                group[0].advance()
+                continue
+            if seeds not in self.models:
+                self.models[seeds] = Together([run.run for run in group], record)
+            epochs = next_epochs([run.run for run in group], self.models[seeds])
+            for run, epoch in zip(group, epochs, strict=True):
+                run.store(epoch)
+
+
+def advance(runs: list[StoredRun], number: int, groups: SeedGroups | None = None) -> list[EpochOfRun]:
+    """Train the runs that lack an epoch; of all that have it, the rows and what they lifted, and of
+    those that the stop rule has ended the last row."""
+    (groups or SeedGroups()).advance([run for run in runs if run.num_epochs < number and not run.ended])
     return [
         (run.rows[min(number, run.num_epochs) - 1], run.signed_depths if run.num_epochs == number else None)
         for run in runs

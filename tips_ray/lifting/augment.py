@@ -1,17 +1,23 @@
 """Batches, and how they are varied: seen in a mirror, turned, with other bones."""
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tips_ray.config import Augmentation
+from tips_ray.lifting.draws import Draws
 from tips_ray.poses.bones import LEFT_BONES, RIGHT_BONES, stretch
 from tips_ray.poses.geometry import View, lift, max_normalise, mirror_keypoints, mirror_sides, reproject, rotate
+from tips_ray.poses.select import select
 from tips_ray.poses.skeleton import BONES
 from tips_ray.poses.types import DepthBatch, KeypointsBatch, PerPose
+
+LEFT_OF = dict(zip(RIGHT_BONES, LEFT_BONES, strict=True))
+SIDES_ALIKE = tuple(LEFT_OF.get(bone, bone) for bone in range(len(BONES)))
+"""Each bone, those of the right side by their left one."""
 
 
 class Batch(NamedTuple):
@@ -27,26 +33,25 @@ class Batch(NamedTuple):
     """Size of the 2D poses before they were normalised."""
 
 
-def mirror_half(batch: Batch, rng: torch.Generator, in_pairs: bool = False) -> Batch:
+def mirror_half(batch: Batch, numbers: Float[Tensor, " half"], in_pairs: bool = False) -> Batch:
     """Each view, or each pair, seen in a mirror with probability 1/2."""
-    count = len(batch.keypoints)
-    chosen = torch.rand(count // 2 if in_pairs else count, generator=rng, device=rng.device) < 0.5
+    chosen = numbers < 0.5
     chosen = chosen.repeat(2) if in_pairs else chosen
     keypoints = torch.where(chosen[:, None, None], mirror_keypoints(batch.keypoints), batch.keypoints)
     return Batch(keypoints, torch.where(chosen[:, None], mirror_sides(batch.depth), batch.depth), batch.scale)
 
 
-def turn_share(batch: Batch, augmentation: Augmentation, elevation_limit: float, rng: Mapping[str, torch.Generator]) -> Batch:
+def turn_share(batch: Batch, augmentation: Augmentation, elevation_limit: float, draws: Draws) -> Batch:
     """The first `turned` of the batch replaced by its poses seen from elsewhere, with stretched
     bones: depths are known there exactly, whoever told those of the batch (after PoseAug).
 
     `elevation_limit` is in radians.
     """
-    count = round(augmentation.turned * len(batch.keypoints))
+    azimuth, elevation = 2 * draws["turn"] - 1
+    count = len(azimuth)
     pose = lift(batch.keypoints[:count], batch.depth[:count])
     if augmentation.stretched:
-        pose = stretch(pose, stretch_factors(count, augmentation.stretched, rng["stretch"]).to(pose))
-    azimuth, elevation = 2 * torch.rand(2, count, generator=rng["turn"], device=rng["turn"].device) - 1
+        pose = stretch(pose, stretch_factors(draws["stretch"], augmentation.stretched).to(pose))
     turned = rotate(pose, View(math.pi * azimuth, elevation_limit * elevation))
     keypoints, size = max_normalise(reproject(turned))
     return Batch(
@@ -56,9 +61,7 @@ def turn_share(batch: Batch, augmentation: Augmentation, elevation_limit: float,
     )
 
 
-def stretch_factors(count: int, spread: float, rng: torch.Generator) -> Tensor:
-    """Factors (poses, 16) on bones, the same left and right: exp of normal numbers with standard
-    deviation `spread`."""
-    factors = torch.randn(count, len(BONES), generator=rng, device=rng.device).mul(spread).exp()
-    factors[:, RIGHT_BONES] = factors[:, LEFT_BONES]
-    return factors
+def stretch_factors(normal: Float[Tensor, "poses bones"], spread: float) -> Float[Tensor, "poses bones"]:
+    """Factors on bones, the same left and right: exp of normal numbers with standard deviation
+    `spread`."""
+    return select(normal, SIDES_ALIKE).mul(spread).exp()

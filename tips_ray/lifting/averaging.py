@@ -1,7 +1,9 @@
 """A moving average of a lifter's weights."""
 
+from collections.abc import Iterable
+
 import torch
-from torch import nn
+from torch import Tensor
 
 
 def decay_at(step: int, decay: float) -> float:
@@ -11,8 +13,8 @@ def decay_at(step: int, decay: float) -> float:
 
 
 @torch.no_grad()
-def average_into(average: nn.Module, trained: nn.Module, keep: float) -> None:
-    """Move an average towards the weights of a module, statistics of batch norm included: `keep`
-    times the average, and the rest of the module's."""
-    for old, new in zip(average.state_dict().values(), trained.state_dict().values(), strict=True):
-        old.lerp_(new, 1.0 - keep)
+def average_into(average: Iterable[Tensor], trained: Iterable[Tensor], share: float | Tensor) -> None:
+    """Move averages of weights, and of statistics of batch norm, towards those of a lifter, by a
+    share of the way."""
+    for old, new in zip(average, trained, strict=True):
+        old.lerp_(new, share)

@@ -7,7 +7,7 @@ A consistency term is one function of what a training step made, and one weight 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,6 +18,7 @@ from tips_ray.config import Adversary, Weights
 from tips_ray.poses.anatomy import LIMBS, limb_vote
 from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, BoneLengths, bone_of, smooth_lengths
 from tips_ray.poses.geometry import lift
+from tips_ray.poses.select import select
 from tips_ray.poses.skeleton import LEGS, LIFTED, TORSO, Part
 from tips_ray.poses.types import Depth, DepthBatch, Keypoints, KeypointsBatch, PerPose, PoseBatch, Scalar
 
@@ -25,8 +26,8 @@ PerJoint = Float[Tensor, " joints"]
 Term = Float[Tensor, "*joints"]
 """One value a joint, of which each part has its mean; or one for the whole body."""
 
-ADULT_SHARES = [share for _, share in PROPORTIONS.values()]
-LIMB_SEGMENTS = [bone_of(f"{side}_{joint}") for side in "lr" for joint, _ in PROPORTIONS.values()]
+ADULT_SHARES = 2 * tuple(share for _, share in PROPORTIONS.values())
+LIMB_SEGMENTS = tuple(bone_of(f"{side}_{joint}") for side in "lr" for joint, _ in PROPORTIONS.values())
 KNEES = [(limb, sides, direction) for limb, sides, direction in LIMBS if limb[1].endswith("knee")]
 LEAST_BEND = 0.02
 """A knee is pushed forwards until it is so far before the line from hip to ankle, in the unit of
@@ -97,15 +98,14 @@ def all_angles_loss(step: Step) -> PerJoint:
 def symmetry_loss(step: Step) -> Scalar:
     """Squared difference of left and right bones, as a share of the pose's mean bone length; mean
     over poses and pairs of bones."""
-    return ((step.lengths[:, LEFT_BONES] - step.lengths[:, RIGHT_BONES]) / _mean_length(step.lengths)).square().mean()
+    return ((select(step.lengths, LEFT_BONES) - select(step.lengths, RIGHT_BONES)) / _mean_length(step.lengths)).square().mean()
 
 
 def proportions_loss(step: Step) -> Scalar:
     """Squared difference of the 8 limb segments from adult ones, both in units of their mean; mean
     over poses and segments (Drillis & Contini)."""
-    segments = step.lengths[:, LIMB_SEGMENTS]
-    adult = segments.new_tensor(2 * ADULT_SHARES)
-    return (segments / segments.mean(-1, keepdim=True) - adult / adult.mean()).square().mean()
+    segments = select(step.lengths, LIMB_SEGMENTS)
+    return (segments / segments.mean(-1, keepdim=True) - _adult_segments(segments.device, segments.dtype)).square().mean()
 
 
 def knees_loss(step: Step) -> Scalar:
@@ -193,17 +193,20 @@ def accuracies(real: PerPose, fake: PerPose, adversary: Adversary) -> dict[str, 
     """The shares of observed and of reprojected poses that the discriminator's logits tell
     right."""
     if adversary.loss == "relativistic":
-        share = (real > fake).float().mean()
+        share = (real > fake).to(real.dtype).mean()
         return {"real_accuracy": share, "fake_accuracy": share}
     middle = 0.5 * adversary.real_label if adversary.loss == "least_squares" else 0.0
-    return {"real_accuracy": (real > middle).float().mean(), "fake_accuracy": (fake < middle).float().mean()}
+    return {
+        "real_accuracy": (real > middle).to(real.dtype).mean(),
+        "fake_accuracy": (fake < middle).to(fake.dtype).mean(),
+    }
 
 
-def gradient_penalty(logits: PerPose, keypoints: Keypoints) -> Scalar:
+def gradient_penalty(logits: Float[Tensor, "*runs poses"], keypoints: Keypoints) -> Float[Tensor, "*runs"]:
     """Half the squared gradient of logits by the poses that they are of; mean over poses (R1 by
-    observed, R2 by reprojected ones)."""
+    observed, R2 by reprojected ones), for one run or for each of several."""
     (gradient,) = torch.autograd.grad(logits.sum(), keypoints, create_graph=True)
-    return gradient.square().sum(dim=(-2, -1)).mean() / 2
+    return gradient.square().sum(dim=(-2, -1)).mean(-1) / 2
 
 
 def part_weights(parts: tuple[Part, ...], weights: Weights) -> Float[Tensor, " joints"]:
@@ -241,6 +244,13 @@ def directional_derivative(function: Callable[[Tensor], Tensor], at: Tensor, dir
         return torch.func.jvp(function, (at,), (direction,))[1]
 
 
+@cache
+def _adult_segments(device: torch.device, dtype: torch.dtype) -> Float[Tensor, " segments"]:
+    """In units of their mean."""
+    adult = torch.tensor(ADULT_SHARES, device=device, dtype=dtype)
+    return adult / adult.mean()
+
+
 def _mean_length(lengths: BoneLengths) -> Float[Tensor, "*poses 1"]:
     """A pose's mean bone length, which is no way to make a term smaller."""
     return lengths.mean(-1, keepdim=True).detach()
@@ -248,7 +258,7 @@ def _mean_length(lengths: BoneLengths) -> Float[Tensor, "*poses 1"]:
 
 def _across(pose: PoseBatch, joint: str) -> Float[Tensor, "poses 2"]:
     """From the right to the left joint, seen from above."""
-    return (pose[:, LIFTED.index(f"l_{joint}")] - pose[:, LIFTED.index(f"r_{joint}")])[:, [0, 2]]
+    return (pose[:, LIFTED.index(f"l_{joint}")] - pose[:, LIFTED.index(f"r_{joint}")])[:, ::2]
 
 
 def _score(logits: PerPose, label: Float[Tensor, ""], adversary: Adversary) -> Float[Tensor, ""]:

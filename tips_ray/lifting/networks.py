@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch._C._functorch import is_batchedtensor
 from torch.nn import functional
 
 from tips_ray.config import Adversary, Network
@@ -51,47 +52,72 @@ class BatchNorm(nn.Module):
         if not self.training:
             statistics = self.running_mean, self.running_var
             return functional.batch_norm(x.flatten(0, -2), *statistics, self.weight, self.bias, eps=self.eps).view(x.shape)
-        views = x[0].numel() // x.shape[-1]
+        precision, views = x.dtype, x[0].numel() // x.shape[-1]
+        if is_batchedtensor(x):  # under vmap, bfloat16 by float32 statistics is refused on a CPU
+            x = x.to(self.running_mean.dtype)
         # Each view's features are features of their own; momentum 1 leaves the statistics of this
         # batch in `mean` and `var`.
-        mean, var = self.running_mean.new_zeros(2, views * x.shape[-1])
+        mean, var = (
+            self.running_mean.new_zeros(views * x.shape[-1]) for _ in range(2)
+        )  # two: vmap writes to whole tensors alone
         weight, bias = (self.weight, self.bias) if views == 1 else (self.weight.repeat(views), self.bias.repeat(views))
         y = functional.batch_norm(x.flatten(1), mean, var, weight, bias, training=True, momentum=1.0, eps=self.eps)
         with torch.no_grad():
             for running, seen in ((self.running_mean, mean), (self.running_var, var)):
                 for one in seen.view(views, -1):
-                    running.lerp_(one, self.momentum)
-        return y
+                    running.add_(one - running, alpha=self.momentum)  # lerp_ has no batching rule
+        return y.to(precision)
 
 
 NORMS = {"batch": BatchNorm, "layer": nn.LayerNorm, "affine": Affine, "none": lambda width: nn.Identity()}
 
 
-class Dropout(nn.Module):
-    """Dropout whose random stream belongs to the run, so that runs in one process do not disturb
-    each other."""
+class DropoutNumbers:
+    """Uniform numbers in [0, 1) that the dropout layers of a run use, one a unit, in the order in
+    which the layers are called."""
 
-    def __init__(self, probability: float, rng: torch.Generator) -> None:
+    def __init__(self) -> None:
+        self.left = torch.empty(0)
+
+    def take(self, shape: torch.Size) -> Tensor:
+        """The next numbers."""
+        taken, self.left = self.left[: shape.numel()], self.left[shape.numel() :]
+        return taken.view(shape)
+
+
+class Dropout(nn.Module):
+    """Dropout by numbers that were drawn before the step, so that a step is a function of its
+    inputs alone."""
+
+    def __init__(self, probability: float, numbers: DropoutNumbers) -> None:
         super().__init__()
         self.keep = 1.0 - probability
-        self.rng = rng
+        self.numbers = numbers
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.keep == 1.0:
             return x
-        kept = torch.rand(x.shape, generator=self.rng, device=x.device).lt_(self.keep)
-        return x * kept.mul_(1.0 / self.keep).to(x.dtype)
+        kept = self.numbers.take(x.shape) < self.keep
+        return x * kept.to(x.dtype).mul_(1.0 / self.keep)
+
+
+class Linear(nn.Linear):
+    """A linear layer of (*poses, inputs), whose leading dimensions are one while it multiplies:
+    under vmap each pose would else have a product of its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
 
 
 class Layer(nn.Module):
     """Linear, normalisation, leaky ReLU, dropout of (poses, *views, inputs)."""
 
-    def __init__(self, inputs: int, width: int, norm: str, dropout: float, slope: float, rng: torch.Generator) -> None:
+    def __init__(self, inputs: int, width: int, norm: str, dropout: float, slope: float, numbers: DropoutNumbers) -> None:
         super().__init__()
-        self.linear = nn.Linear(inputs, width, bias=norm != "batch")  # batch norm would take any bias away again
+        self.linear = Linear(inputs, width, bias=norm != "batch")  # batch norm would take any bias away again
         self.norm = NORMS[norm](width)
         self.activation = nn.LeakyReLU(slope, inplace=norm != "affine")
-        self.dropout = Dropout(dropout, rng)
+        self.dropout = Dropout(dropout, numbers)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.linear(x)
@@ -113,7 +139,7 @@ def residual_network(inputs: int, outputs: int, blocks: int, width: int, layer: 
     """One layer, `blocks` residual blocks of two, and a linear output (figure 4 of the paper,
     before its tanh); `layer` makes a layer of so many inputs and outputs."""
     body = [Residual(layer(width, width), layer(width, width)) for _ in range(blocks)]
-    return nn.Sequential(layer(inputs, width), *body, nn.Linear(width, outputs))
+    return nn.Sequential(layer(inputs, width), *body, Linear(width, outputs))
 
 
 class Lifter(nn.Module):
@@ -122,11 +148,16 @@ class Lifter(nn.Module):
 
     order: Tensor
 
-    def __init__(self, parts: tuple[Part, ...], network: Network, rng: torch.Generator) -> None:
+    def __init__(self, parts: tuple[Part, ...], network: Network, numbers: DropoutNumbers | None = None) -> None:
+        """`numbers` are those of its dropout layers while it is trained."""
         super().__init__()
         self.parts, self.mirror_mean = parts, network.mirror_mean
         layer = partial(
-            Layer, norm=network.generator_norm, dropout=network.generator_dropout, slope=network.negative_slope, rng=rng
+            Layer,
+            norm=network.generator_norm,
+            dropout=network.generator_dropout,
+            slope=network.negative_slope,
+            numbers=numbers or DropoutNumbers(),
         )
         self.generators = nn.ModuleDict(
             {
@@ -178,12 +209,16 @@ class Discriminator(nn.Module):
     """Tells 2D poses, or pairs of them, that were observed from reprojected ones, by one logit
     each."""
 
-    def __init__(self, network: Network, rng: torch.Generator, adversary: Adversary | None = None) -> None:
+    def __init__(self, network: Network, adversary: Adversary | None = None, numbers: DropoutNumbers | None = None) -> None:
         super().__init__()
         adversary = adversary or Adversary()
         self.features, self.num_frames = adversary.features, 2 if adversary.sees == "pair" else 1
         layer = partial(
-            Layer, norm=network.discriminator_norm, dropout=network.discriminator_dropout, slope=network.negative_slope, rng=rng
+            Layer,
+            norm=network.discriminator_norm,
+            dropout=network.discriminator_dropout,
+            slope=network.negative_slope,
+            numbers=numbers or DropoutNumbers(),
         )
         inputs = self.num_frames * (2 * len(LIFTED) + (NUM_BONE_PRODUCTS if self.features == "bones" else 0))
         self.network = residual_network(inputs, 1, network.discriminator_blocks, network.width, layer)
@@ -201,11 +236,11 @@ class Discriminator(nn.Module):
 class Elevation(nn.Module):
     """Tells the elevation of the camera from a 2D pose (ElePose)."""
 
-    def __init__(self, network: Network, rng: torch.Generator, limit: float) -> None:
+    def __init__(self, network: Network, limit: float) -> None:
         """`limit` is the greatest elevation, in radians."""
         super().__init__()
         self.limit = limit
-        layer = partial(Layer, norm=network.generator_norm, dropout=0.0, slope=network.negative_slope, rng=rng)
+        layer = partial(Layer, norm=network.generator_norm, dropout=0.0, slope=network.negative_slope, numbers=DropoutNumbers())
         self.network = residual_network(2 * len(LIFTED), 1, 1, network.width, layer)
 
     def forward(self, keypoints: KeypointsBatch) -> PerPose:

@@ -2,9 +2,33 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
+
+from tips_ray.config import Numerics
+
+
+@contextmanager
+def computed(numerics: Numerics) -> Iterator[None]:
+    """Compute as a config says; `bf16` is up to the networks."""
+    with ExitStack() as stack:
+        if numerics.deterministic:
+            stack.enter_context(deterministic())
+        if numerics.tf32:
+            stack.enter_context(tensor_floats())
+        yield
+
+
+@contextmanager
+def tensor_floats() -> Iterator[None]:
+    """Let GPUs multiply in TF32."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 @contextmanager

@@ -1,31 +1,38 @@
 """Adam, its learning rates by epoch, and one step of it."""
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor
 
 from tips_ray.config import Optimiser
-from tips_ray.poses.types import Scalar
 
 LEAST_RATE = 0.01
 """Share of a learning rate that is left at the end of its cosine."""
 
 
-def adam(module: nn.Module, rate: float, settings: Optimiser) -> torch.optim.Adam:
-    """An optimiser of all parameters of a module."""
-    return torch.optim.Adam(module.parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True)
+def adam(parameters: Sequence[Tensor], rate: float, settings: Optimiser, capturable: bool = False) -> torch.optim.Adam:
+    """An optimiser of some parameters; a `capturable` one, whose steps a CUDA graph can hold, has
+    its learning rate on their device."""
+    lr = torch.tensor(rate, dtype=torch.float32, device=parameters[0].device) if capturable else rate
+    return torch.optim.Adam(parameters, lr=lr, betas=(settings.beta1, settings.beta2), fused=True, capturable=capturable)
 
 
-def descend(module: nn.Module, optimiser: torch.optim.Adam, loss: Scalar) -> Scalar:
-    """One optimiser step on the parameters of `module` alone; returns the norm of their
-    gradient."""
-    parameters = list(module.parameters())
-    gradients = torch.autograd.grad(loss, parameters)
+def descend(parameters: Sequence[Tensor], optimiser: torch.optim.Adam, loss: Float[Tensor, "*runs"]) -> Float[Tensor, "*runs"]:
+    """One optimiser step on some parameters; returns the norm of their gradient.
+
+    Of several runs as one model, each parameter has a leading dimension for them, and so have the
+    loss and the norms.
+    """
+    gradients = torch.autograd.grad(loss.sum(), parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+        # Fused Adam on a CPU reads a gradient as if it lay in memory as its parameter does.
+        parameter.grad = gradient.contiguous()
     optimiser.step()
-    return nn.utils.get_total_norm(gradients)
+    norms = [torch.linalg.vector_norm(gradient.flatten(loss.ndim), dim=-1) for gradient in gradients]
+    return torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
 
 def rate_factor(settings: Optimiser, epoch: int) -> float:
@@ -44,4 +51,7 @@ def rate_factor(settings: Optimiser, epoch: int) -> float:
 def set_rate(optimiser: torch.optim.Adam, rate: float) -> None:
     """Let the next steps have a learning rate."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

@@ -26,15 +26,18 @@ class Partners:
         ends = counts.cumsum(0)
         self.first, self.last = (ends - counts).repeat_interleave(counts), (ends - 1).repeat_interleave(counts)
 
-    def draw(self, views: Int[Tensor, " chosen"], gap: int | None, rng: torch.Generator) -> Int[Tensor, " chosen"]:
-        """For each of some views another frame of its clip, all at most `gap` frames away alike;
-        None: all of the clip. The only frame of a clip is its own partner."""
+    def of(
+        self, views: Int[Tensor, "*runs chosen"], gap: int | None, numbers: Float[Tensor, "*runs chosen"]
+    ) -> Int[Tensor, "*runs chosen"]:
+        """For each of some views another frame of its clip, by uniform numbers in [0, 1): all at
+        most `gap` frames away alike; None: all of the clip. The only frame of a clip is its own
+        partner."""
         place = self.place[views]
         low, high = self.first[place], self.last[place]
         if gap is not None:
             low, high = torch.maximum(low, place - gap), torch.minimum(high, place + gap)
         others = high - low
-        drawn = (torch.rand(len(views), generator=rng, device=rng.device) * others).long()
+        drawn = (numbers * others).long()
         other = low + torch.minimum(drawn, (others - 1).clamp(min=0))  # a product may be rounded up to `others`
         other = other + ((other >= place) & (others > 0))
         return self.order[other]

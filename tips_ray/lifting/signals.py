@@ -16,6 +16,7 @@ from tips_ray.lifting.critic import fresh_critic
 from tips_ray.poses.anatomy import LIMBS, bend, sign_votes
 from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, bone_of, bone_vectors
 from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate
+from tips_ray.poses.select import select
 from tips_ray.poses.skeleton import LEGS_TORSO
 from tips_ray.poses.types import Keypoints, Pose, Scalar
 from tips_ray.seeding import stream
@@ -56,7 +57,7 @@ def bone_lengths(pose: Pose) -> Lengths:
 def asymmetry(lengths: Lengths) -> Scalar:
     """Difference between the left and the right bone of a pose as a share of their mean length;
     mean over poses and pairs."""
-    left, right = lengths[:, LEFT_BONES].T, lengths[:, RIGHT_BONES].T
+    left, right = select(lengths, LEFT_BONES).T, select(lengths, RIGHT_BONES).T
     return ((left - right).abs().mean(1) / (left + right).mean(1).div(2).clamp(min=1e-9)).mean()
 
 

@@ -1,16 +1,18 @@
 """Adversarial training of part generators, an epoch at a time."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from tips_ray.config import Config
 from tips_ray.data.dataset import Dataset
 from tips_ray.lifting.distil import Teachers
 from tips_ray.lifting.evaluate import beside_average, evaluate, lift_views, voters
-from tips_ray.lifting.numerics import deterministic
+from tips_ray.lifting.numerics import computed
 from tips_ray.lifting.run import Run
+from tips_ray.lifting.together import Together
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,26 @@ def fit(
 
 def train_epochs(run: Run) -> Iterator[Epoch]:
     """Train a run, from where it stands, and yield its epochs; ends only when training diverges."""
-    config, dataset = run.config, run.dataset
     while True:
-        with deterministic() if config.numerics.deterministic else nullcontext():
-            before = lift_views(run.lifter, voters(dataset)) if run.epoch else None
-            row = run.train_epoch()
-            if row["status"] != "diverged":
-                row |= evaluate(run.lifter, dataset, before)
-                if run.trained is not run.lifter:
-                    row |= beside_average(run.trained, run.lifter, dataset)
-        yield Epoch(run.epoch, row, run)
-        if row["status"] == "diverged":
+        (epoch,) = next_epochs([run])
+        yield epoch
+        if epoch.diverged:
             return
+
+
+def next_epochs(runs: Sequence[Run], together: Together | None = None) -> list[Epoch]:
+    """Train and measure the next epoch of some runs of a config: one after the other, or all
+    `together`, of which they are the runs."""
+    with computed(runs[0].config.numerics):
+        before = [lift_views(run.lifter, voters(run.dataset)) if run.epoch else None for run in runs]
+        rows = together.train_epoch() if together else [run.train_epoch() for run in runs]
+        return [
+            Epoch(run.epoch, row if row["status"] == "diverged" else row | measured(run, lifted), run)
+            for run, row, lifted in zip(runs, rows, before, strict=True)
+        ]
+
+
+def measured(run: Run, before: Tensor | None) -> dict[str, Any]:
+    """What is measured of a run after an epoch, given the poses that it lifted an epoch ago."""
+    row = evaluate(run.lifter, run.dataset, before)
+    return row if run.trained is run.lifter else row | beside_average(run.trained, run.lifter, run.dataset)

@@ -18,8 +18,8 @@ def bone_of(joint: str) -> int:
     return next(place for place, (_, child) in enumerate(BONES) if JOINTS[child] == joint)
 
 
-LEFT_BONES = [bone_of(joint) for joint in LEFT]
-RIGHT_BONES = [bone_of(mirrored(joint)) for joint in LEFT]
+LEFT_BONES = tuple(bone_of(joint) for joint in LEFT)
+RIGHT_BONES = tuple(bone_of(mirrored(joint)) for joint in LEFT)
 """The bones of the other side, in the same order."""
 
 PROPORTIONS = {"thigh": ("knee", 0.245), "shin": ("ankle", 0.246), "upper arm": ("elbow", 0.186), "forearm": ("wrist", 0.146)}

@@ -1,0 +1,45 @@
+"""What a step draws: from the streams of its run alone, and all that it uses."""
+
+import pytest
+import torch
+
+from tests.lifting.test_train import FACTORS, TINY, VARIED, first
+from tips_ray.config import override
+from tips_ray.data.dataset import Dataset, prepare
+from tips_ray.data.synthetic import synthesise
+from tips_ray.lifting import draws
+from tips_ray.lifting.draws import draw_steps
+from tips_ray.lifting.run import Run
+from tips_ray.lifting.streams import make_streams
+
+PAIRS = override(TINY, {"adversary": {"sees": "pair"}, "augmentation": {"mirror": True}})
+SUPERVISED = override(TINY, {"objective": "supervised", **VARIED})
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return prepare(synthesise(num_poses=400), TINY.data)
+
+
+@pytest.mark.parametrize("changes", [{}, {"adversary": {"rotation": "batch"}}, *FACTORS, {"objective": "supervised"}], ids=str)
+def test_a_step_uses_all_numbers_of_dropout_and_draws_none(dataset, changes):
+    run = Run(override(override(TINY, changes), {"network": {"generator_dropout": 0.2}}), dataset, 0)
+    numbers, before = run.draw(64), {name: rng.get_state() for name, rng in run.rng.items()}
+    shared = torch.get_rng_state()
+    run.step(first(dataset, 64), numbers)
+    assert len(run.networks.numbers.left) == 0
+    assert torch.equal(torch.get_rng_state(), shared)
+    assert all(torch.equal(rng.get_state(), before[name]) for name, rng in run.rng.items())
+
+
+@pytest.mark.parametrize("config", [TINY, PAIRS, SUPERVISED], ids=["adversarial", "pairs", "supervised"])
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_numbers_do_not_depend_on_how_many_steps_are_drawn_at_once_nor_on_other_runs(config, at_once, monkeypatch):
+    expected = list(draw_steps(config, 64, [make_streams(config, 3, CPU)], 5))
+    monkeypatch.setattr(draws, "AT_ONCE", at_once)
+    others = [make_streams(config, seed, CPU) for seed in (1, 3, 2)]
+    for step, alone in zip(draw_steps(config, 64, others, 5), expected, strict=True):
+        assert step.keys() == alone.keys()
+        assert all(torch.equal(step[name][1], values[0]) for name, values in alone.items())
+        assert not torch.equal(step["dropout_lift"][0], step["dropout_lift"][1])
