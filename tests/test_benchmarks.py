@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -79,3 +80,35 @@ def test_a_benchmark_of_campaigns_ends_all_trials_and_says_what_they_cost(tmp_pa
         assert steps["tune"]["trials"] == 12
         assert steps["fill"]["trials"] == 18
         assert steps["report"]["megabytes"] > 1
+
+
+def test_the_benchmark_of_a_gpu_is_rehearsed_on_a_cpu(tmp_path):
+    *_, last = output_of(tmp_path, "gpu.py", "--rehearse")
+    result = json.loads(last)
+    assert result["equal"]
+    assert len(result["equalities"]) == 19
+    assert all(row["ms"] > 0 for row in result["rows"])
+    assert {row["way"] for row in result["rows"]} == {"eager", "graph", "batched"}
+    assert set(result["study"]) == {"solo", "parts"}
+    assert not list(tmp_path.iterdir())  # a rehearsal is no result
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_says_what_to_do():
+    command = [sys.executable, "gpu.py"]
+    refused = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr == "PyTorch sees no CUDA GPU here; run this on a machine that has one, or add --rehearse.\n"
+
+
+def test_what_differs_or_fails_is_no_equality(tmp_path):
+    program = """
+import json
+import torch
+from equalities import Equality, Trace
+one = Trace({"loss": torch.ones(2, 1)}, torch.ones(1, 3))
+others = [Trace({"loss": torch.full((2, 1), value)}, torch.ones(1, 3)) for value in (1.0, 1.1, float("nan"))]
+checks = [Equality("", one.distance(other, True), 1e-3) for other in others]
+print(json.dumps([check.holds for check in (*checks, Equality("", 0.0, 1.0, "it failed"))]))
+"""
+    assert json.loads(output_of(tmp_path, "-c", program)[-1]) == [True, False, False, False]

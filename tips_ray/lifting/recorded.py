@@ -24,16 +24,16 @@ class RecordedStep:
         """`state` is all that the function changes. Its inputs must always have the same shapes,
         and it may not wait for the device."""
         self.function, self.state = function, state
-        self.inputs: tuple[Any, ...] | None = None
+        self.inputs: tuple[Any, ...] = ()
         self.graph: torch.cuda.CUDAGraph | None = None
         self.output = torch.empty(0)
         self.reason = ""
 
     def __call__(self, *inputs: Any) -> Tensor:
         """What the function returns for these inputs; the next call overwrites it."""
-        if self.inputs is None:
+        if not self.inputs:
             self.inputs = tree_map(torch.clone, inputs)
-            self._record(self.inputs)
+            self._record()
         for fixed, given in zip(tree_flatten(self.inputs)[0], tree_flatten(inputs)[0], strict=True):
             fixed.copy_(given)
         if self.graph is None:
@@ -41,7 +41,7 @@ class RecordedStep:
         self.graph.replay()
         return self.output
 
-    def _record(self, inputs: tuple[Any, ...]) -> None:
+    def _record(self) -> None:
         if not self.state[0].is_cuda:
             self.reason = "the runs train on a CPU"
             return
@@ -51,11 +51,11 @@ class RecordedStep:
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(NUM_WARM_UPS):
-                    self.function(*inputs)
+                    self.function(*self.inputs)
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                self.output = self.function(*inputs)
+                self.output = self.function(*self.inputs)
             self.graph = graph
         except RuntimeError as error:  # as of an operation that no graph can hold
             self.reason = str(error).partition("\n")[0]

@@ -67,7 +67,7 @@ class Together:
             batch = self._taught(batch)
             share = torch.full((), 1.0 - decay_at(number, self.config.optimiser.averaging), device=batch.scale.device)
             total = total.to(batch.scale) + (self.recorded or self.step)(batch, draws, share)
-        self._give_back()
+        self.give_back()
         losses = means(self.names, total, first.steps_an_epoch)
         seconds = (time.perf_counter() - started) / len(self.runs)
         return [run.end_epoch(of_run, seconds) for run, of_run in zip(self.runs, losses, strict=True)]
@@ -107,7 +107,8 @@ class Together:
                 yield from state.values()
 
     @torch.no_grad()
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Copy weights and optimiser states to the runs."""
         for place, run in enumerate(self.runs):
             run.networks.load_state_dict({name: values[place] for name, values in self.weights.items()})
             if self.average:
