@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,32 @@ checks = [Equality("", one.distance(other, True), 1e-3) for other in others]
 print(json.dumps([check.holds for check in (*checks, Equality("", 0.0, 1.0, "it failed"))]))
 """
     assert json.loads(output_of(tmp_path, "-c", program)[-1]) == [True, False, False, False]
+
+
+def test_pieces_of_the_long_study_add_up(tmp_path):
+    """Trained at once; killed and continued; and some seeds elsewhere, whose runs are copied."""
+
+    def piece(folder: str, *options: str) -> dict:
+        where = ("--tiny", "--storage", str(tmp_path / folder))
+        return json.loads(output_of(tmp_path, "gpu_study.py", *where, *options)[-1])
+
+    whole = piece("whole", "--arms", "solo", "parts")
+    assert [whole["arms"][arm]["epochs"] for arm in ("solo", "parts", "single")] == [[2, 2], [2, 2], [0, 0]]
+
+    command = [sys.executable, "gpu_study.py", "--tiny", "--storage", str(tmp_path / "killed"), "--arms", "solo", "parts"]
+    with subprocess.Popen(command, cwd=BENCHMARKS, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("parts: epoch 1"):
+                process.kill()
+                break
+    ended = piece("killed", "--arms", "solo", "parts")
+    assert (ended["arms"], ended["steps_left"]) == (whole["arms"], whole["steps_left"])
+
+    first = piece("first", "--seeds", "0", "--arms", "solo")
+    assert first["arms"]["solo"]["epochs"] == [2, 0]
+    shutil.copytree(tmp_path / "killed/long/runs/solo-seed1", tmp_path / "first/long/runs/solo-seed1")
+    joined = piece("first", "--arms", "solo")
+    assert joined["steps_left"] == whole["steps_left"] * 12 // 8
+    errors = [study["arms"]["solo"]["last_mm"] for study in (joined, whole)]
+    assert errors[0] == pytest.approx(errors[1], abs=0.5)  # seed 0 trained by itself here, as one of two there
