@@ -112,6 +112,7 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
 
     one = tree_map(lambda values: values[1:2], inputs)
     yield equality("three seeds as one model, against each by itself", lambda: as_one(config, dataset, inputs))
+    yield equality("one seed after the other in each step of a model", lambda: as_one(config, dataset, inputs, vmapped=False))
     yield equality("a seed as a model of its own", lambda: as_one(config, dataset, one, SEEDS[1:2]), alone.of(1))
     yield equality("steps through fixed inputs, with capturable Adam", lambda: as_one(config, dataset, inputs, record=True))
     if device == "cpu":
@@ -137,13 +138,20 @@ def by_themselves(config: Config, dataset: Dataset, inputs: list[Any]) -> Trace:
     return traced({name: torch.stack([row[name] for row in rows]) for name in rows[0]}, runs)
 
 
-def as_one(config: Config, dataset: Dataset, inputs: list[Any], seeds: Sequence[int] = SEEDS, record: bool = False) -> Trace:
-    """All runs are one model; `record` takes the way of CUDA graphs.
+def as_one(
+    config: Config,
+    dataset: Dataset,
+    inputs: list[Any],
+    seeds: Sequence[int] = SEEDS,
+    record: bool = False,
+    vmapped: bool = True,
+) -> Trace:
+    """All runs are one model; `record` takes the way of CUDA graphs, `vmapped` as of `Together`.
 
     Raises RuntimeError if a GPU should have recorded a graph and did not.
     """
     runs = [Run(config, dataset, seed) for seed in seeds]
-    model = Together(runs, record)
+    model = Together(runs, record, vmapped)
     model.networks.train()
     share = torch.full((), AVERAGED, device=dataset.train.scale.device)
     rows = [(model.recorded or model.step)(batch, draws, share).clone() for batch, draws in inputs]

@@ -10,6 +10,7 @@ study in small. The last line is one JSON object. The exit code is 0 only if all
 
 import argparse
 import json
+import logging
 import math
 import statistics
 import sys
@@ -83,6 +84,8 @@ def main() -> int:
     if not rehearse and not torch.cuda.is_available():
         print("PyTorch sees no CUDA GPU here; run this on a machine that has one, or add --rehearse.", file=sys.stderr)
         return 2
+    if rehearse:
+        logging.getLogger("tips_ray").setLevel(logging.ERROR)  # that no graph is recorded is in the table
     started, plan, console = time.perf_counter(), rehearsal() if rehearse else gpu_plan(), Console(width=150, highlight=False)
     device = torch.cuda.get_device_name() if plan.device == "cuda" else "CPU"
     console.print(f"{device}, PyTorch {torch.__version__}")

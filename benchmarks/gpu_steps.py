@@ -53,7 +53,7 @@ def measured(case: Case, config: Config, dataset: Dataset, num_steps: int) -> Ro
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     runs = [Run(config, dataset, seed) for seed in range(case.num_seeds)]
-    model = None if case.way == "eager" else Together(runs, record=case.way == "graph")
+    model = None if case.way == "eager" else Together(runs, record=case.way == "graph", vmapped=True)
     step, inputs = stepper(runs, model), endless_inputs(config, dataset, runs)
     with computed(config.numerics):
         seconds = seconds_of_steps(lambda: step(*next(inputs)), num_steps, on_gpu)

@@ -87,7 +87,7 @@ def test_the_benchmark_of_a_gpu_is_rehearsed_on_a_cpu(tmp_path):
     *_, last = output_of(tmp_path, "gpu.py", "--rehearse")
     result = json.loads(last)
     assert result["equal"]
-    assert len(result["equalities"]) == 19
+    assert len(result["equalities"]) == 25
     assert all(row["ms"] > 0 for row in result["rows"])
     assert {row["way"] for row in result["rows"]} == {"eager", "graph", "batched"}
     assert set(result["study"]) == {"solo", "parts"}

@@ -69,12 +69,20 @@ def assert_same(some: list[Run], others: list[Run]) -> None:
         assert all(torch.equal(rng, same["rng"][name]) for name, rng in state["rng"].items())
 
 
-@pytest.mark.parametrize(("option", "record"), [*((option, False) for option in OPTIONS), ("single", True)])
-def test_each_of_several_runs_is_the_run_by_itself(dataset: Dataset, option: str, record: bool) -> None:
+@pytest.mark.parametrize(
+    ("option", "record", "vmapped"),
+    [
+        *((option, False, True) for option in OPTIONS),
+        ("single", True, True),
+        ("single", False, False),
+        ("supervised", True, False),
+    ],
+)
+def test_each_of_several_runs_is_the_run_by_itself(dataset: Dataset, option: str, record: bool, vmapped: bool) -> None:
     """Curves, weights, averages, both optimisers and streams, over two epochs."""
     config = override(override(SMALL, OPTIONS[option]), DROPOUT)
     separate, joint = ([Run(config, dataset, seed) for seed in (0, 1)] for _ in range(2))
-    model = Together(joint, record)
+    model = Together(joint, record, vmapped)
     for _ in range(2):
         rows, others = numbers(next_epochs(separate)), numbers(next_epochs(joint, model))
         assert [row.keys() for row in rows] == [row.keys() for row in others]
@@ -94,7 +102,7 @@ def test_who_shares_a_model_changes_no_run_and_a_state_moves_between_them(datase
         for run in runs:
             while run.epoch < moving.epoch:
                 next_epochs([run])
-        next_epochs(runs, Together(runs))
+        next_epochs(runs, Together(runs, vmapped=True))
         state = stored(moving.state())
         moving = Run(SMALL, dataset, 1)
         moving.load_state(state)
@@ -106,7 +114,7 @@ def test_a_run_that_diverges_disturbs_no_other(dataset: Dataset) -> None:
     with torch.no_grad():
         next(broken.trained.parameters()).fill_(math.nan)
     (expected,) = next_epochs([healthy])
-    ended, other = next_epochs([broken, joint], Together([broken, joint]))
+    ended, other = next_epochs([broken, joint], Together([broken, joint], vmapped=True))
     assert ended.diverged
     assert numbers([other]) == [pytest.approx(numbers([expected])[0], rel=ROUNDING, abs=ROUNDING)]
     assert_same([healthy], [joint])
@@ -121,7 +129,7 @@ def test_students_learn_together_from_their_teachers(dataset: Dataset, runs_lear
 
     separate, joint = ([Run(config, dataset, seed, teachers(seed)) for seed in (0, 1)] for _ in range(2))
     next_epochs(separate)
-    next_epochs(joint, Together(joint))
+    next_epochs(joint, Together(joint, vmapped=True))
     assert_same(separate, joint)
 
 
@@ -131,7 +139,7 @@ def test_bfloat16_trains_together_as_it_does_alone(dataset: Dataset) -> None:
     single = prepare(synthesise(num_poses=400), TINY.data)
     config = override(SMALL, {"numerics": {"bf16": True}})
     separate, joint = ([Run(config, single, seed) for seed in (0, 1)] for _ in range(2))
-    rows, others = numbers(next_epochs(separate)), numbers(next_epochs(joint, Together(joint)))
+    rows, others = numbers(next_epochs(separate)), numbers(next_epochs(joint, Together(joint, vmapped=True)))
     for row, other in zip(rows, others, strict=True):
         assert other["loss_reprojection"] == pytest.approx(row["loss_reprojection"], rel=0.05)
 

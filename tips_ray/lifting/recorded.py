@@ -43,7 +43,7 @@ class RecordedStep:
 
     def _record(self) -> None:
         if not self.state[0].is_cuda:
-            self.reason = "the runs train on a CPU"
+            self._refuse("the runs train on a CPU")
             return
         before = [value.detach().clone() for value in self.state]
         try:
@@ -58,8 +58,11 @@ class RecordedStep:
                 self.output = self.function(*self.inputs)
             self.graph = graph
         except RuntimeError as error:  # as of an operation that no graph can hold
-            self.reason = str(error).partition("\n")[0]
-            log.warning("Steps are not recorded as a CUDA graph, but taken one by one: %s", self.reason)
+            self._refuse(str(error).partition("\n")[0])
         with torch.no_grad():
             for value, old in zip(self.state, before, strict=True):
                 value.copy_(old)
+
+    def _refuse(self, reason: str) -> None:
+        self.reason = reason
+        log.warning("Steps are not recorded as a CUDA graph, but taken one by one: %s.", reason)

@@ -1,6 +1,5 @@
 """Several runs of one config, trained as one batched model."""
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.averaging import average_into, decay_at
@@ -17,8 +17,6 @@ from tips_ray.lifting.optimise import adam, set_rate
 from tips_ray.lifting.recorded import RecordedStep
 from tips_ray.lifting.run import Run
 from tips_ray.lifting.step import Trained
-
-log = logging.getLogger(__name__)
 
 
 class Together:
@@ -30,9 +28,14 @@ class Together:
     finite disturbs no other.
     """
 
-    def __init__(self, runs: Sequence[Run], record: bool = False) -> None:
-        """With `record`, steps are recorded as a CUDA graph where that is possible."""
+    def __init__(self, runs: Sequence[Run], record: bool = False, vmapped: bool | None = None) -> None:
+        """With `record`, steps are recorded as a CUDA graph where that is possible.
+
+        `vmapped`: each layer computes all runs at once, by torch.func.vmap; otherwise a step
+        computes one run after the other, which suits the caches of a CPU better. None: on a GPU.
+        """
         first = runs[0]
+        self.vmapped = first.dataset.train.keypoints.is_cuda if vmapped is None else vmapped
         assert all((run.config, run.dataset, run.epoch) == (first.config, first.dataset, first.epoch) for run in runs)
         self.runs, self.config, self.networks = list(runs), first.config, first.networks
         self.weights = _stack([run.networks.state_dict() for run in runs])
@@ -85,7 +88,12 @@ class Together:
         def of_one(weights: dict[str, Tensor], *inputs: Any) -> Any:
             return functional_call(self.networks, weights, (function, *inputs))
 
-        return torch.vmap(of_one)(self.weights, *inputs)
+        given = (self.weights, *inputs)
+        if self.vmapped:
+            return torch.vmap(of_one)(*given)
+        leaves, form = tree_flatten(given)
+        outputs = [of_one(*tree_unflatten(of_run, form)) for of_run in zip(*(leaf.unbind() for leaf in leaves), strict=True)]
+        return tree_map(lambda *of_runs: torch.stack(of_runs), *outputs)
 
     def _taught(self, batch: Batch) -> Batch:
         depths = [
