@@ -10,10 +10,12 @@ from tips_ray.errors import UserError, sentence
 from tips_ray.report.base import PAGES, allow_script
 from tips_ray.report.publish import page_of
 from tips_ray.store.curves import CURVE, RUNS
-from tips_ray.store.records import MANIFEST, SEARCH, TRIALS
+from tips_ray.store.records import TRIALS
 from tips_ray.store.storage import Storage
 
 HOST = "127.0.0.1"
+WRITTEN = ("report.html", "summary.json", "curves.parquet", "trials.parquet", "surface.parquet")
+"""Files of a campaign's folder that are made of the others."""
 
 
 class LivePage:
@@ -41,8 +43,7 @@ class LivePage:
 def stamp_of(folder: Storage) -> str:
     """A text that changes whenever a run or a trial of the campaign in a folder has stored more."""
     files = [
-        MANIFEST,
-        SEARCH,
+        *(name for name in folder.names() if name not in WRITTEN),
         *(f"{RUNS}/{run}/{CURVE}" for run in folder.names(RUNS)),
         *(f"{TRIALS}/{name}" for name in folder.names(TRIALS)),
     ]

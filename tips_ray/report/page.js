@@ -34,9 +34,13 @@ const tipsRay = (() => {
     names.forEach((name) => inView.has(name) && apply(name));
   }
 
-  function paint(name) {
+  function colour(name) {
     document.documentElement.dataset.theme = name;
     toggle.textContent = name === "dark" ? "Light mode" : "Dark mode";
+  }
+
+  function paint(name) {
+    colour(name);
     relayout([...elements.keys()], { template: themes[name] });
   }
 
@@ -54,11 +58,13 @@ const tipsRay = (() => {
   function nativeMenus(name, menus) {
     const plot = elements.get(name);
     const row = document.createElement("div");
+    const first = Object.fromEntries(["y", "customdata"].map((key) => [key, figures[name].data.map((trace) => [...(trace[key] ?? [])])]));
     row.className = "choices";
     menus.forEach(({ name: title, buttons }, place) => {
       const change = async ({ method, args }) => {
         await draw(name);
-        Plotly[method](plot, ...structuredClone(args));
+        const [data, ...layout] = args;
+        Plotly[method](plot, ...structuredClone(method === "update" && !data.y ? [first, ...layout] : args)); // of the first view the figure has the values
         if (method === "update") row.querySelectorAll("select").forEach((other, at) => at !== place && (other.selectedIndex = 0));
       };
       row.append(menu(title ?? "Metric", buttons, change));
@@ -96,9 +102,8 @@ const tipsRay = (() => {
     const config = { responsive: true, scrollZoom: false, displayModeBar: layout.scene ? false : "hover", displaylogo: false, showSendToCloud: false, modeBarButtons: buttons };
     const late = pending.get(name) ?? {};
     pending.delete(name);
-    await Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()] }, config);
+    await Plotly.newPlot(plot, data, { ...rest, template: themes[scheme()], ...late }, config);
     if (plot.closest(".panels")) plot.querySelectorAll(".modebar-btn").forEach((button) => (button.tabIndex = -1)); // tens of them
-    if (Object.keys(late).length) await Plotly.relayout(plot, late);
     plot.dispatchEvent(new Event("drawn"));
   }
 
@@ -137,7 +142,7 @@ const tipsRay = (() => {
     place?.scrollIntoView();
   }
 
-  document.documentElement.dataset.theme = scheme();
+  colour(scheme());
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
     const other = scheme() === "dark" ? "light" : "dark";
@@ -164,7 +169,6 @@ const tipsRay = (() => {
 
   const ready = document.getElementById("figures") ? start() : Promise.resolve({});
   ready.then((all) => {
-    paint(scheme());
     openFold();
     if (!Object.keys(all).length) document.documentElement.dataset.drawn = "yes";
   });

@@ -12,10 +12,11 @@ from tips_ray.report.search import headline as words
 from tips_ray.report.search.importances import MIN_IMPORTANCE_TRIALS, importance_table
 from tips_ray.report.search.scores import SCORE_LABELS, score, score_label, span
 from tips_ray.report.style import rounded
-from tips_ray.report.text import as_text, described, duration, epochs_text, ordered
+from tips_ray.report.text import as_text, described, duration, epochs_text, execution_rows, ordered
 from tips_ray.search.confirmation import Gain
 from tips_ray.search.objectives import SPREADS
 from tips_ray.search.summary import SearchSummary
+from tips_ray.stability.settings import beside_paper
 
 TOP_ROWS = 25
 """Trials in the table, besides those that started a search."""
@@ -75,7 +76,9 @@ def render_search(summary: SearchSummary, surface: pd.DataFrame) -> str:
         long_table=LONG_TABLE,
         space=space_rows(summary),
         data=described({key.replace("test_", "validation_"): value for key, value in summary.data.items()}),
-        provenance=described(ordered(summary.provenance)),
+        provenance=described(ordered(summary.provenance, without=("config", "executions"))),
+        executions=execution_rows(summary.provenance),
+        settings=beside_paper({"the search's start": summary.provenance.get("config", {})}),
     )
 
 

@@ -78,11 +78,11 @@ def labelled_curves(campaigns: Mapping[str, LoadedCampaign], shown: Sequence[tup
 
 def findings(comparison: Comparison) -> list[str]:
     """How the arms of the other studies fare against those of the first, over the last half of
-    training; a sentence each."""
+    training; a sentence each. Of studies that share no arm with the first, against each other."""
     first = comparison.studies[0]
     pairs = [pair for pair in comparison.paired if pair.metric == HEADLINE_METRIC and pair.statistic == "last_half"]
     against_first = [pair for pair in pairs if pair.study_a == first]
-    sentences = [pair_sentence(pair) for pair in against_first]
+    sentences = [pair_sentence(pair) for pair in against_first or pairs]
     return sentences or ["No study has an arm with a finished run, so there is nothing to compare."]
 
 

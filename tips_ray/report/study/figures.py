@@ -1,5 +1,6 @@
 """Tables in, Plotly figures out. `tables` builds what is drawn here."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -18,6 +19,8 @@ FIRST_PART = 0.1
 """Of the epochs; the range of an error axis leaves them out, since errors there hide all others."""
 ROOM = 0.05
 """Above and below what a range shows, as a share of it."""
+MAX_LINE_POINTS = 400
+"""Of the thin line of a run; of a longer one every second or third epoch is drawn."""
 MATTERS, WHOLE = "where it matters", "from epoch 1"
 """What an axis of errors shows."""
 
@@ -147,7 +150,7 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
         figure.update_yaxes(range=[-1.1, 1.1], tickvals=[-1, 0, 1])
     if term in BY_NAME and BY_NAME[term].share:
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
-    return figure.update_xaxes(title_text="epoch")
+    return figure.update_xaxes(title_text="epoch", unifiedhovertitle_text="epoch %{x}")
 
 
 AT_EPOCH = ", epoch %{x}"
@@ -158,13 +161,13 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: st
     """Two invisible edges with the area between them filled, and the mean; hidden and shown
     together by the legend. `where` is said of each point."""
     seeds = int(max(table["n"], default=0))
-    epochs, low, high = (table["epoch"].tolist(), rounded(table["low"]), rounded(table["high"]))
+    epochs, low, high = table["epoch"].tolist(), rounded(table["low"], coarse=True), rounded(table["high"], coarse=True)
     edge = {"x": epochs, "mode": "lines", "line": {"width": 0}, "legendgroup": arm, "showlegend": False, "hoverinfo": "skip"}
     label = f"{arm} (n = {seeds})" if seeds > 1 else f"{arm} (n = 1 seed, no interval)" if seeds else f"{arm} (no finished run)"
     span = " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
     mean = go.Scatter(
         x=epochs,
-        y=rounded(table["mean"]),
+        y=rounded(table["mean"], coarse=True),
         customdata=[list(ends) for ends in zip(low, high, strict=True)] if seeds > 1 else None,
         mode="lines" if len(epochs) > 1 else "markers",
         line={"width": 2, "color": colour},
@@ -186,7 +189,9 @@ def run_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
     x: list[float | None] = []
     y: list[float | None] = []
     seeds: list[int | None] = []
-    for seed, run in drawn.groupby("seed"):
+    step = math.ceil(max(drawn["epoch"], default=1) / MAX_LINE_POINTS)
+    for seed, whole in drawn.groupby("seed"):
+        run = whole.iloc[::-step].iloc[::-1]  # the last epoch is among them
         x += [*run["epoch"].tolist(), None]
         y += [*rounded(run["value"], coarse=True), None]
         seeds += [int(str(seed))] * (len(run) + 1)
@@ -247,28 +252,31 @@ def _switchable(
     synthetic: bool,
 ) -> go.Figure:
     """The first view as a figure, with a dropdown that puts another view's values into the same
-    traces (the legend stays), and one that shows all values or the range that matters."""
+    traces (the legend stays; the first view's own are not kept twice), and one that shows all
+    values or the range that matters."""
     figure = go.Figure(next(iter(views.values()), []))
     buttons = [
         {
             "label": label_of(metric),
             "method": "update",
             "args": [
-                {
+                {}
+                if place == 0
+                else {
                     "y": [list(trace.y or ()) for trace in traces],
                     "customdata": [list(trace.customdata or ()) for trace in traces],
                 },
                 {"yaxis.title.text": titles[metric], "yaxis.range": ranges[metric], "yaxis.autorange": ranges[metric] is None},
             ],
         }
-        for metric, traces in views.items()
+        for place, (metric, traces) in enumerate(views.items())
     ]
     first = next(iter(ranges.values()), None)
     extents = [
         {"label": MATTERS, "method": "relayout", "args": [{"yaxis.range": first}]},
         {"label": WHOLE, "method": "relayout", "args": [{"yaxis.autorange": True}]},
     ]
-    menus = [*([("Metric", buttons)] if len(buttons) > 1 else []), *([("Errors", extents)] if first else [])]
+    menus = [*([("Metric", buttons)] if len(buttons) > 1 else []), *([("Range", extents)] if first else [])]
     figure.update_layout(updatemenus=[{"name": name, "buttons": given} for name, given in menus])
     figure.update_yaxes(title_text=next(iter(titles.values()), None), range=first)
     figure.update_xaxes(title_text="epoch")

@@ -1,5 +1,6 @@
 """Every run of a study: a row each, and sentences that name those that fail."""
 
+import math
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,7 +11,7 @@ from tips_ray.stability.failing import failing
 from tips_ray.stability.summary import ArmSummary, RunSummary, Summary
 
 MOST_RUNS = 2000
-"""Rows of the table; with more runs, those with the highest error at the end."""
+"""Rows of the table; with more runs, those that diverged or have the highest error at the end."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class RunRow:
     arm: str
     fails: bool
     cells: dict[str, RunCell]
-    """By title of the column, one of RUN_TITLES."""
+    """By title of the column."""
 
 
 def run_rows(curves: pd.DataFrame, summary: Summary) -> list[RunRow]:
@@ -39,11 +40,11 @@ def run_rows(curves: pd.DataFrame, summary: Summary) -> list[RunRow]:
     for arm, entry in arms.items():
         bad = failing_seeds(entry)
         for run in entry.runs:
-            last = lasts.get((arm, run.seed), {})
-            rows.append(RunRow(arm, run.seed in bad or run.status == "diverged", cells_of(run, last)))
+            cells = cells_of(run, lasts.get((arm, run.seed), {}), is_outlier=run.seed in bad)
+            rows.append((run.last, RunRow(arm, run.seed in bad or run.status == "diverged", cells)))
     if len(rows) > MOST_RUNS:
-        rows = sorted(rows, key=lambda row: -float(row.cells["last, mm"].value or 0.0))[:MOST_RUNS]
-    return rows
+        rows = sorted(rows, key=lambda entry: -math.inf if entry[0] is None else -entry[0])[:MOST_RUNS]
+    return [row for _, row in rows]
 
 
 def last_rows(curves: pd.DataFrame) -> dict[tuple[str, int], dict[str, float]]:
@@ -60,8 +61,9 @@ def last_rows(curves: pd.DataFrame) -> dict[tuple[str, int], dict[str, float]]:
     return {(str(arm), int(seed)): values for (arm, seed), values in table.items()}  # type: ignore[misc]
 
 
-def cells_of(run: RunSummary, last: dict[str, float]) -> dict[str, RunCell]:
+def cells_of(run: RunSummary, last: dict[str, float], is_outlier: bool) -> dict[str, RunCell]:
     """The cells of a run's row, by title."""
+    status = f"{run.status}, outlier" if is_outlier else run.status
     sign = last.get("sign")
     which = "–" if sign is None or pd.isna(sign) else "+" if sign > 0 else "−"
     mixed = {True: f"{which} mixed", False: which, None: "–"}[run.mixed_signs]
@@ -75,7 +77,7 @@ def cells_of(run: RunSummary, last: dict[str, float]) -> dict[str, RunCell]:
         "last half, mm": RunCell(mm(run.last_half), run.last_half),
         "last, mm": RunCell(mm(run.last), run.last),
         "regret, mm": RunCell(mm(run.regret), run.regret),
-        "status": RunCell(run.status, run.status),
+        "status": RunCell(status, status),
         "depth sign": RunCell(mixed, mixed),
         "time": time,
     }

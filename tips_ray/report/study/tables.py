@@ -26,7 +26,7 @@ from tips_ray.stability.summary import Summary
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 BAND = ["mean", "low", "high", "n"]
-MAX_PANEL_EPOCHS = 200
+MAX_PANEL_EPOCHS = 100
 """A small panel has no room for more."""
 
 
