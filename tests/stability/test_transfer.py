@@ -8,7 +8,7 @@ from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
 from tips_ray.errors import UserError
 from tips_ray.report.transfer.page import finding, render_transfer
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.predicted import PREDICTORS, fit, half_width, predict_left_out, rows_of
+from tips_ray.stability.predicted import USED, fit, half_width, predict_left_out, rows_of
 from tips_ray.stability.transfer import are_related, leave_one_campaign_out, matrix, rank_by_worst, regrets_of
 from tips_ray.stability.transfer_summary import summarise_transfer
 
@@ -36,7 +36,8 @@ def campaign(
                 asymmetry = 0.05 + 0.2 / epoch + 0.02 * number
                 error = factor * own * 300 * asymmetry + rise * max(0, epoch - EPOCHS / 2)
                 row = {"arm": arm, "run": f"{arm}-seed{number}", "seed": number, "epoch": epoch, "status": "ok"}
-                row |= {"bone_asymmetry": asymmetry, "frechet_2d": 0.1 + rng.uniform(0, 0.02)}
+                row |= {"bone_asymmetry": asymmetry, "bone_variation": asymmetry / 2, "bone_proportions": asymmetry / 3}
+                row |= {"frechet_2d": 0.1 + rng.uniform(0, 0.02)}
                 rows.append(row | ({HEADLINE_METRIC: error, TRAIN_METRIC: error} if labelled else {}))
     data = {"name": fingerprint, "fingerprint": fingerprint, "labelled": labelled, "synthetic": False, "observation": {}}
     data |= {"labelled_fingerprint": "", "train_subjects": [subjects[0]], "test_subjects": [subjects[1]]}
@@ -115,7 +116,7 @@ def test_labels_of_the_target_and_of_its_twin_change_no_prediction():
 def test_a_line_is_least_squares_with_a_ridge_and_campaigns_weigh_alike():
     one, other = (rows_of(campaign(name, noise=0.0)).assign(campaign=name) for name in "ab")
     other = other.iloc[::2].assign(error=other["error"] + 0.5)
-    line = fit(pd.concat([one, other], ignore_index=True), PREDICTORS["mean of the sources"])
+    line = fit(pd.concat([one, other], ignore_index=True), ())
     assert line is not None
     expected = (one["error"].mean() + other["error"].mean()) / 2
     assert np.log(line(one)) == pytest.approx(np.full(len(one), expected))
@@ -126,10 +127,19 @@ def test_a_line_is_least_squares_with_a_ridge_and_campaigns_weigh_alike():
     assert law.slope[0] == pytest.approx(slope)
 
 
-def test_the_half_width_grows_for_few_runs():
-    ratios = np.linspace(-1, 1, 21)
-    assert half_width(ratios) == pytest.approx(np.quantile(np.abs(ratios), 0.9 * 22 / 21))
-    assert half_width(np.array([0.1, -0.3])) == pytest.approx(0.3)
+def test_the_half_width_is_that_of_the_campaign_that_is_most_off():
+    one, other = np.linspace(-1, 1, 21), np.full(500, 0.1)
+    assert half_width([one, other]) == half_width([one]) == pytest.approx(np.quantile(np.abs(one), 0.9))
+
+
+def test_lines_whose_signals_a_target_lacks_are_left_out_and_the_others_averaged():
+    rows = pd.concat([rows_of(campaign(name, seed)).assign(campaign=name) for seed, name in enumerate("abc")], ignore_index=True)
+    averaged, bones = (predict_left_out(rows, "c", {}, name) for name in (USED, "bones"))
+    assert [entry.error_mm for entry in averaged] == [entry.error_mm for entry in bones]  # no other line has its signals
+    views = rows.assign(view_inconsistency_mm=np.random.default_rng(0).normal(size=len(rows)))
+    averaged, bones, more = (predict_left_out(views, "c", {}, name) for name in (USED, "bones", "bones and views"))
+    means = [np.sqrt(one.error_mm * other.error_mm) for one, other in zip(bones, more, strict=True)]
+    assert [entry.error_mm for entry in averaged] == pytest.approx(means)
 
 
 def test_the_summary_and_its_page():

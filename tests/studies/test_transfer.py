@@ -27,7 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 asymmetry = 0.05 + 0.3 / epoch + 0.01 * seed
                 error = 400 * asymmetry * np.exp(rng.normal(0, 0.02))
                 row = {"arm": "solo", "run": f"solo-seed{seed}", "seed": seed, "epoch": epoch, "status": "ok"}
-                row |= {"bone_asymmetry": asymmetry, "depth_sign": 1.0}
+                row |= {"bone_asymmetry": asymmetry, "bone_variation": asymmetry / 2, "bone_proportions": asymmetry / 3}
+                row |= {"depth_sign": 1.0}
                 rows.append(row | ({} if name == "wild" else {HEADLINE_METRIC: error, TRAIN_METRIC: error}))
         store_campaign(Storage(str(root / name)), pd.DataFrame(rows), {"solo": Config()})
         manifest = read_manifest(Storage(str(root / name)))

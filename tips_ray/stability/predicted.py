@@ -2,9 +2,10 @@
 
 A predictor is fitted on campaigns whose errors are known (sources): the logarithm of the error
 against the logarithms of signals, over runs, arms and epochs. It is used on campaigns that share no
-poses with them (targets). Its interval is made of how far it is off on sources that it was not
-fitted on, in the manner of jackknife+ (Barber et al., Annals of Statistics 2021): new poses are one
-more draw of a source, as far as the sources are like draws of each other.
+poses with them (targets). Several such lines are averaged, as forecasts are (Bates & Granger 1969).
+The interval is made of how far this is off on the source that it does worst on, when it is not
+fitted on it, in the manner of jackknife+ (Barber et al., Annals of Statistics 2021): new poses are
+one more draw of a source, as far as the sources are like draws of each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import BY_NAME, HEADLINE_METRIC, SIGNALS
-from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.regret import whole_runs
 from tips_ray.stability.rules import WARMUP_SHARE, trailing_mean
@@ -33,22 +33,25 @@ LEAST = 1e-3
 """Signals below it count as it: the logarithm of a share of 0 does not exist."""
 TIMELY = tuple(name for name in SIGNALS if not BY_NAME[name].in_hindsight)
 
-PREDICTORS: dict[str, tuple[str, ...]] = {
-    "mean of the sources": (),
-    **{BY_NAME[name].label: (name,) for name in TIMELY},
-    "bones": ("bone_asymmetry", "bone_variation", "bone_proportions"),
-    "bones and views": ("bone_asymmetry", "bone_variation", "bone_proportions", "view_inconsistency_mm"),
-    "fresh critic and views": ("fresh_critic", "view_inconsistency_mm"),
-    "fresh critic, bones and views": (
-        "fresh_critic",
-        "bone_asymmetry",
-        "bone_variation",
-        "bone_proportions",
-        "view_inconsistency_mm",
-    ),
-    "all signals": TIMELY,
+Signals = tuple[str, ...]
+BONES: Signals = ("bone_asymmetry", "bone_variation", "bone_proportions")
+SEVERAL: dict[str, Signals] = {
+    "bones": BONES,
+    "bones and views": (*BONES, "view_inconsistency_mm"),
+    "bones, views and fresh critic": (*BONES, "view_inconsistency_mm", "fresh_critic"),
+    "all signals": tuple(name for name in TIMELY if name != "average_distance_mm"),
 }
-"""By name, the signals that a predictor sees. The one to use is chosen on the sources alone."""
+"""By name, the signals that a predictor sees together; that which only runs with a moving average
+have is not among them."""
+USED = "mean of these"
+PREDICTORS: dict[str, tuple[Signals, ...]] = {
+    "mean of the sources": ((),),
+    **{BY_NAME[name].label: ((name,),) for name in TIMELY},
+    **{name: (signals,) for name, signals in SEVERAL.items()},
+    USED: tuple(SEVERAL.values()),
+}
+"""By name, the signals of each of the lines whose mean a predictor is. `USED` is the one to use: no
+line of the others is the best on all poses."""
 
 
 @dataclass(frozen=True)
@@ -131,58 +134,59 @@ def fit(rows: pd.DataFrame, signals: Sequence[str]) -> Line | None:
     return Line(tuple(signals), centre, scale, slope, level)
 
 
-def ratios_left_out(rows: pd.DataFrame, signals: Sequence[str], related: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """Logarithms of true over predicted error, of each run of each campaign at its last epoch, by a
-    line that was fitted without that campaign and those related to it, or, where all are related,
-    without that campaign."""
+def fit_all(rows: pd.DataFrame, signals: Sequence[Signals]) -> list[Line]:
+    """A line of each of these, where the rows have its signals."""
+    return [line for line in (fit(rows, one) for one in signals) if line is not None]
+
+
+def mean_of(lines: Sequence[Line], rows: pd.DataFrame) -> np.ndarray:
+    """The geometric mean of the errors in mm that the lines predict."""
+    return np.exp(np.mean([np.log(line(rows)) for line in lines], axis=0))
+
+
+def ratios_left_out(rows: pd.DataFrame, signals: Sequence[Signals], related: Mapping[str, Sequence[str]]) -> list[np.ndarray]:
+    """For each campaign, the logarithms of true over predicted error of its runs at their last
+    epochs, by lines that were fitted without it and those related to it, or, where all are related,
+    without it alone."""
     ratios = []
     for name in rows["campaign"].unique():
         others = rows[~rows["campaign"].isin([name, *related.get(name, ())])]
-        line = fit(others if len(others) else rows[rows["campaign"] != name], signals)
-        there = rows[(rows["campaign"] == name) & rows["last"]].dropna(subset=[*signals, "error"])
-        if line is not None and len(there):
-            ratios.append(there["error"].to_numpy(float) - np.log(line(there)))
-    return np.concatenate(ratios) if ratios else np.empty(0)
+        lines = fit_all(others if len(others) else rows[rows["campaign"] != name], signals)
+        there = last_rows(rows[rows["campaign"] == name], signals).dropna(subset="error")
+        if lines and len(there):
+            ratios.append(there["error"].to_numpy(float) - np.log(mean_of(lines, there)))
+    return ratios
 
 
-def half_width(ratios: np.ndarray) -> float:
-    """What CONFIDENCE of the absolute ratios are below, with the correction for a finite sample."""
-    share = min(1.0, CONFIDENCE * (1 + 1 / len(ratios)))
-    return float(np.quantile(np.abs(ratios), share))
+def last_rows(rows: pd.DataFrame, signals: Sequence[Signals]) -> pd.DataFrame:
+    """Of the last epochs those that have all signals."""
+    return rows[rows["last"]].dropna(subset=sorted(set().union(*signals)))
+
+
+def half_width(ratios: Sequence[np.ndarray]) -> float:
+    """What CONFIDENCE of the absolute ratios of a campaign are below, in the campaign where that is
+    largest: runs on the same poses are off together, so that the runs of all campaigns would count
+    as more than they are."""
+    return max(float(np.quantile(np.abs(each), CONFIDENCE)) for each in ratios)
 
 
 def predict(sources: pd.DataFrame, targets: pd.DataFrame, name: str, related: Mapping[str, Sequence[str]]) -> list[Predicted]:
     """The errors of the runs of `targets` at their last epochs, by the predictor of a `name` that
-    is fitted on `sources`; none where a signal is missing, or the sources are too few to say how
-    far it is off."""
-    signals = PREDICTORS[name]
-    line, ratios = fit(sources, signals), ratios_left_out(sources, signals, related)
-    there = targets[targets["last"]].dropna(subset=list(signals))
-    if line is None or len(ratios) == 0 or there.empty:
+    is fitted on `sources`, with those of its lines whose signals the targets have; none without
+    such a line, or where the sources are too few to say how far it is off."""
+    last = targets[targets["last"]]
+    signals = [one for one in PREDICTORS[name] if all(last[signal].notna().any() for signal in one)]
+    lines, ratios = fit_all(sources, signals), ratios_left_out(sources, signals, related)
+    there = last_rows(targets, signals)
+    if not lines or not ratios or there.empty:
         return []
-    error, factor = line(there), np.exp(half_width(ratios))
+    error, factor = mean_of(lines, there), np.exp(half_width(ratios))
     truth = np.exp(there["error"].to_numpy(float))
     keys = zip(there["campaign"], there["arm"], there["seed"].tolist(), strict=True)
     return [
         Predicted(str(campaign), str(arm), seed, name, one, one / factor, one * factor, None if np.isnan(true) else true)
         for (campaign, arm, seed), one, true in zip(keys, error.tolist(), truth.tolist(), strict=True)
     ]
-
-
-def choose(sources: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> str:
-    """The predictor that is least off, in the median over the runs of sources it was not fitted
-    on."""
-    off = {}
-    for name, signals in PREDICTORS.items():
-        ratios = ratios_left_out(sources, signals, related)
-        if len(ratios) == sources["last"].sum():
-            off[name] = float(np.median(np.abs(ratios)))
-    if not off:
-        raise UserError(
-            "An error is predicted from at least two labelled campaigns that share no poses with the target; train more, such"
-            " as tips-ray stability on synthetic poses."
-        )
-    return min(off, key=off.__getitem__)
 
 
 def try_all(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> list[Tried]:
@@ -202,15 +206,10 @@ def tried_on(name: str, made: Sequence[Predicted]) -> list[Tried]:
     return [Tried(name, float(np.median(deviations)), float(np.mean(held)), len(held))] if held else []
 
 
-CHOSEN = "chosen on the sources"
-
-
-def predict_left_out(
-    rows: pd.DataFrame, target: str, related: Mapping[str, Sequence[str]], name: str = CHOSEN
-) -> list[Predicted]:
+def predict_left_out(rows: pd.DataFrame, target: str, related: Mapping[str, Sequence[str]], name: str = USED) -> list[Predicted]:
     """The errors of the runs of a campaign, predicted from the labelled campaigns that share no
-    poses with it; none where these are too few."""
+    poses with it; none where these are fewer than two."""
     sources = rows[~rows["campaign"].isin([target, *related.get(target, ())])].dropna(subset=["error"])
     if sources["campaign"].nunique() < 2:
         return []
-    return predict(sources, rows[rows["campaign"] == target], choose(sources, related) if name == CHOSEN else name, related)
+    return predict(sources, rows[rows["campaign"] == target], name, related)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.predicted import CHOSEN, CONFIDENCE, Predicted, Tried, predict_left_out, rows_of, tried_on, try_all
+from tips_ray.stability.predicted import CONFIDENCE, USED, Predicted, Tried, predict_left_out, rows_of, tried_on, try_all
 from tips_ray.stability.summary import strict
 from tips_ray.stability.transfer import (
     Cell,
@@ -120,13 +120,13 @@ def predicted_error(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) ->
     """The predicted errors of the runs of each campaign, from the others."""
     labelled = rows[rows["campaign"].isin(rows.loc[rows["error"].notna(), "campaign"])]
     runs = [entry for name in rows["campaign"].unique() for entry in predict_left_out(rows, str(name), related)]
-    chosen = tried_on(CHOSEN, runs)
+    used = tried_on(USED, runs)
     return PredictedError(
         CONFIDENCE,
-        chosen[0].coverage if chosen else None,
-        chosen[0].median_deviation_mm if chosen else None,
-        chosen[0].n if chosen else 0,
-        sorted([*try_all(labelled, related), *chosen], key=lambda entry: entry.median_deviation_mm),
+        used[0].coverage if used else None,
+        used[0].median_deviation_mm if used else None,
+        used[0].n if used else 0,
+        sorted(try_all(labelled, related), key=lambda entry: entry.median_deviation_mm),
         runs,
     )
 
