@@ -8,8 +8,10 @@ from tips_ray.config import override
 from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
 from tips_ray.lifting import draws
+from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.draws import draw_steps
 from tips_ray.lifting.run import Run
+from tips_ray.lifting.step import Networks, discriminator_losses, generator_losses, scores, see_anew, what_is_shown
 from tips_ray.lifting.streams import make_streams
 
 PAIRS = override(TINY, {"adversary": {"sees": "pair"}, "augmentation": {"mirror": True}})
@@ -43,3 +45,23 @@ def test_numbers_do_not_depend_on_how_many_steps_are_drawn_at_once_nor_on_other_
         assert step.keys() == alone.keys()
         assert all(torch.equal(step[name][1], values[0]) for name, values in alone.items())
         assert not torch.equal(step["dropout_lift"][0], step["dropout_lift"][1])
+
+
+WITHOUT_AUTOCAST = [changes for changes in FACTORS if changes.get("adversary", {}).get("features") != "bones"]
+"""Products of bones are exempt from autocast, which the meta device does not know."""
+
+
+@pytest.mark.parametrize("changes", [{}, *WITHOUT_AUTOCAST], ids=str)
+def test_a_step_stays_on_its_device(changes):
+    """On the meta device, which refuses tensors of others and has no values to read: as for a CUDA
+    graph."""
+    config, meta = override(override(TINY, {"network": {"generator_dropout": 0.2}}), changes), torch.device("meta")
+    networks = Networks(config, 0).to(meta)
+    (numbers,) = draw_steps(config, 64, [make_streams(config, 0, CPU)], 1)
+    given = {name: values[0].to(meta) for name, values in numbers.items()}
+    batch = Batch(torch.empty(64, 16, 2, device=meta), torch.empty(64, 16, device=meta), torch.empty(64, device=meta))
+    seen = see_anew(networks, batch, given)
+    judged = discriminator_losses(networks, *scores(networks, *what_is_shown(networks, seen), given), given)
+    losses = judged | generator_losses(networks, seen, given)
+    assert {value.device for value in losses.values()} == {meta}
+    assert all(gradient.device == meta for gradient in torch.autograd.grad(losses["loss"], list(networks.lifter.parameters())))

@@ -6,6 +6,7 @@ a leading dimension for the runs, and `Trained.call` gives each run its own part
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -98,8 +99,9 @@ class Networks(nn.Module):
         if f"dropout_{part}" in draws:
             self.numbers.left = draws[f"dropout_{part}"]
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.part_means.device.type, torch.bfloat16, enabled=self.config.numerics.bf16)
+    def _precision(self) -> AbstractContextManager[Any]:
+        bf16 = self.config.numerics.bf16
+        return torch.autocast(self.part_means.device.type, torch.bfloat16) if bf16 else nullcontext()
 
 
 class Seen(NamedTuple):
