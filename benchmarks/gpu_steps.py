@@ -1,5 +1,6 @@
 """How long training steps take on a device: what `gpu.py` times."""
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -8,8 +9,9 @@ import torch
 from torch.utils._pytree import tree_map
 
 from count import step_need
-from tips_ray.config import Config
-from tips_ray.data.dataset import Dataset
+from tips_ray.config import Config, override
+from tips_ray.data.dataset import Dataset, prepare
+from tips_ray.data.poseset import PoseSet
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.draws import Draws
 from tips_ray.lifting.epoch import step_inputs
@@ -119,3 +121,30 @@ def gemm_rate_of(case: Case, shape: tuple[int, int, int], device: torch.device) 
         torch.bmm(gradient.mT, x)
 
     return 3 * 2 * seeds * rows * width**2 / seconds_of_steps(products, 20, device.type == "cuda", most=1.0)
+
+
+def laptop_on_cpu(config: Config, poses: PoseSet, num_seeds: int = 2, rounds: int = 5) -> dict[str, float]:
+    """CPU milliseconds of a step of one seed at laptop size, of several seeds by themselves, as one
+    model whose seeds take turns, and as one by vmap: the median of some, one of each in turn."""
+    config = override(config, {"data": {"epoch_views": 2 * config.optimiser.batch_size}})
+    dataset = prepare(poses, config.data)
+
+    def one_step(runs: list[Run], model: Together | None) -> Callable[[], object]:
+        step, inputs = stepper(runs, model), endless_inputs(config, dataset, runs)
+        return lambda: step(*next(inputs))
+
+    def runs() -> list[Run]:
+        return [Run(config, dataset, seed) for seed in range(num_seeds)]
+
+    ways: dict[str, list[Callable[[], object]]] = {"by themselves": [one_step([run], None) for run in runs()]}
+    for way, vmapped in (("one model, in turns", False), ("one model, by vmap", True)):
+        shared = runs()
+        ways[way] = [one_step(shared, Together(shared, vmapped=vmapped))]
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(1 + rounds):
+        for way, steps in ways.items():
+            started = time.process_time()
+            for step in steps:
+                step()
+            taken[way].append(time.process_time() - started)
+    return {way: round(1e3 * statistics.median(seconds[1:]) / num_seeds, 1) for way, seconds in taken.items()}
