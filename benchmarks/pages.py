@@ -28,10 +28,14 @@ from tips_ray.stability.summary import summarise
 MEGABYTES, FIRST_SECONDS, ALL_SECONDS = 2.5, 0.5, 2.0
 ACTIONS = 15
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-ALL_PAINTED = """(() => {
-  const plots = [...document.querySelectorAll(".plot")].filter((plot) => plot.offsetParent);
-  return document.readyState === "complete" && plots.every((plot) => plot.querySelector(".main-svg")) && performance.now();
-})()"""
+ALL_PAINTED = """() => new Promise((done) => {
+  const look = () => {
+    const plots = [...document.querySelectorAll(".plot")].filter((plot) => plot.checkVisibility());
+    if (plots.length && plots.every((plot) => plot.querySelector(".main-svg"))) done(performance.now());
+    else setTimeout(look, 50);
+  };
+  look();
+})"""
 OPEN_FOLDS = (
     "addEventListener('DOMContentLoaded', () => document.querySelectorAll('details').forEach((fold) => (fold.open = true)))"
 )
@@ -96,10 +100,8 @@ def all_painted(browser: Browser, path: Path, before: str) -> tuple[float, float
     page.add_init_script(before)
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable", {"timeDomain": "threadTicks"})
-    page.goto(path.as_uri(), wait_until="commit")
-    end = time.monotonic() + 120
-    while not (ended := page.evaluate(ALL_PAINTED)) and time.monotonic() < end:
-        page.wait_for_timeout(20)
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
+    ended = page.evaluate(ALL_PAINTED)
     metrics = {entry["name"]: entry["value"] for entry in client.send("Performance.getMetrics")["metrics"]}
     page.close()
     return ended / 1000, metrics["TaskDuration"]

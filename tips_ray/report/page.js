@@ -154,7 +154,7 @@ const tipsRay = (() => {
   window.addEventListener("hashchange", openFold);
   // What is open is printed.
   window.addEventListener("beforeprint", () => {
-    elements.forEach((plot, name) => plot.offsetParent && draw(name));
+    elements.forEach((plot, name) => plot.checkVisibility() && draw(name));
     document.documentElement.dataset.theme = "light";
     drawn.forEach((name) => {
       const plot = elements.get(name);
