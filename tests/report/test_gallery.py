@@ -79,9 +79,9 @@ def test_errors_on_other_poses_say_whose(make_summary, make_curves):
     assert "No labels" not in page
 
 
-@pytest.mark.parametrize("folder", sorted((ROOT / "reports" / "gallery").iterdir()), ids=lambda folder: folder.name)
-def test_kept_summaries_have_a_line_a_key(folder):
-    text = (folder / "summary.json").read_text()
+@pytest.mark.parametrize("file", sorted(ROOT.glob("reports/gallery/*/summary.json")), ids=lambda file: file.parent.name)
+def test_kept_summaries_have_a_line_a_key(file):
+    text = file.read_text()
     assert text == compact(json.loads(text))
     assert text.count("\n") == len(json.loads(text)) + 2
 

@@ -117,7 +117,7 @@ def test_the_same_command_has_nothing_left_to_do(undisturbed: Path, capsys: pyte
 def test_another_config_under_the_same_name_is_refused(undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--num-seeds", "2", "--num-epochs", "4", "--weights.legs", "0.5"]
     error = refusal(capsys, "stability", *TINY, "--storage", str(undisturbed), "--campaign", "c", *options)
-    assert "parts.weights.legs was 0.05 and is 0.5" in error
+    assert "weights.legs was 0.05 and is 0.5 (in parts, supervised)" in error
 
 
 @pytest.mark.slow
