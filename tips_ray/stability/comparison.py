@@ -141,8 +141,9 @@ def made_of(campaign: LoadedCampaign) -> dict[str, Any]:
     last = executions[-1] if executions else {}
     curves, observation = campaign.curves, data.get("observation") or {}
     arms = arms_of(curves)
-    seeds = {arm: sorted(int(seed) for seed in runs_of(curves, arm).index) for arm in arms}
-    epochs = {arm: int(runs_of(curves, arm)["epochs"].max()) for arm in arms}
+    runs = {arm: runs_of(curves, arm) for arm in arms}
+    seeds = {arm: sorted(int(seed) for seed in of_arm.index) for arm, of_arm in runs.items()}
+    epochs = {arm: int(of_arm["epochs"].max()) for arm, of_arm in runs.items()}
     same_seeds, same_epochs = len({tuple(each) for each in seeds.values()}) == 1, len(set(epochs.values())) == 1
     made = {
         "arms": arms,

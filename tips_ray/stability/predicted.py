@@ -190,9 +190,9 @@ def predict(sources: pd.DataFrame, targets: pd.DataFrame, name: str, related: Ma
 
 
 def try_all(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) -> list[Tried]:
-    """Each predictor on each labelled campaign as a target."""
-    tried = []
-    for name in PREDICTORS:
+    """Each predictor but the one that is used on each labelled campaign as a target."""
+    tried, others = [], [name for name in PREDICTORS if name != USED]
+    for name in others:
         made = [entry for target in rows["campaign"].unique() for entry in predict_left_out(rows, str(target), related, name)]
         tried += tried_on(name, made)
     return tried

@@ -126,7 +126,7 @@ def predicted_error(rows: pd.DataFrame, related: Mapping[str, Sequence[str]]) ->
         used[0].coverage if used else None,
         used[0].median_deviation_mm if used else None,
         used[0].n if used else 0,
-        sorted(try_all(labelled, related), key=lambda entry: entry.median_deviation_mm),
+        sorted([*try_all(labelled, related), *used], key=lambda entry: entry.median_deviation_mm),
         runs,
     )
 
