@@ -1,6 +1,6 @@
 """Seconds of one core until a run's error on validation subjects stays under some bounds.
 
-    python benchmarks/time_to_error.py --poses cmu17.npz                     # parts and single, by hand
+    python benchmarks/time_to_error.py --poses cmu17.npz    # parts and single, by hand
     python benchmarks/time_to_error.py --poses cmu17.npz --arms clips --seeds 0 1 2 --minutes 6
 
 Each run trains with the laptop preset's networks for some minutes, its epochs being short. The time

@@ -91,8 +91,8 @@ class Observation:
     """Standard deviation of Gaussian noise on both coordinates of each keypoint, in mm at the
     body."""
     missing: float = 0.0
-    """Share of keypoints that are missing, at random. A missing one is put where its parent in the
-    skeleton lies: a wrist at the elbow."""
+    """Share of keypoints that are missing, at random. A missing one is put where the others make it
+    likely, were 2D poses normally distributed."""
     distance_m: float | None = None
     """Distance of a perspective camera from the pelvis, in m; None: orthographic."""
 

@@ -6,7 +6,7 @@ import torch
 
 from tips_ray.config import EXACT, Config, Data, Observation, fingerprint, override
 from tips_ray.data.dataset import prepare
-from tips_ray.data.observe import observe, perspective, without
+from tips_ray.data.observe import completed, observe, perspective
 from tips_ray.data.synthetic import synthesise
 from tips_ray.data.views import render_views
 from tips_ray.poses.geometry import reproject
@@ -51,25 +51,35 @@ def test_noise_has_the_size_that_is_given_and_is_the_same_each_time(pose):
     torch.testing.assert_close(twice, 2 * noise, rtol=1e-3, atol=1e-2)
 
 
-def test_a_missing_joint_lies_where_its_parent_does():
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_missing_joints_are_put_nearer_than_their_parents_are(pose, share):
+    exact = reproject(pose)
+    seen = observe(pose, Observation(missing=share), 0)
+    moved = (seen != exact).any(dim=-1)
+    assert float(moved.float().mean()) == pytest.approx(share, abs=0.01)
+    off = (seen - exact).norm(dim=-1)[moved]
+    with_root = torch.cat([torch.zeros_like(exact[:, :1]), exact], dim=1)
+    parents = with_root[:, [PARENTS[JOINTS.index(joint)] for joint in LIFTED]]
+    assert float(off.mean()) < 0.6 * float((parents - exact).norm(dim=-1).mean())
+    noisy = observe(pose, Observation(missing=share, noise_mm=1.0), 0)  # the same joints are missing
+    assert float((noisy - seen).norm(dim=-1).median()) < 3.0
+
+
+def test_poses_of_which_hardly_anything_is_seen_are_finite(pose):
+    assert torch.isfinite(observe(pose, Observation(missing=0.95), 0)).all()
+    assert torch.isfinite(observe(pose[:1], Observation(missing=0.5), 0)).all()
+
+
+def test_keypoints_are_completed_by_a_conditional_mean():
     rng = np.random.default_rng(0)
-    keypoints, missing = rng.normal(size=(40, 16, 2)), rng.random((40, 16)) < 0.4
-    found = without(torch.from_numpy(keypoints), torch.from_numpy(missing)).numpy()
-    for place in range(40):
-        for index, joint in enumerate(LIFTED):
-            name = joint
-            while name != "pelvis" and missing[place, LIFTED.index(name)]:
-                name = JOINTS[PARENTS[JOINTS.index(name)]]
-            expected = np.zeros(2) if name == "pelvis" else keypoints[place, LIFTED.index(name)]
-            np.testing.assert_array_equal(found[place, index], expected)
-
-
-def test_the_share_of_joints_that_moved_is_that_of_missing_ones(pose):
-    seen = observe(pose, Observation(missing=0.2), 0)
-    moved = (seen != reproject(pose)).any(dim=-1).float().mean()
-    assert float(moved) == pytest.approx(0.2, abs=0.01)
-    noisy = observe(pose, Observation(missing=0.2, noise_mm=1.0), 0)  # the same joints are missing
-    assert float((noisy - seen).norm(dim=-1).max()) < 10.0
+    factors = rng.normal(size=(32, 4)) * 0.1
+    poses = (rng.normal(size=(4000, 4)) @ factors.T + rng.normal(size=32)).reshape(-1, 16, 2)  # of four dimensions
+    lacking = poses.copy()
+    lacking[rng.random((4000, 16)) < 0.1] = np.nan
+    whole = completed(torch.from_numpy(lacking)).numpy()
+    missing = np.isnan(lacking)
+    assert whole[~missing] == pytest.approx(poses[~missing], abs=1e-9)
+    assert np.abs(whole - poses)[missing].mean() < 0.2 * np.abs(poses - poses.mean(axis=0))[missing].mean()
 
 
 def test_train_and_test_are_observed_alike_and_errors_are_against_true_poses():

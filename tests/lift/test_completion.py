@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tips_ray.lift.completion import LEAST_SEEN
+from tips_ray.data.completion import LEAST_SEEN
 from tips_ray.poses.skeleton import JOINTS, PARENTS
 
 

@@ -1,13 +1,13 @@
 """What a camera and a detector make of poses: orthographic or perspective 2D, with noise and
 missing joints."""
 
+import numpy as np
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from tips_ray.config import Observation
+from tips_ray.data.completion import Prior
 from tips_ray.poses.geometry import reproject
-from tips_ray.poses.skeleton import JOINTS, LIFTED, PARENTS, ROOT
+from tips_ray.poses.skeleton import ROOT
 from tips_ray.poses.types import KeypointsBatch, PoseBatch
 from tips_ray.seeding import stream
 
@@ -25,7 +25,7 @@ def observe(pose: PoseBatch, observation: Observation, seed: int, occasion: obje
         keypoints = keypoints + observation.noise_mm * drawn.to(keypoints)
     if observation.missing:
         drawn = torch.rand(keypoints.shape[:-1], generator=stream(seed, "missing", occasion))
-        keypoints = without(keypoints, (drawn < observation.missing).to(keypoints.device))
+        keypoints = completed(keypoints.masked_fill((drawn < observation.missing).to(keypoints.device)[..., None], torch.nan))
     return keypoints
 
 
@@ -35,11 +35,11 @@ def perspective(pose: PoseBatch, distance: float) -> KeypointsBatch:
     return reproject(pose) * (distance / (distance - pose[..., 2:]))
 
 
-def without(keypoints: KeypointsBatch, missing: Bool[Tensor, "poses joints"]) -> KeypointsBatch:
-    """Keypoints of which each missing one lies where its parent in the skeleton does, as if its
-    bone pointed at the camera; the root is never missing."""
-    places = dict.fromkeys([JOINTS[ROOT]], torch.zeros_like(keypoints[:, 0]))
-    for place, joint in enumerate(LIFTED):  # parents come first
-        parent = places[JOINTS[PARENTS[JOINTS.index(joint)]]]
-        places[joint] = torch.where(missing[:, place, None], parent, keypoints[:, place])
-    return torch.stack([places[joint] for joint in LIFTED], dim=1)
+def completed(keypoints: KeypointsBatch) -> KeypointsBatch:
+    """Keypoints relative to the root, of which those that are NaN are put where the others make
+    them likely, were all of these poses normally distributed (`Prior`)."""
+    known = keypoints.cpu().double().numpy()
+    with_root = np.insert(known, ROOT, 0.0, axis=1)
+    whole = Prior.of(known).complete(with_root, least_seen=1)
+    relative = np.delete(whole - whole[:, [ROOT]], ROOT, axis=1)
+    return torch.from_numpy(relative).to(keypoints)

@@ -9,10 +9,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from tips_ray.data.completion import LEAST_SEEN, Prior
 from tips_ray.data.derive import derivation
 from tips_ray.errors import UserError
 from tips_ray.lift.card import Card, read_card
-from tips_ray.lift.completion import LEAST_SEEN, Prior
 from tips_ray.lift.network import MIRRORED, Network, network_of
 from tips_ray.poses.skeleton import JOINTS, ROOT
 from tips_ray.store.atomic import read_file, replace_file

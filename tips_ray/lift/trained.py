@@ -10,9 +10,9 @@ from torch import nn
 from tips_ray.campaign.checkpoints import read_moments
 from tips_ray.campaign.evaluate import config_of, load_window
 from tips_ray.config import Config
+from tips_ray.data.completion import Prior
 from tips_ray.errors import UserError
 from tips_ray.lift.card import Card
-from tips_ray.lift.completion import Prior
 from tips_ray.lift.kept import keep_lifter, kept_lifter
 from tips_ray.lift.lifter import Lifter
 from tips_ray.lift.network import Network, network_of

@@ -7,9 +7,9 @@ import pytest
 
 from made_lifter import made_network
 from tips_ray.config import Config, Network
+from tips_ray.data.completion import Prior
 from tips_ray.lift.card import Card
 from tips_ray.lift.clips import LiftedClip
-from tips_ray.lift.completion import Prior
 from tips_ray.lift.lifter import Lifter
 from tips_ray.lift.trained import folded
 from tips_ray.report import browser as in_browser
