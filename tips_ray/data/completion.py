@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from tips_ray.data.derive import seen
 from tips_ray.errors import UserError
@@ -15,6 +14,9 @@ LEAST_SEEN = 6
 ANYWHERE = 100.0
 """Variance of where a body is, in squares of its size: nothing is known of it."""
 LEAST_VARIANCE = 1e-6
+RIDGE = 1e-3
+"""Variance that is added to each coordinate's own, in squares of the body's size: few poses do not
+tell covariances exactly."""
 ROUNDS = 5
 AT_ONCE = 2048
 """Frames: the memory that their matrices take."""
@@ -43,9 +45,14 @@ class Prior:
         """
         flat = keypoints.reshape(len(keypoints), -1)
         largest = np.fmax.reduce(np.abs(flat), axis=1, keepdims=True)  # NaN where all are
-        frame = pd.DataFrame(flat / np.where(largest > 0, largest, np.nan))
-        strength, axes = np.linalg.eigh(frame.cov(ddof=0).fillna(0.0).to_numpy())
-        return cls(frame.mean().fillna(0.0).to_numpy(), (axes * strength.clip(0.0)) @ axes.T)
+        flat = flat / np.where(largest > 0, largest, np.nan)
+        known = np.isfinite(flat)
+        count = known.sum(axis=0).clip(1)
+        mean = np.where(known, flat, 0.0).sum(axis=0) / count
+        off = np.where(known, flat - mean, 0.0)
+        together = known.T.astype(float) @ known
+        strength, axes = np.linalg.eigh(off.T @ off / together.clip(1.0))
+        return cls(mean, (axes * strength.clip(0.0)) @ axes.T + RIDGE * np.eye(len(mean)))
 
     def complete(self, keypoints: np.ndarray, noise: float = 0.0, least_seen: int = LEAST_SEEN) -> np.ndarray:
         """Keypoints (frames, 17, 2), y up, in any unit, with those that are NaN replaced by their

@@ -37,9 +37,13 @@ def perspective(pose: PoseBatch, distance: float) -> KeypointsBatch:
 
 def completed(keypoints: KeypointsBatch) -> KeypointsBatch:
     """Keypoints relative to the root, of which those that are NaN are put where the others make
-    them likely, were all of these poses normally distributed (`Prior`)."""
-    known = keypoints.cpu().double().numpy()
-    with_root = np.insert(known, ROOT, 0.0, axis=1)
-    whole = Prior.of(known).complete(with_root, least_seen=1)
-    relative = np.delete(whole - whole[:, [ROOT]], ROOT, axis=1)
-    return torch.from_numpy(relative).to(keypoints)
+    them likely, were all of these poses normally distributed (`Prior`).
+
+    The distribution is that of the keypoints that are there, then once more that of whole poses.
+    """
+    lacking = np.insert(keypoints.cpu().double().numpy(), ROOT, 0.0, axis=1)
+    whole = lacking
+    for _ in range(2):
+        prior = Prior.of(np.delete(whole - whole[:, [ROOT]], ROOT, axis=1))
+        whole = prior.complete(lacking, least_seen=1)
+    return torch.from_numpy(np.delete(whole - whole[:, [ROOT]], ROOT, axis=1)).to(keypoints)
