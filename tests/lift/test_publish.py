@@ -50,6 +50,6 @@ def test_a_lifter_without_errors_says_so(lifter, tmp_path, capsys):
     card = (tmp_path / "out" / "README.md").read_text()
     assert "were not measured" in card
     assert "model-index" not in card
-    assert "has a lifter already" in refusal(capsys, "publish", str(tmp_path / "mine"), "--out", str(tmp_path / "out"))
+    assert "is no empty folder" in refusal(capsys, "publish", str(tmp_path / "mine"), "--out", str(tmp_path / "out"))
     assert "no lifter" in refusal(capsys, "publish", "nowhere", "--out", str(tmp_path / "other"))
     assert not (tmp_path / "other").exists()

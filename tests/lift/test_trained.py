@@ -107,4 +107,4 @@ def test_a_lifter_is_exported_with_its_errors(campaign, tmp_path: Path, capsys):
     assert main(["export", str(tmp_path / "mine"), "--onnx", str(tmp_path / "mine.onnx")]) == 0
     assert (tmp_path / "mine.onnx").stat().st_size > 1000
     assert "Nothing is to be written" in refusal(capsys, "export", str(tmp_path / "mine"))
-    assert "has a lifter already" in refusal(capsys, "export", str(campaign.folder), *options)
+    assert "is no empty folder" in refusal(capsys, "export", str(campaign.folder), *options)

@@ -57,9 +57,9 @@ class Export(LifterOptions):
     """ONNX file to write: from keypoints (poses, 17, 2) of an image, y down, to poses (poses, 17,
     3), y up."""
 
-    to: Literal["csv", "tensorboard"] | None = None
+    to: Literal["csv", "tensorboard", "mlflow", "wandb"] | None = None
     """Write no lifter, but the curves of a campaign to --out, for the tools that you watch other
-    trainings with."""
+    trainings with; `mlflow` and `wandb` need those packages."""
 
     def __post_init__(self) -> None:
         if self.out is None and (self.onnx is None or self.to):
@@ -68,13 +68,15 @@ class Export(LifterOptions):
 
 def export(options: Export) -> None:
     """Write the lifter, and print what was measured of it."""
+    from tips_ray.report.trackers import write_curves
+    from tips_ray.stability.campaign import open_campaign
     from tips_ray.store.atomic import replace_file
 
-    if options.to and options.out:
-        print(f"Curves: {export_curves(options.source, options.to, options.out)}")
-        return
     if options.out:
-        refuse_another(options.out)
+        refuse_in_use(options.out)
+    if options.to and options.out:
+        print(f"Curves: {write_curves(open_campaign(options.source), options.to, options.out)}")
+        return
     lifter = described(options)
     if options.out:
         lifter.save(options.out)
@@ -84,12 +86,10 @@ def export(options: Export) -> None:
         print(f"ONNX: {options.onnx}")
 
 
-def refuse_another(folder: Path) -> None:
-    """Raise UserError where a folder has a lifter."""
-    from tips_ray.lift.lifter import WEIGHTS
-
-    if (folder / WEIGHTS).exists():
-        raise UserError(f"'{folder}' has a lifter already; give another --out.")
+def refuse_in_use(folder: Path) -> None:
+    """Raise UserError for a folder that has something in it."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"'{folder}' exists and is no empty folder; give another --out.")
 
 
 def described(options: LifterOptions) -> "Lifter":
@@ -116,17 +116,6 @@ def described(options: LifterOptions) -> "Lifter":
         missing = ", ".join(f"{error:.1f} with {count}" for count, error in measured.missing.items())
         print(f"With joints missing: {missing}.")
     return replace(lifter, card=card)
-
-
-def export_curves(source: str, to: str, out: Path) -> Path:
-    """Write the curves of a campaign for another tool; returns what was written. Raises UserError
-    for a folder that has something else in it."""
-    from tips_ray.report.trackers import TRACKERS
-    from tips_ray.stability.campaign import open_campaign
-
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"'{out}' exists and is no empty folder; give another --out.")
-    return TRACKERS[to](open_campaign(source).curves, out)
 
 
 def graph_of(lifter: "Lifter") -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tips_ray.errors import UserError
 from tips_ray.store.names import safe_name
-from tips_ray.studies.export import LifterOptions, described, graph_of, refuse_another
+from tips_ray.studies.export import LifterOptions, described, graph_of, refuse_in_use
 from tips_ray.studies.options import AGAIN, run_command
 
 NUM_FRAMES = 60
@@ -34,10 +34,10 @@ def publish(options: Publish) -> None:
     from tips_ray.store.atomic import replace_file
 
     if options.out:
-        refuse_another(options.out)
+        refuse_in_use(options.out)
     lifter = described(options)
     out = options.out or Path("published") / safe_name(lifter.card.name)
-    refuse_another(out)
+    refuse_in_use(out)
     try:
         graph = graph_of(lifter)
     except UserError as error:
