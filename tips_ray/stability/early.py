@@ -52,22 +52,27 @@ def causal_rule(name: str, num_epochs: int) -> CausalRule:
 
 
 def has_ended(rule: CausalRule, rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether a rule ends a run after these epochs; never where the run lacks what it looks at."""
+    """Whether a rule ends a run after these epochs."""
     names = [part for column in rule.columns for part in DERIVED.get(column, ((column,), 1.0))[0]]
-    curve = Curve(pd.DataFrame([{name: row.get(name, np.nan) for name in ("epoch", *names)} for row in rows]))
-    return all(column in curve for column in rule.columns) and rule.ended(curve) is not None
+    return ends(rule, pd.DataFrame([{name: row.get(name, np.nan) for name in ("epoch", *names)} for row in rows]))
 
 
 def last_epoch(rule: CausalRule, run: pd.DataFrame) -> int | None:
     """The epoch after which a rule ends a run; None if it does not."""
-    curve = Curve(run)
-    if any(column not in curve for column in rule.columns) or rule.ended(curve) is None:
+    if not ends(rule, run):
         return None
     low, high = 1, len(run)  # a stop stands, so the first epoch that has it is found by halving
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if rule.ended(Curve(run[:middle])) else (middle + 1, high)
+        low, high = (low, middle) if ends(rule, run[:middle]) else (middle + 1, high)
     return low
+
+
+def ends(rule: CausalRule, run: pd.DataFrame) -> bool:
+    """Whether a rule ends a run by the end of these rows; never where they lack what it looks
+    at."""
+    curve = Curve(run)
+    return all(column in curve for column in rule.columns) and rule.ended(curve) is not None
 
 
 def with_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> pd.DataFrame:
