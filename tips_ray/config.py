@@ -312,8 +312,6 @@ class Numerics:
     """How the same training is computed: choices that change numbers by rounding only, though
     `bf16` and `tf32` by a coarse one."""
 
-    compile: bool = False
-    """Compile the networks (torch.compile), which takes a minute and, on a CPU, a C++ compiler."""
     bf16: bool = False
     """Train the networks' hidden layers in bfloat16 (autocast); depths, losses, weights and errors
     stay float32."""

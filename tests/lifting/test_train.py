@@ -10,10 +10,7 @@ import itertools
 import json
 import math
 import os
-import shutil
-import subprocess
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,24 +310,6 @@ def test_numerics_change_an_epoch_by_rounding_only(dataset, numerics, tolerance)
     plain = override(TINY, SMOOTH)
     rows = epochs(override(plain, {"numerics": {numerics: True}}), dataset, 1)
     assert numbers(rows) == pytest.approx(numbers(epochs(plain, dataset, 1)), rel=tolerance, abs=0.0)
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler on CPU")
-def test_a_compiled_run_is_the_same_run(dataset):
-    """In a process of its own, since the shape checks of these tests cannot be compiled."""
-    plain = override(TINY, {**SMOOTH, "partition": "solo"})
-    program = f"""
-import itertools, json
-from tips_ray.config import Config, override
-from tips_ray.data.synthetic import synthesise
-from tips_ray.data.dataset import prepare
-from tips_ray.lifting.train import fit
-config = override(Config(), {json.loads(json.dumps(asdict(plain))) | {"numerics": {"compile": True}}})
-print(json.dumps([epoch.row for epoch in itertools.islice(fit(config, prepare(synthesise(num_poses=400), config.data), 0), 2)]))
-"""
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert numbers(json.loads(printed)) == pytest.approx(numbers(epochs(plain, dataset, 2)), rel=1e-3)
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "affine", "none"])

@@ -53,6 +53,13 @@ def test_a_manifest_that_was_lost_or_damaged_is_read_from_its_second_copy(conten
         read_manifest(folder)
 
 
+def test_a_record_that_spells_a_field_that_was_dropped_is_the_same(tmp_path: Path) -> None:
+    folder, arm = Storage(str(tmp_path)), MANIFEST_CONTENT["arms"]["solo"]
+    write_manifest(folder, MANIFEST_CONTENT | {"arms": {"solo": arm | {"numerics": {"compile": False, "bf16": True}}}})
+    numerics = read_manifest(folder)["arms"]["solo"]["numerics"]
+    assert numerics == arm["numerics"] | {"bf16": True}
+
+
 @pytest.mark.parametrize("content", DAMAGED)
 def test_records_and_cards_that_are_damaged_are_named(content: bytes, tmp_path: Path) -> None:
     folder = Storage(str(tmp_path))

@@ -59,9 +59,6 @@ class Run:
         self.model = Trained(
             config, self.networks, generators, discriminator, self.lifter_optimiser, self.discriminator_optimiser
         )
-        if config.numerics.compile:
-            self.trained.compile()
-            self.discriminator.compile()
 
     def train_epoch(self) -> dict[str, Any]:
         """One pass over the training views; returns the epoch's mean losses, accuracies and

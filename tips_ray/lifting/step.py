@@ -71,11 +71,6 @@ class Networks(nn.Module):
         with self._precision():
             return self.lifter(keypoints)
 
-    def lift_uncompiled(self, keypoints: Keypoints) -> Depth:
-        """As `lift`, for derivatives that torch.compile does not take."""
-        with self._precision():
-            return self.lifter.forward(keypoints)
-
     def discriminate(self, keypoints: Shown) -> PerPose:
         """The discriminator's logits, multiplied in the config's precision."""
         with self._precision():
@@ -213,7 +208,7 @@ def generator_losses(networks: Networks, seen: Seen, draws: Draws) -> dict[str, 
     score = networks.discriminate(networks.shown(weigh_gradient(reprojected, networks.adversarial_weight), scale))
     adversarial = generator_adversarial_loss(score, adversary, real_score(networks, seen))  # eq 6
     turned = tuple(turned_depths), tuple(expected for _, expected in turns)
-    step = Step(networks.lift_uncompiled, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled)
+    step = Step(networks.lift, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled)
     terms = consistency_terms(step, weights)  # eqs 2 to 5, 16
     loss = generator_loss(adversarial, terms, weights, networks.part_means)  # eqs 8, 9
     return {"loss": loss, "loss_adversarial": adversarial, **{f"loss_{name}": term.mean() for name, term in terms.items()}}

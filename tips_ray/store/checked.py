@@ -95,8 +95,17 @@ class Manifest(Record):
 
 
 def completed(default: Any, changes: Any) -> Any:
-    """The fields of a config by those that were written; anything else as it is."""
-    return asdict(override(default, changes)) if isinstance(changes, dict) else changes
+    """The fields of a config by those that were written; anything else as it is.
+
+    `numerics.compile`, which configs no longer have, is left out. No other version is needed for
+    it: as it was false, fingerprints are the same, and runs that were compiled are not continued,
+    since theirs differ.
+    """
+    if not isinstance(changes, dict):
+        return changes
+    if isinstance(changes.get("numerics"), dict):
+        changes = changes | {"numerics": {name: value for name, value in changes["numerics"].items() if name != "compile"}}
+    return asdict(override(default, changes))
 
 
 class ArmRecord(Record):
