@@ -1,33 +1,36 @@
 """What a study would train, and how long that takes here: what `--plan` prints."""
 
 import heapq
-import math
 import os
-import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 import torch
+from ray._private.utils import get_num_cpus
 
-from tips_ray.campaign.checkpoints import StoredRun
 from tips_ray.campaign.plan import Campaign, agree
-from tips_ray.campaign.run import load, survey
+from tips_ray.campaign.probe import Probe
+from tips_ray.campaign.ray_session import node_resources, running_ray
+from tips_ray.campaign.run import survey
 from tips_ray.campaign.session import Session
-from tips_ray.config import Config, Placement, parts_of
-from tips_ray.data.dataset import Dataset, prepare
-from tips_ray.lifting.distil import Teachers
+from tips_ray.campaign.teachers import check_teachers
+from tips_ray.campaign.tune import check_capacity
+from tips_ray.config import Config, Placement, override
+from tips_ray.data.dataset import prepare
+from tips_ray.errors import UserError
 from tips_ray.lifting.memory import keep_freed_memory
-from tips_ray.lifting.networks import Lifter
-from tips_ray.lifting.run import Run
-from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.early import ENDED
-from tips_ray.store.storage import Storage
+from tips_ray.stability.early import ENDED, causal_rule, last_epoch, with_stops
+from tips_ray.stability.stopping import CausalRule
+from tips_ray.store.curves import FIRST_COLUMNS, read_curves
+from tips_ray.store.records import MANIFEST, holds
 
-FEW, MORE = 2, 10
-"""Steps of the two short epochs whose times are measured."""
-START_SECONDS = 15.0
-"""For Ray and the processes of the arms to start."""
+EVALUATIONS = 5
+"""Of weights that are measured of a run after its training."""
+STARTS, STARTS_A_PHASE = 2, 2
+"""How often a study waits for as long as one process takes to start: Ray's own count as two; in
+each phase processes that train are started, and later some that measure."""
 
 
 @dataclass(frozen=True)
@@ -35,98 +38,101 @@ class ArmPlan:
     """What is left to train of an arm, and how long one process takes for it."""
 
     arm: str
-    num_runs: int
+    stored: tuple[int, ...]
+    """Epochs that each of its runs has, in the order of the seeds; of one that has ended, all that
+    it would have."""
     num_epochs: int
-    stored_epochs: int
-    """Of all its runs."""
+    """That each run is to have: fewer than the study's where its stop rule ends runs earlier."""
     epoch_seconds: float
-    """Training, evaluating and storing one epoch of one run, measured here."""
+    """Training, evaluating and storing one epoch of one run, measured here; of runs that train as
+    one model, the share of one."""
+    evaluate_seconds: float
+    """Of one lifter."""
     student: bool
 
     @property
     def epochs_left(self) -> int:
         """Of all its runs."""
-        return self.num_runs * self.num_epochs - self.stored_epochs
+        return len(self.stored) * self.num_epochs - sum(self.stored)
 
     def seconds_left(self, placement: Placement) -> float:
-        """With the runs dealt to its workers."""
-        return self.epochs_left * self.epoch_seconds / min(max(1, placement.num_workers), self.num_runs)
+        """With the runs dealt to its workers, until the last one has trained its share."""
+        workers = max(1, placement.num_workers)
+        shares = [self.stored[rank::workers] for rank in range(workers)]
+        return self.epoch_seconds * max(len(share) * self.num_epochs - sum(share) for share in shares)
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a study would train on this machine."""
+    """What a study would train on this machine, or on the Ray cluster that RAY_ADDRESS names."""
 
     arms: list[ArmPlan]
     num_cpus: int
     at_once: int
     """Arms that train side by side."""
     seconds: float
-    """Until all are trained; what is measured of them afterwards is not counted."""
+    """From the study's start until all runs are trained and measured."""
+    at_most: bool
+    """Whether a stop rule may end runs earlier, at epochs that cannot be foreseen."""
 
 
-def plan_study(campaign: Campaign, session: Session) -> StudyPlan:
-    """Read what is stored, and measure two short epochs of each arm that lacks some; nothing is
-    written, and no Ray is started.
+def plan_study(campaign: Campaign, session: Session, start_seconds: float) -> StudyPlan:
+    """Read what is stored, and measure short epochs of each arm that lacks some; nothing is
+    written, and no Ray is started. `start_seconds` is what a process takes to import the program.
 
-    Raises UserError for what the study itself would refuse: poses, configs, another campaign of
-    this name.
+    Raises UserError for what the study itself would refuse: poses, configs, teachers, another
+    campaign of this name, more CPUs or GPUs than there are.
     """
     data, references = survey(session.sources, session.data, list(campaign.arms.values()), campaign.evaluation)
-    agree(campaign, data, references)
-    state = load(campaign)
+    manifest = agree(campaign, data, references)
+    known = {arm: override(Config(), config) for arm, config in manifest["arms"].items()}
+    check_teachers(known, list(campaign.arms), campaign.num_epochs)
+    placement, nodes = session.placement, nodes_here(session)
+    at_once, num_cpus = check_capacity(placement, campaign.num_seeds, nodes), int(sum(node.get("CPU", 0) for node in nodes))
+    curves = stored_curves(campaign, manifest)
+    if placement.gpus_per_worker and not torch.cuda.is_available():
+        raise UserError(
+            "--plan measures the machine that it runs on, which has no GPU; give it on one that has, such as a worker."
+        )
+    device = "cuda" if placement.gpus_per_worker else "cpu"
     config = next(iter(campaign.arms.values()))
-    device = "cuda" if session.placement.gpus_per_worker and torch.cuda.is_available() else "cpu"
     dataset = prepare(session.sources.poses, config.data, campaign.evaluation, session.sources.labelled).to(device)
-    torch.set_num_threads(max(1, int(session.placement.cpus_per_worker)))
+    torch.set_num_threads(max(1, int(placement.cpus_per_worker)))
     keep_freed_memory()
-    arms = [plan_arm(campaign, arm, state, dataset) for arm in campaign.arms]
-    num_cpus = os.cpu_count() or 1
-    share = session.placement.cpus_per_worker * max(1, min(session.placement.num_workers, campaign.num_seeds))
-    at_once = max(1, math.floor(num_cpus / share))
-    phases = [[arm for arm in arms if arm.student == student] for student in (False, True)]
-    seconds = sum(wall_seconds([arm.seconds_left(session.placement) for arm in phase], at_once) for phase in phases)
-    return StudyPlan(arms, num_cpus, at_once, seconds + START_SECONDS * (seconds > 0))
+    arms = [plan_arm(campaign, arm, curves, Probe(dataset, placement, known)) for arm in campaign.arms]
+    at_most = not all(is_foreseen(campaign, arm.arm) for arm in arms if arm.epochs_left)
+    seconds, num_phases = training_seconds(arms, placement, at_once, num_cpus)
+    starts = (STARTS + STARTS_A_PHASE * num_phases) * start_seconds if num_phases else 0.0
+    return StudyPlan(arms, num_cpus, at_once, seconds + starts, at_most)
 
 
-def plan_arm(campaign: Campaign, arm: str, state: LoadedCampaign | None, dataset: Dataset) -> ArmPlan:
-    """What is left of one arm; a run that has ended lacks nothing."""
-    config, stored = campaign.arms[arm], 0
-    if state is not None:
-        rows = state.curves[(state.curves["arm"] == arm) & state.curves["seed"].isin(campaign.seeds)]
-        for _, run in rows.groupby("seed"):
-            ended = run["status"].iloc[-1] in ENDED
-            stored += campaign.num_epochs if ended else min(campaign.num_epochs, len(run))
-    whole = stored == campaign.num_seeds * campaign.num_epochs
-    seconds = 0.0 if whole else epoch_seconds(config, dataset, campaign.arms)
-    return ArmPlan(arm, campaign.num_seeds, campaign.num_epochs, stored, seconds, config.teacher is not None)
+def nodes_here(session: Session) -> list[dict[str, float]]:
+    """Resources of the machine, or of the nodes of the cluster that the study would join."""
+    if os.environ.get("RAY_ADDRESS"):
+        with running_ray(session.console):
+            return node_resources()
+    return [{"CPU": float(get_num_cpus()), "GPU": float(torch.cuda.device_count())}]
 
 
-def epoch_seconds(config: Config, dataset: Dataset, arms: dict[str, Config]) -> float:
-    """Of one epoch of one run: the time of a few steps and that of some more, and the line through
-    the two."""
-    times = {}
-    with tempfile.TemporaryDirectory(prefix="tips-ray-plan-") as folder:
-        for steps in (FEW, MORE):
-            short = replace(config, data=replace(config.data, epoch_views=steps * config.optimiser.batch_size))
-            run = Run(short, dataset, 0, untrained_teachers(config, arms, dataset))
-            stored = StoredRun(Storage(folder) / str(steps), "plan", run)
-            stored.advance()  # the first epoch is slower
-            started = time.perf_counter()
-            stored.advance()
-            times[steps] = time.perf_counter() - started
-    views = min(config.data.epoch_views or len(dataset.train), len(dataset.train))
-    a_step = max(0.0, times[MORE] - times[FEW]) / (MORE - FEW)
-    return times[FEW] + a_step * (views // config.optimiser.batch_size - FEW)
+def stored_curves(campaign: Campaign, manifest: dict[str, Any]) -> pd.DataFrame:
+    """The rows of the campaign's runs, up to where the study's stop rule ends them."""
+    if not holds(campaign.folder, MANIFEST):
+        return pd.DataFrame(columns=FIRST_COLUMNS)
+    curves = read_curves(campaign.folder, campaign.name, set(campaign.arms), skip_damaged=True)
+    return with_stops(curves[curves["seed"].isin(campaign.seeds)], manifest)
 
 
-def untrained_teachers(config: Config, arms: dict[str, Config], dataset: Dataset) -> Teachers | None:
-    """Teachers that answer as slowly as those of a student will."""
-    if config.teacher is None:
-        return None
-    taught_by = arms.get(config.teacher.arm, config)
-    lifter = Lifter(parts_of(taught_by), taught_by.network).to(dataset.train.keypoints.device)
-    return Teachers([lifter], [1.0], "untrained")
+def training_seconds(arms: Sequence[ArmPlan], placement: Placement, at_once: int, num_cpus: int) -> tuple[float, int]:
+    """Training and measuring what is left of some arms, and in how many phases: students wait for
+    their teachers."""
+    seconds, num_phases = 0.0, 0
+    for student in (False, True):
+        phase = [arm for arm in arms if arm.student == student and arm.epochs_left]
+        of_one_core = sum(arm.epochs_left * arm.epoch_seconds for arm in phase)  # processes may share a core
+        training = max(of_one_core / num_cpus, wall_seconds([arm.seconds_left(placement) for arm in phase], at_once))
+        measuring = sum(len(arm.stored) * EVALUATIONS * arm.evaluate_seconds for arm in phase) / num_cpus
+        seconds, num_phases = seconds + training + measuring, num_phases + bool(phase)
+    return seconds, num_phases
 
 
 def wall_seconds(seconds: Sequence[float], at_once: int) -> float:
@@ -135,3 +141,34 @@ def wall_seconds(seconds: Sequence[float], at_once: int) -> float:
     for piece in seconds:
         heapq.heapreplace(ends, ends[0] + piece)
     return max(ends)
+
+
+def plan_arm(campaign: Campaign, arm: str, curves: pd.DataFrame, probe: Probe) -> ArmPlan:
+    """What is left of one arm; a run that has ended lacks nothing."""
+    config, num_epochs = campaign.arms[arm], expected_epochs(campaign, arm)
+    of_arm = curves[curves["arm"] == arm]
+    runs = [of_arm[of_arm["seed"] == seed] for seed in campaign.seeds]
+    ended = [len(run) > 0 and run["status"].iloc[-1] in ENDED for run in runs]
+    stored = tuple(num_epochs if end else min(num_epochs, len(run)) for run, end in zip(runs, ended, strict=True))
+    seconds = (0.0, 0.0) if sum(stored) == len(stored) * num_epochs else probe.seconds(config, len(runs))
+    return ArmPlan(arm, stored, num_epochs, *seconds, config.teacher is not None)
+
+
+def expected_epochs(campaign: Campaign, arm: str) -> int:
+    """Epochs that a run of an arm will have: the study's, or those after which its stop rule ends
+    runs, if the rule looks at no signals."""
+    rule = rule_of(campaign, arm)
+    end = last_epoch(rule, pd.DataFrame({"epoch": range(1, campaign.num_epochs + 1)})) if rule else None
+    return end or campaign.num_epochs
+
+
+def is_foreseen(campaign: Campaign, arm: str) -> bool:
+    """Whether it is known beforehand at which epoch runs of an arm will end."""
+    rule = rule_of(campaign, arm)
+    return rule is None or not rule.columns
+
+
+def rule_of(campaign: Campaign, arm: str) -> CausalRule | None:
+    """The stop rule that ends runs of an arm."""
+    supervised = campaign.arms[arm].objective == "supervised"
+    return causal_rule(campaign.stop, campaign.num_epochs) if campaign.stop and not supervised else None

@@ -3,6 +3,7 @@ Train workers."""
 
 import logging
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -165,12 +166,12 @@ def worker_resources(placement: Placement) -> dict[str, float]:
     return {name: amount for name, amount in resources.items() if amount}
 
 
-def check_capacity(placement: Placement, num_seeds: int) -> int:
-    """How many arms the cluster can train at once, with the nodes that its autoscaler may add;
-    raises ValueError, saying what is missing, if it is none.
+def check_capacity(placement: Placement, num_seeds: int, nodes: Sequence[Mapping[str, float]] | None = None) -> int:
+    """How many arms the nodes can train at once, by default those of the cluster, with the ones
+    that its autoscaler may add; raises ValueError, saying what is missing, if it is none.
     """
     workers = max(1, min(placement.num_workers, num_seeds))
-    resources, nodes = worker_resources(placement), node_resources()
+    resources, nodes = worker_resources(placement), node_resources() if nodes is None else nodes
     places = sum(min(int(node.get(name, 0.0) / each + 1e-6) for name, each in resources.items()) for node in nodes)
     if places >= workers:
         return places // workers

@@ -2,6 +2,7 @@
 ended."""
 
 import sys
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -84,21 +85,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     `sources` are what the study says to train on, where they have been read already.
     """
     # Imported late, so that --help and mistakes are answered at once.
-    from tips_ray.campaign.plan import Campaign
-    from tips_ray.store.storage import Storage
-
-    console = Console()
-    campaign = Campaign(
-        campaign_name,
-        Storage(study.storage),
-        study.configs(),
-        study.num_seeds,
-        study.num_epochs,
-        evaluation=study.evaluation,
-        keep_weights=study.keep_weights,
-        benchmark=study.benchmark,
-        stop=study.stop,
-    )
+    console, campaign = Console(), campaign_of(study, campaign_name)
     if study.cluster:
         from tips_ray.cluster.submit import Submission, run_on
 
@@ -133,6 +120,24 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0
 
 
+def campaign_of(study: ArmStudy, name: str) -> "Campaign":
+    """What a study trains, but for what its data or its measurements change."""
+    from tips_ray.campaign.plan import Campaign
+    from tips_ray.store.storage import Storage
+
+    return Campaign(
+        name,
+        Storage(study.storage),
+        study.configs(),
+        study.num_seeds,
+        study.num_epochs,
+        evaluation=study.evaluation,
+        keep_weights=study.keep_weights,
+        benchmark=study.benchmark,
+        stop=study.stop,
+    )
+
+
 def print_plan(campaign: "Campaign", session: "Session") -> None:
     """Print what a study would train, and how long that takes."""
     from rich.table import Table
@@ -141,14 +146,16 @@ def print_plan(campaign: "Campaign", session: "Session") -> None:
     from tips_ray.report.publish import on_terminal
     from tips_ray.report.text import duration
 
-    console, plan = session.console, plan_study(campaign, session)
+    start_seconds = time.process_time()  # this process has imported what those that train do
+    console, plan = session.console, plan_study(campaign, session, start_seconds)
     table = Table(title=on_terminal(campaign.name), title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in ("arm", "seeds", "epochs", "stored", "seconds an epoch", "time left"):
         table.add_column(column, justify="left" if column == "arm" else "right")
     for arm in plan.arms:
         left = duration(arm.seconds_left(session.placement)) if arm.epochs_left else "none"
-        stored = f"{arm.stored_epochs:,} of {arm.num_runs * arm.num_epochs:,}"
-        table.add_row(on_terminal(arm.arm), str(arm.num_runs), str(arm.num_epochs), stored, f"{arm.epoch_seconds:.2g}", left)
+        num_runs = len(arm.stored)
+        stored = f"{sum(arm.stored):,} of {num_runs * arm.num_epochs:,}"
+        table.add_row(on_terminal(arm.arm), str(num_runs), str(arm.num_epochs), stored, f"{arm.epoch_seconds:.2g}", left)
     console.print(table)
     workers, gpus = session.placement.num_workers, session.placement.gpus_per_worker
     processes = f"{min(workers, campaign.num_seeds)} workers an arm" if workers else "one process an arm"
@@ -158,8 +165,13 @@ def print_plan(campaign: "Campaign", session: "Session") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    together = session.placement.seeds_per_process
+    if together > 1:
+        console.print(f"{together} seeds train as one model.", highlight=False)
+    about = f"At most {duration(plan.seconds)} are" if plan.at_most else f"About {duration(plan.seconds)} are"
+    ends = f" {campaign.stop!r} may end runs earlier." if plan.at_most else ""
     console.print(
-        f"About {duration(plan.seconds)} of training are left, by a measured step of each arm. Nothing was started."
+        f"{about} left until all is trained and measured, by measured steps of each arm.{ends} Nothing was started."
         if plan.seconds
         else "All runs are trained. Nothing was started.",
         highlight=False,
