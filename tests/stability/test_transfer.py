@@ -68,6 +68,10 @@ def test_the_default_has_the_best_worst_run_and_names_where_it_is():
     table = regrets.groupby("rule")["regret"].max()
     assert all(value == pytest.approx(table[rule]) for rule, value in worst.items())
     assert ranked[0].worst_in.split(",")[0] in ("falls", "rises")
+    by_arm = regrets.groupby(["rule", "arm"])["regret"].agg(["median", "max", "size"])
+    for entry in ranked:
+        for arm, cost in entry.by_arm.items():
+            assert (cost.median_regret_mm, cost.worst_regret_mm, cost.n) == pytest.approx(tuple(by_arm.loc[(entry.rule, arm)]))
 
 
 def test_a_rule_that_lacks_a_run_is_not_ranked():

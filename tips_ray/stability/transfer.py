@@ -36,6 +36,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class ArmTransfer:
+    """What one rule costs over the n runs of one arm."""
+
+    median_regret_mm: float
+    worst_regret_mm: float
+    n: int
+
+
+@dataclass(frozen=True)
 class RuleTransfer:
     """What one rule costs over all labelled campaigns: the median over n runs, and the worst."""
 
@@ -45,6 +54,7 @@ class RuleTransfer:
     worst_in: str
     """The campaign and run of the worst regret."""
     n: int
+    by_arm: dict[str, ArmTransfer]
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,12 @@ def rank_by_worst(regrets: pd.DataFrame) -> list[RuleTransfer]:
     for rule in complete_rules(regrets):
         of_rule = regrets[regrets["rule"] == rule]
         campaign, arm, seed, _, worst = of_rule.iloc[int(of_rule["regret"].to_numpy(float).argmax())]
-        ranked.append(
-            RuleTransfer(rule, float(of_rule["regret"].median()), float(worst), f"{campaign}, {arm} seed {seed}", len(of_rule))
-        )
+        by_arm = {
+            str(name): ArmTransfer(float(values.median()), float(values.max()), len(values))
+            for name, values in of_rule.groupby("arm", sort=False)["regret"]
+        }
+        worst_in = f"{campaign}, {arm} seed {seed}"
+        ranked.append(RuleTransfer(rule, float(of_rule["regret"].median()), float(worst), worst_in, len(of_rule), by_arm))
     return sorted(ranked, key=lambda entry: (entry.worst_regret_mm, entry.median_regret_mm))
 
 

@@ -10,7 +10,7 @@ from tips_ray.report.base import filled
 from tips_ray.report.style import arm_colours, finish, rounded
 from tips_ray.report.text import SYNTHETIC, mm
 from tips_ray.stability.predicted import Predicted
-from tips_ray.stability.transfer import Cell
+from tips_ray.stability.transfer import ArmTransfer, Cell, RuleTransfer
 from tips_ray.stability.transfer_summary import Transfer
 
 
@@ -43,7 +43,8 @@ def finding(summary: Transfer) -> list[str]:
     sentences = [
         f"Of the rules that stop in every run, “{rule.name}” has the smallest worst regret: {mm(rule.worst_regret_mm)} mm, and"
         f" {mm(rule.median_regret_mm)} mm in the median, over {rule.n} runs. It was chosen with the 3D labels of"
-        f" {', '.join(rule.used_labels_of)}."
+        f" {', '.join(rule.used_labels_of)}.",
+        *(f"For {arm} alone that is “{best.rule}”: {cost(best.by_arm[arm])}." for arm, best in best_by_arm(summary).items()),
     ]
     error = summary.predicted_error
     if error.coverage is None:
@@ -55,6 +56,22 @@ def finding(summary: Transfer) -> list[str]:
         f" poses, and its {error.confidence:.0%} interval holds the true error in {error.coverage:.0%} of them, {verdict}."
     )
     return sentences
+
+
+def best_by_arm(summary: Transfer) -> dict[str, RuleTransfer]:
+    """For each of several arms the rule whose worst run of that arm is best."""
+    arms = list(summary.rules[0].by_arm)
+    if len(arms) < 2:
+        return {}
+    return {
+        arm: min(summary.rules, key=lambda rule: (rule.by_arm[arm].worst_regret_mm, rule.by_arm[arm].median_regret_mm))
+        for arm in arms
+    }
+
+
+def cost(regret: ArmTransfer) -> str:
+    """The regret of a rule over the runs of an arm."""
+    return f"{mm(regret.worst_regret_mm)} mm at worst, {mm(regret.median_regret_mm)} mm in the median, n = {regret.n}"
 
 
 def cautions(summary: Transfer) -> list[str]:
