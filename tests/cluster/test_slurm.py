@@ -2,7 +2,6 @@
 what Slurm would start there is started by a small `srun`; Ray and the study are real."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cluster.namespaces import TOOLS, UNSHARE, obstacle
 from helpers import ROOT, TINY
 from tips_ray.store.curves import CURVE
 
-TOOLS = ("unshare", "nsenter", "ip")
-UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--net", "--mount", "--kill-child"]
 HEAD, WORKER = "10.77.0.1", "10.77.0.2"
 SRUN = """#!/bin/bash
 while [[ "$1" == --* ]]; do shift; done
@@ -38,15 +36,7 @@ exit 0
 EPOCHS = 6
 
 
-def obstacle() -> str:
-    """Why there can be no such nodes here; empty if there can."""
-    if lacking := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        return f"needs {', '.join(lacking)} (Debian: util-linux, iproute2)"
-    tried = subprocess.run([*UNSHARE, "ip", "link", "add", "veth-tried", "type", "veth"], capture_output=True, check=False)
-    return f"needs the right to make namespaces ({tried.stderr.decode().strip()})" if tried.returncode or os.geteuid() else ""
-
-
-OBSTACLE = obstacle()
+OBSTACLE = obstacle(TOOLS, needed=("ip", "link", "add", "veth-tried", "type", "veth"))
 pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.filterwarnings("default"),

@@ -21,13 +21,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cluster.namespaces import TOOLS as NAMESPACES
+from cluster.namespaces import UNSHARE, obstacle
 from helpers import ROOT, TINY
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.synthetic import synthesise
 
-TOOLS = {"sshd": "openssh-server", "ssh": "openssh-client", "rsync": "rsync", "nsenter": "util-linux", "ip": "iproute2"}
+TOOLS = {**NAMESPACES, "sshd": "openssh-server", "ssh": "openssh-client", "rsync": "rsync"}
 PATHS = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--net", "--mount", "--kill-child"]
 BOOT = """
 set -e
 ip link set lo up
@@ -60,18 +61,13 @@ SMALL = [*TINY, "--num-seeds", "2", "--cluster", "cluster.yaml"]
 SOLO = ["--arms", "solo", *SMALL]
 
 
-def obstacle() -> str:
-    """Why there can be no such machine here; empty if there can."""
-    lacking = [package for tool, package in TOOLS.items() if shutil.which(tool, path=PATHS) is None]
-    if lacking:
-        return f"needs {', '.join(lacking)} (Debian: apt-get install {' '.join(lacking)})"
-    if any(folder.is_relative_to("/tmp") or folder.is_relative_to("/run") for folder in (ROOT, Path(sys.prefix))):
-        return f"the machine has a /tmp and /run of its own, and {ROOT} or {sys.prefix} lies in them"
-    tried = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
-    return f"needs the right to make namespaces ({tried.stderr.strip()})" if tried.returncode or os.geteuid() else ""
+def hidden() -> str:
+    """Why the machine would lack this package or Python; empty if it has both."""
+    inside = any(folder.is_relative_to("/tmp") or folder.is_relative_to("/run") for folder in (ROOT, Path(sys.prefix)))
+    return f"the machine has a /tmp and /run of its own, and {ROOT} or {sys.prefix} lies in them" if inside else ""
 
 
-OBSTACLE = obstacle()
+OBSTACLE = hidden() or obstacle(TOOLS, PATHS)
 pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(bool(OBSTACLE), reason=f"a machine reached by ssh {OBSTACLE}"),
