@@ -79,7 +79,8 @@ def start_here(**settings: Any) -> None:
     try:
         ray.init(address="local", include_dashboard=True, dashboard_host="127.0.0.1", **settings)
     except Exception as error:
-        if "timed out during startup" not in str(error):  # Ray has no type of error for it
+        late = "timed out during startup", "dashboard.log"  # Ray has no type of error for it
+        if not any(sign in str(error) for sign in late) or "Traceback" in str(error):
             raise
         raise OSError(
             "Ray did not start within half a minute: this machine is too busy, or short of memory;"
