@@ -163,6 +163,29 @@ def print_summary(summary, console) -> None:
             console.print(f"… and {len(frame) - len(shown)} more {title.lower()}, on the page")
 
 
+@app.command(name="open")
+def open_report(campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]) -> None:
+    """Open the report of a study or a search in a browser; where there is no screen, say how to
+    look at it.
+
+    Args:
+        campaign: Folder of the campaign, as the study printed it.
+    """
+    import os
+    import webbrowser
+
+    page = Path(campaign) / "report.html"
+    if not page.is_file():
+        raise UserError(f"There is no report in {campaign!r}; write it with tips-ray report {campaign}.")
+    address = page.resolve().as_uri()
+    has_screen = sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if has_screen and webbrowser.open(address):
+        print(f"Opened: {address}")
+        return
+    print(f"No browser can be opened here. Copy {page.resolve()} to your machine and open it: one file, which needs no network.")
+    print(f"Or serve it here, and open http://127.0.0.1:8765/ there: tips-ray watch {campaign}, with ssh -L 8765:127.0.0.1:8765")
+
+
 @app.command(name="report")
 def report(
     campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")],
@@ -216,7 +239,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser("tips-ray", description="Train, measure and compare unsupervised 2D-to-3D pose lifters.")
     top.add_argument("--version", action="version", version=f"tips-ray {version('tips-ray')}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    tools = {"data": "Convert and look at sets of poses.", "report": "Write the report of a study or a search anew."}
+    tools = {
+        "data": "Convert and look at sets of poses.",
+        "report": "Write the report of a study or a search anew.",
+        "open": "Open a report in a browser.",
+    }
     for name, line in {**STUDIES, **tools}.items():
         commands.add_parser(name, help=line, add_help=False)
     return top

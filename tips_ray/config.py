@@ -175,9 +175,13 @@ class WeightRanges:
     logarithm is uniform. The config that the search starts from lies within."""
 
     legs: tuple[float, float] = (0.01, 1.0)
+    """Lowest and highest weight of the legs' adversarial term."""
     reprojection: tuple[float, float] = (1.0, 100.0)
+    """The same of the reprojection term."""
     ninety_degree: tuple[float, float] = (0.3, 30.0)
+    """The same of the quarter turns."""
     torso: tuple[float, float] = (0.01, 1.0)
+    """The same of the torso's adversarial term."""
     symmetry: tuple[float, float] | None = None
     """None: not searched."""
     proportions: tuple[float, float] | None = None
@@ -191,13 +195,19 @@ class Network:
     """Fully connected residual networks after Martinez et al."""
 
     width: int = 1024
+    """Units of each hidden layer."""
     generator_blocks: int = 4
+    """Residual blocks of each part's network."""
     discriminator_blocks: int = 3
+    """Residual blocks of each discriminator."""
     generator_norm: Literal["batch", "layer", "affine", "none"] = "batch"
     """Normalisation in the generators; `affine` is a learnt scale and shift without statistics."""
     discriminator_norm: Literal["batch", "layer", "affine", "none"] = "none"
+    """Normalisation in the discriminators."""
     generator_dropout: float = 0.0
+    """Share of the generators' units that are left out in each training step."""
     discriminator_dropout: float = 0.3
+    """The same of the discriminators."""
     negative_slope: float = 0.01
     """Slope of the leaky ReLU for negative inputs."""
     start_depth: float = 1.0
@@ -261,6 +271,7 @@ class Optimiser:
     """Adam, for generators and discriminator alike."""
 
     learning_rate: float = 2e-4
+    """Of the generators."""
     discriminator_learning_rate: float | None = None
     """None: the same as the generators'."""
     decay: float = 1.0
@@ -273,8 +284,11 @@ class Optimiser:
     """Decay, a step, of a moving average of the lifter's weights, which is then what is evaluated,
     kept and distilled; 0: the weights themselves are."""
     beta1: float = 0.9
+    """Decay, a step, of Adam's mean of gradients."""
     beta2: float = 0.999
+    """Decay, a step, of Adam's mean of squared gradients."""
     batch_size: int = 8192
+    """Views in a step."""
 
     def __post_init__(self) -> None:
         check_fields(

@@ -72,7 +72,7 @@ def command_line_page() -> str:
         blocks += [f"## tips-ray {command}", f"{question} {described}"]
         blocks += ["```bash\n" + "\n".join(examples) + "\n```"] if examples else []
         blocks.append(table(OPTIONS, option_rows(kind)))
-    for words in (("data", "info"), ("data", "convert"), ("data", "cmu"), ("report",)):
+    for words in (("data", "info"), ("data", "convert"), ("data", "cmu"), ("report",), ("open",)):
         blocks += [f"## tips-ray {' '.join(words)}", f"```text\n{help_text(*words)}\n```"]
     blocks += ["## Every study", table(OPTIONS, [*option_rows(Options), *option_rows(ArmStudy)])]
     return "\n\n".join(blocks) + "\n"

@@ -128,9 +128,14 @@ def check_teachers(known: dict[str, Config], asked: list[str], num_epochs: int) 
         if teacher is None:
             continue
         if teacher.arm not in able:
+            if not able:
+                raise UserError(
+                    f"{student!r} learns from {teacher.arm!r}, and this campaign has no arm that can teach. Train"
+                    f" {teacher.arm!r} first, by tips-ray stability with the same options; or give the --campaign that has it."
+                )
             raise UserError(
                 f"{student!r} learns from {teacher.arm!r}, which is not among the arms that can teach"
-                f" ({', '.join(able) or 'none'}); add it to --arms, or give another --teacher.arm."
+                f" ({', '.join(able)}); add it to --arms, or give another --teacher.arm."
             )
         if teacher.rule != Oracle().name:
             rule_named(teacher.rule, standard_rules(num_epochs))

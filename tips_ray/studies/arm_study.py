@@ -108,6 +108,7 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     further = {} if ending.unfinished else study.further(campaign.folder, sources)
     if further:
         ending = run_study(replace(campaign, arms={**campaign.arms, **further}), session)
+    console.print("Writing the report ...")
     keep_lifters(campaign.folder)
     print_headline(publish(campaign.folder), console)
     for arm, error in ending.failures.items():

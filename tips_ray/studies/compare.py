@@ -26,7 +26,9 @@ class CompareOptions:
     """Write one page on several studies: what differs between them, and their errors, paired by
     seed."""
 
-    campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")]
+    campaigns: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...", help_behavior_hint="(required)")
+    ]
     """Folders of two or more studies, as they printed them; all are compared with the first."""
     out: str = "reports/comparison"
     """Folder to write `report.html`, `comparison.json` and `comparison.csv` to."""

@@ -28,6 +28,8 @@ DATA_HELP = (
 )
 CONTINUES, AGAIN = "the same command continues with every epoch that was stored", "the same command starts again"
 """What a stopped command means to its user."""
+NONE = tyro.conf.arg(help_behavior_hint="(default: none)")
+"""Of an option whose values are none by default."""
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
 

@@ -29,7 +29,9 @@ MAX_RULES = 8
 class TransferOptions:
     """Compare stop rules over several finished studies, and predict errors."""
 
-    campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")]
+    campaigns: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...", help_behavior_hint="(required)")
+    ]
     """Folders of studies, as they printed them: at least two with errors, and any without."""
     out: str = "reports/transfer"
     """Folder to write `transfer.json` and `report.html` to."""
