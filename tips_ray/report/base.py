@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from tips_ray.columns import label_of
 from tips_ray.report import style, text
+from tips_ray.report.alt_text import result_of
 
 PAGES = Path(__file__).parent
 CARTESIAN = PAGES / "vendor" / "plotly-cartesian.min.js"
@@ -34,7 +35,14 @@ def environment(autoescape: bool = True) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"ends": text.ends, "mm": text.mm, "span": text.span, "verdict": text.verdict, "folded": text.folded}
+    made.filters |= {
+        "ends": text.ends,
+        "mm": text.mm,
+        "span": text.span,
+        "verdict": text.verdict,
+        "folded": text.folded,
+        "percent": text.percent,
+    }
     made.filters["label"] = label_of
     return made
 
@@ -57,14 +65,16 @@ def filled(
     """
     scripts = [*((PAGES / name).read_text(encoding="utf-8") for name in ("page.js", "tables.js")), *scripts]
     library = plotly_for(drawn.values()) if drawn else ""
-    figures = json.dumps({name: plain(figure) for name, figure in drawn.items()}, allow_nan=False, separators=(",", ":"))
+    contents = {name: plain(figure) for name, figure in drawn.items()}
+    figures = json.dumps(contents, allow_nan=False, separators=(",", ":"))
+    results = {name: result for name, figure in contents.items() if (result := result_of(figure))}
     return (
         environment()
         .get_template(template)
         .render(
             drawn=list(drawn),
             packed={"plotly": packed(library), "figures": packed(figures)} if drawn else {},
-            content=escaped({"choices": list(choices), "themes": themes(), **(content or {})}),
+            content=escaped({"choices": list(choices), "themes": themes(), "results": results, **(content or {})}),
             scripts=scripts,
             policy=policy([*scripts, *([library] if drawn else [])]),
             **values,
@@ -98,6 +108,15 @@ def allow_script(page: str, script: str) -> str:
     allowed = page.replace("script-src ", own, 1).replace("img-src data: blob:", "img-src data: blob:; connect-src 'self'", 1)
     head, end, tail = allowed.rpartition("</body>")
     return f"{head}<script>{script}</script>\n{end}{tail}"
+
+
+def with_library_beside(page: str, address: str) -> str:
+    """A page that loads the library for plane axes from a file of the same server, so that several
+    pages share it; without figures, or with one in 3D, the page as it is."""
+    library = packed(CARTESIAN.read_text(encoding="utf-8"))
+    inside = f'<script type="application/octet-stream" id="plotly">{library}</script>'
+    beside = page.replace(inside, f'<script id="plotly" src="{address}"></script>', 1)
+    return page if beside == page else beside.replace("script-src ", "script-src 'self' ", 1)
 
 
 def plain(figure: go.Figure) -> dict[str, Any]:

@@ -30,6 +30,11 @@ def mm(value: float | None, sign: bool = False) -> str:
     return "–" if value is None else f"{value:{'+' if sign else ''}.1f}".replace("-", "−")
 
 
+def percent(share: float | None) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "–" if share is None else f"{share:.0%}"
+
+
 def as_text(value: Any, form: str = ".3g") -> str:
     """A value as a table shows it; a dash for none."""
     if value is None or value != value:  # NaN

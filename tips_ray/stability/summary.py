@@ -24,6 +24,7 @@ from tips_ray.stability.distillation import StudentComparison, compare_students,
 from tips_ray.stability.early import EarlyStops, early_stops
 from tips_ray.stability.groups import Grouped, grouped, mixed_signs, of_last_epoch
 from tips_ray.stability.ingredients import IngredientEffect, ingredient_effects
+from tips_ray.stability.profiles import Improvement, action_errors, improvement
 from tips_ray.stability.regret import (
     RuleChoice,
     RuleScore,
@@ -119,6 +120,8 @@ class Summary:
     students: list[str]
     """Those of `arms` that are distilled."""
     paired: list[PairedDifference]
+    improvements: list[Improvement]
+    """How often an arm errs less than another, over runs and actions; of the pairs of `paired`."""
     references: Mapping[str, Mapping[str, float]]
     """Errors by metric that need no training, such as `flat`."""
     supervised: dict[str, ArmSummary]
@@ -176,6 +179,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     hidden = [arm for arm in arms if base_of(arm, arms) is not None or row_of(arm)]
     trained = [arm for arm in arms if arm in arms_of(curves)]
     errors = {arm: errors_by_metric(curves, arm, METRICS) for arm in others}
+    by_action = {arm: action_errors(curves, arm) for arm in others}
     stopped = stops(curves, trained)
     scored_stops = score_stops(curves, stopped, measured.windows)
     known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})
@@ -201,6 +205,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
             for metric in METRICS
             for entry in paired_errors({arm: errors[arm][metric] for arm in (a, b)}, metric)
         ],
+        improvements=[improvement(a, b, by_action) for a, b in pairs_to_compare(others)],
         references=campaign.manifest["references"],
         supervised={arm: summarise_arm(curves, arm, known[arm]) for arm in arms_of(curves) if arm in supervised},
         stop_rules=scores,

@@ -145,3 +145,4 @@ def test_rows_say_how_many_seeds_are_in_the_means(curves_with_divergence, summar
     tail = curves[(curves["arm"] == "parts") & (curves["epoch"] > 20)].groupby("seed")[HEADLINE_METRIC]
     expected = f"{interval(tail.mean()).mean:.1f} ± {tail.std().mean():.1f}"
     assert rows["parts"][HEADLINE_METRIC]["last_half"]["text"] == expected
+    assert rows["parts"]["medians"]["last_half"] == mm(tail.mean().median())

@@ -47,7 +47,7 @@ def opened(opening, report):
 
 def test_figures_are_drawn_offline_without_errors(opened):
     plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
-    assert len(plots) == 2 + 5 + 4 + 2 + 3  # with the rules, and two signals
+    assert len(plots) == 3 + 5 + 4 + 2 + 3  # with the profile, the rules, and two signals
     assert min(plots) > 0
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 

@@ -14,7 +14,9 @@ from tips_ray.lift.lifter import Lifter
 from tips_ray.lift.trained import folded
 from tips_ray.poses.skeleton import LIFTED
 from tips_ray.report.study import predictions as section
+from tips_ray.report.study.joint_bodies import joint_bodies
 from tips_ray.report.study.page import render
+from tips_ray.report.text import mm
 from tips_ray.stability.choice import Choice
 from tips_ray.stability.predictions import FLAT, History, PredictedPose, Predictions
 
@@ -86,3 +88,15 @@ def test_networks_that_a_page_has_no_room_for_stay_out(predicted, lifter, monkey
     monkeypatch.setattr(section, "MAX_NETWORKS_BYTES", 1000)
     content = section.prediction_content(predicted, {"solo": lifter})
     assert [arm["network"] for arm in json.loads(json.dumps(content))["arms"]] == [None, None]
+
+
+def test_each_arm_has_a_body_whose_largest_joint_errs_most(predicted):
+    bodies = joint_bodies(predicted)
+    assert [body.arm for body in bodies] == list(predicted.by_joint)
+    joints = [joint for body in bodies for joint in body.joints]
+    assert max(joint.share for joint in joints) == 1
+    for body, errors in zip(bodies, predicted.by_joint.values(), strict=True):
+        worst = max(body.joints, key=lambda joint: joint.radius)
+        assert worst.text == mm(errors.max())
+        assert f"{worst.name} {worst.text} mm" in body.result
+        assert len({(joint.x, joint.y) for joint in body.joints}) == len(body.joints) == 16

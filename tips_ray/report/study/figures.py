@@ -50,6 +50,9 @@ def draw_all(
             lines_of_regret = tables.regret_lines(curves, metrics[0], without=list(summary.supervised))
             drawn["regret"] = draw_regret(regret, lines_of_regret, colours, synthetic)
         drawn["errors"] = draw_error_curves(bands, runs, lines, colours, synthetic)
+        profile = tables.profile_table(curves, [arm for arm in summary.shown if arm in set(curves["arm"])])
+        if profile["bound"].nunique() > 1:
+            drawn["profile"] = draw_profile(profile, colours, synthetic)
     if summary.stop_rules:
         scores = [score for scores in stop_tables.rules_to_show(summary).values() for score in scores]
         drawn["rules"] = stop_figures.draw_rules(scores, colours, synthetic)
@@ -103,6 +106,21 @@ def draw_regret(table: pd.DataFrame, lines: pd.DataFrame, colours: Mapping[str, 
     return figure.update_layout(yaxis_rangemode="tozero", height=380)
 
 
+def draw_profile(table: pd.DataFrame, colours: Mapping[str, str], synthetic: bool) -> go.Figure:
+    """What share of runs × actions errs at most by a bound, by arm with seed bands; `table` is
+    `tables.profile_table`."""
+    traces = [
+        trace
+        for arm in table["arm"].unique()
+        for trace in band_traces(table[table["arm"] == arm], arm, colours[arm], "%", " up to %{x} mm", "bound")
+    ]
+    figure = finish(go.Figure(traces), synthetic, 380).update_layout(hovermode="closest")
+    halves = [f"{arm} {rows.loc[rows['mean'] >= 50, 'bound'].min():.3g} mm" for arm, rows in table.groupby("arm", sort=False)]
+    figure.update_layout(meta={"result": f"Half of runs × actions err at most by: {', '.join(halves)}."})
+    figure.update_yaxes(title_text="runs × actions with such an error or less (%)", range=[-2, 102], automargin=False)
+    return figure.update_xaxes(title_text="error over the last half of training (mm)", automargin=False)
+
+
 def range_that_matters(lines: pd.DataFrame, references: Sequence[float] = ()) -> list[float] | None:
     """The ends of an axis that shows all runs after the first epochs, and the references that are
     not far from them; None where there is nothing."""
@@ -150,26 +168,26 @@ def draw_term(table: pd.DataFrame, term: str, colours: Mapping[str, str], synthe
         figure.update_yaxes(range=[-1.1, 1.1], tickvals=[-1, 0, 1])
     if term in BY_NAME and BY_NAME[term].share:
         figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
-    return figure.update_xaxes(title_text="epoch", unifiedhovertitle_text="epoch %{x}")
+    figure.update_yaxes(automargin=False)
+    return figure.update_xaxes(title_text="epoch", unifiedhovertitle_text="epoch %{x}", automargin=False)
 
 
 AT_EPOCH = ", epoch %{x}"
 """What a label says of a point, where hovering shows one alone."""
 
 
-def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: str = "") -> list[go.Scatter]:
-    """Two invisible edges with the area between them filled, and the mean; hidden and shown
-    together by the legend. `where` is said of each point."""
+def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: str = "", by: str = "epoch") -> list[go.Scatter]:
+    """A band around a line, the mean, by a column of the table; hidden and shown together by the
+    legend. `where` is said of each point."""
     seeds = int(max(table["n"], default=0))
-    epochs, low, high = table["epoch"].tolist(), rounded(table["low"], coarse=True), rounded(table["high"], coarse=True)
-    edge = {"x": epochs, "mode": "lines", "line": {"width": 0}, "legendgroup": arm, "showlegend": False, "hoverinfo": "skip"}
+    places, low, high = table[by].tolist(), rounded(table["low"], coarse=True), rounded(table["high"], coarse=True)
     label = f"{arm} (n = {seeds})" if seeds > 1 else f"{arm} (n = 1 seed, no interval)" if seeds else f"{arm} (no finished run)"
     span = " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
     mean = go.Scatter(
-        x=epochs,
+        x=places,
         y=rounded(table["mean"], coarse=True),
         customdata=[list(ends) for ends in zip(low, high, strict=True)] if seeds > 1 else None,
-        mode="lines" if len(epochs) > 1 else "markers",
+        mode="lines" if len(places) > 1 else "markers",
         line={"width": 2, "color": colour},
         marker={"color": colour},
         name=label,
@@ -179,7 +197,19 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: st
     )
     if seeds < 2:
         return [mean]
-    return [go.Scatter(y=low, **edge), go.Scatter(y=high, fill="tonexty", fillcolor=faded(colour, 0.2), **edge), mean]
+    edges = table[["low", "high"]].apply(lambda edge: edge.fillna(table["mean"]).interpolate(limit_direction="both"))
+    area = go.Scatter(
+        x=[*places, *reversed(places)],
+        y=[*rounded(edges["high"], coarse=True), *reversed(rounded(edges["low"], coarse=True))],
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=faded(colour, 0.2),
+        legendgroup=arm,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    return [area, mean]
 
 
 def run_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
@@ -278,6 +308,6 @@ def _switchable(
     ]
     menus = [*([("Metric", buttons)] if len(buttons) > 1 else []), *([("Range", extents)] if first else [])]
     figure.update_layout(updatemenus=[{"name": name, "buttons": given} for name, given in menus])
-    figure.update_yaxes(title_text=next(iter(titles.values()), None), range=first)
-    figure.update_xaxes(title_text="epoch")
+    figure.update_yaxes(title_text=next(iter(titles.values()), None), range=first, automargin=False)
+    figure.update_xaxes(title_text="epoch", automargin=False)
     return finish(figure, synthetic, 460).update_layout(hovermode="closest")

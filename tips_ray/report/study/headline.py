@@ -2,6 +2,7 @@
 beside the paper's."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from tips_ray.columns import HEADLINE_METRIC
@@ -188,12 +189,14 @@ def headline_rows(summary: Summary) -> list[dict[str, Any]]:
     beyond 2D, its seeds and how many of them have mixed signs, for each metric its cells by
     statistic, and cells of the last epoch's raw error and mean over subjects.
 
+    "medians" has those of the headline metric over seeds, by statistic; "" of fewer than two.
+
     A cell is {text, span}: "mean ± std" where std is the spread over epochs of the last half, and
     elsewhere the mean alone.
     """
     metrics = (HEADLINE_METRIC, REFLECTED_METRIC)
     flat = [
-        {"name": name, "kind": "flat", "knows": "", "seeds": "", "mixed": ""}
+        {"name": name, "kind": "flat", "knows": "", "seeds": "", "mixed": "", "medians": {}}
         | {metric: {name: {"text": mm(errors.get(metric)), "span": ""} for name in STATISTICS} for metric in metrics}
         for name, errors in summary.references.items()
     ]
@@ -203,6 +206,7 @@ def headline_rows(summary: Summary) -> list[dict[str, Any]]:
             | {"mixed": of_n(arm.last_epoch.mixed_signs)}
             | {"raw": _cell(arm.last_raw, "last"), "over_subjects": _cell(arm.last_epoch.over_subjects, "last")}
             | {metric: {name: _cell(getattr(arm, name)[metric], name) for name in STATISTICS} for metric in metrics}
+            | {"medians": {name: _median(arm, name) for name in STATISTICS}}
             for name, arm in summaries.items()
         ]
         for kind, summaries in (("arm", summary.arms), ("supervised", summary.supervised))
@@ -213,6 +217,11 @@ def headline_rows(summary: Summary) -> list[dict[str, Any]]:
 def _cell(interval: Interval, statistic: str) -> dict[str, str]:
     spread = f" ± {mm(interval.std)}" if statistic == "last_half" and interval.std is not None else ""
     return {"text": mm(interval.mean) + spread, "span": span(interval)}
+
+
+def _median(arm: ArmSummary, statistic: str) -> str:
+    errors = [error for run in arm.runs if (error := getattr(run, statistic)) is not None]
+    return mm(median(errors)) if len(errors) > 1 else ""
 
 
 def _seeds(arm: ArmSummary) -> str:

@@ -10,6 +10,7 @@ from tips_ray.lift.lifter import Lifter
 from tips_ray.poses.skeleton import BONES, JOINTS, LIFTED, mirrored
 from tips_ray.report.browser import encoded, network_content
 from tips_ray.report.study.bodies import epochs
+from tips_ray.report.study.joint_bodies import HEIGHT, WIDTH, joint_bodies
 from tips_ray.report.viewer import COLOURS
 from tips_ray.stability.predictions import FLAT, History, PredictedPose, Predictions
 
@@ -92,6 +93,8 @@ def describe_predictions(predicted: Predictions, content: Mapping[str, Any]) -> 
         "draggable": [arm["name"] for arm in content["arms"] if arm["network"]],
         "sides": COLOURS,
         "joints": joint_rows(predicted),
+        "drawn": joint_bodies(predicted),
+        "drawn_size": (WIDTH, HEIGHT),
     }
 
 

@@ -13,6 +13,8 @@ from tips_ray.stability.rules import Last
 
 ROW_HEIGHT, ARM_HEIGHT = 22, 9
 """Of a rule, and of each arm in it, in pixels."""
+LETTER_WIDTH = 6.5
+"""Of a rule's name, in pixels. Plotly draws a figure twice where it must measure its labels."""
 NUM_RULES = 10
 """The best over all arms are drawn, with those that were chosen, the last epoch and the oracle; a
 table has the others."""
@@ -67,11 +69,16 @@ def draw_rules(
             hovertemplate=f"{arm}, %{{customdata[0]}}: %{{customdata[1]}}, n = %{{customdata[2]}}<extra></extra>",
         )
     finish(figure, synthetic, 120 + max(ROW_HEIGHT, ARM_HEIGHT * len(arms)) * len(order))
-    figure.update_layout(hovermode="closest", legend_traceorder="normal", margin_r=28)
-    figure.update_yaxes(
-        tickvals=list(range(len(order))), ticktext=order, range=[len(order) - 0.5, -0.5], tickfont_size=11, showgrid=False
+    chosen = [f"{score.arm}, {score.rule}: {_in_words(score.regret_mm, unit)}" for score in scores if score.chosen]
+    figure.update_layout(
+        meta={"result": f"The rule that is chosen, and its median regret: {'; '.join(chosen)}."} if chosen else None
     )
-    return figure.update_xaxes(title_text=f"median regret{f' ({unit})' if unit else ''}", range=[low, high])
+    longest = max(map(len, order), default=0)
+    figure.update_layout(hovermode="closest", legend_traceorder="normal", margin_r=28, margin_l=16 + LETTER_WIDTH * longest)
+    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=order, range=[len(order) - 0.5, -0.5])
+    figure.update_yaxes(tickfont_size=11, showgrid=False, automargin=False)
+    title = f"median regret{f' ({unit})' if unit else ''}"
+    return figure.update_xaxes(title_text=title, range=[low, high], automargin=False)
 
 
 def rules_to_draw(scores: Sequence[RuleScore]) -> list[str]:

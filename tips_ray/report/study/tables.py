@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
+from tips_ray.stability.profiles import action_errors, bounds_of, shares_below
 from tips_ray.stability.statistics import (
     MARGIN_MM,
     Interval,
@@ -111,6 +112,16 @@ def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=["arm", "epoch", *BAND, "term"])
     return pd.concat(tables, ignore_index=True).dropna(subset="mean").reset_index(drop=True)
+
+
+def profile_table(curves: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """Columns arm, bound, mean, low, high, n: the percentage of runs × actions whose error over the
+    last half of training is at most a bound in mm, with the band over seeds."""
+    errors = {arm: action_errors(curves, arm) for arm in arms}
+    errors = {arm: table for arm, table in errors.items() if table.size}
+    bounds = bounds_of(errors) if errors else np.zeros(0)
+    bands = {arm: band(100 * shares_below(table, bounds)) for arm, table in errors.items()}
+    return pd.concat(bands, names=["arm"]).reset_index() if bands else pd.DataFrame(columns=["arm", "bound", *BAND])
 
 
 def epochs_in_a_point(table: pd.DataFrame) -> int:
