@@ -10,6 +10,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "reports" / "gallery"
+CARTESIAN = ROOT / "tips_ray" / "report" / "vendor" / "plotly-cartesian.min.js"
 TEXTS = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
@@ -25,9 +26,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
     files.append(File.generated(config, "gallery/index.md", content=gallery_page()))
     for path in sorted(GALLERY.rglob("*")):
-        if path.suffix in (".md", ".png"):
-            place = path.relative_to(GALLERY.parent).as_posix()
+        place = path.relative_to(GALLERY.parent).as_posix()
+        if path.suffix == ".md":
+            files.append(File.generated(config, place, content=study_page(path)))
+        elif path.suffix in (".png", ".html"):
             files.append(File.generated(config, place, abs_src_path=str(path)))
+    files.append(File.generated(config, "gallery/plotly.js", abs_src_path=str(CARTESIAN)))
     for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
         page = file.src_uri.removesuffix(".ipynb") + ".md"
         files.append(File.generated(config, page, content=notebook_page(Path(file.abs_src_path or ""))))
@@ -40,8 +44,16 @@ def gallery_page() -> str:
     blocks = ["# Gallery", "Studies and searches on real poses: their findings, all numbers, and how they were made."]
     for page in sorted(GALLERY.glob("*/README.md")):
         finding = page.read_text(encoding="utf-8").split("\n\n")[1]
-        blocks.append(f"## [{page.parent.name}]({page.parent.name}/README.md)\n\n{finding}")
+        report = f"[Open its report]({page.parent.name}/report.html)" if (page.parent / "report.html").exists() else ""
+        blocks.append(f"## [{page.parent.name}]({page.parent.name}/README.md)\n\n{finding}\n\n{report}".rstrip())
     return "\n\n".join(blocks) + "\n"
+
+
+def study_page(path: Path) -> str:
+    """The page of a study of the gallery, with a link to its report where that is kept."""
+    text = path.read_text(encoding="utf-8")
+    link = "**[Open the report](report.html)**: the page that the study wrote, with all its figures and tables."
+    return text.replace("\n\n", f"\n\n{link}\n\n", 1) if (path.parent / "report.html").exists() else text
 
 
 def notebook_page(path: Path) -> str:

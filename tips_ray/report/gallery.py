@@ -16,7 +16,7 @@ import tyro
 
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.errors import UserError, user_errors
-from tips_ray.report.base import environment
+from tips_ray.report.base import environment, with_library_beside
 from tips_ray.report.publish import is_search, publish, publish_search
 from tips_ray.report.search.headline import agreement
 from tips_ray.report.search.headline import finding as search_finding
@@ -48,6 +48,8 @@ MANY_ARMS = 4
 drawn."""
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+LIBRARY = "../plotly.js"
+"""The library that all reports of the gallery share; the documentation puts it there."""
 PAGE_SECONDS = 180.0
 """For a report to be drawn, on a machine that trains beside it."""
 
@@ -55,7 +57,7 @@ PAGE_SECONDS = 180.0
 def keep(
     campaign: Annotated[Path, tyro.conf.Positional], out: Annotated[Path, tyro.conf.Positional], note: str = "", credit: str = ""
 ) -> None:
-    """Write OUT/summary.json, OUT/README.md, and the pictures that it shows.
+    """Write OUT/summary.json, OUT/README.md with its pictures, and OUT/report.html.
 
     Args:
         campaign: Folder of the campaign, as the study printed it.
@@ -71,6 +73,8 @@ def keep(
     out.mkdir(parents=True, exist_ok=True)
     pictures = draw(campaign / "report.html", pictures_of(summary), out, chromium)
     (out / "summary.json").write_text(compact(summary.to_json()), encoding="utf-8")
+    page = (campaign / "report.html").read_text(encoding="utf-8")
+    (out / "report.html").write_text(with_library_beside(page, LIBRARY), encoding="utf-8")
     (out / "README.md").write_text(describe(out.name, summary, pictures, note, credit), encoding="utf-8")
     print(out)
 
