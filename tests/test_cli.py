@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import run_python
+from helpers import refusal, run_python
 from tips_ray.cli import STUDIES, main
 from tips_ray.presets import ARM_SETS, ARMS, named_arms
 from tips_ray.studies.stability import Study
@@ -92,3 +92,16 @@ def test_a_campaign_is_named_after_its_data_whatever_the_file_is_called(
     error = capsys.readouterr().err
     assert "campaign name" not in error
     assert "poses: v2?.npz" in error
+
+
+def test_open_says_how_to_look_where_there_is_no_screen(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert "There is no report in" in refusal(capsys, "open", str(tmp_path))
+    (tmp_path / "report.html").write_text("<p>a report</p>")
+    assert main(["open", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert str(tmp_path / "report.html") in output
+    assert f"tips-ray watch {tmp_path}" in output

@@ -227,7 +227,7 @@ def test_what_is_damaged_is_said_and_the_rest_is_measured(chain: Path, tmp_path:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--arms", "tips"), "'tips' learns from 'parts', which is not among the arms that can teach"),
+        (("--arms", "tips"), "'tips' learns from 'parts', and this campaign has no arm that can teach"),
         (("--arms", "parts", "tips", "--teacher.arm", "tips"), "which is not among the arms that can teach (parts)"),
         (("--arms", "parts", "tips", "--teacher.rule", "by eye"), "There is no stop rule 'by eye'; there are 'last epoch'"),
     ],

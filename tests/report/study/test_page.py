@@ -10,7 +10,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from helpers import run_python, wait_until
-from tips_ray.report.base import CARTESIAN, escaped
+from tips_ray.report.base import CARTESIAN, escaped, with_library_beside
 from tips_ray.report.study.page import render
 from tips_ray.stability.statistics import errors_of, regret
 
@@ -186,6 +186,14 @@ def test_hostile_names_stay_text(browser, tmp_path, make_curves, make_summary):
     assert page.evaluate("window.owned") is None
     assert name in (page.locator("#actions tbody th").first.text_content() or "")
     page.close()
+
+
+def test_pages_can_share_one_library(html):
+    page = with_library_beside(html, "../plotly.js")
+    assert '<script id="plotly" src="../plotly.js"></script>' in page
+    assert "script-src 'self' " in page
+    assert len(page) < len(html) - 500_000
+    assert with_library_beside("<p>no figure</p>", "../plotly.js") == "<p>no figure</p>"
 
 
 def text_of(html: str) -> str:
