@@ -19,7 +19,7 @@ from tips_ray.store.storage import Storage
 
 FEW, MORE = 2, 10
 """Steps of the two kinds of short epochs whose times are measured."""
-ROUNDS, ENOUGH_SECONDS = 3, 6.0
+ROUNDS, ENOUGH_SECONDS = 5, 6.0
 """How often each of the two is measured, and the seconds after which there is no further round."""
 
 
@@ -40,8 +40,9 @@ class Probe:
         of_process = math.ceil(num_runs / max(1, self.placement.num_workers))
         size = min(self.placement.seeds_per_process, of_process)
         times: dict[int, list[float]] = {FEW: [], MORE: []}
+        teachers = self.teachers(config, num_runs)
         with tempfile.TemporaryDirectory(prefix="tips-ray-plan-") as folder:
-            groups = {steps: self.runs(Storage(folder) / str(steps), config, steps, size) for steps in times}
+            groups = {steps: self.runs(Storage(folder) / str(steps), short(config, steps), teachers, size) for steps in times}
             trainers = {steps: SeedGroups(self.placement) for steps in times}
             for steps in times:
                 trainers[steps].advance(groups[steps])  # the first epoch is slower
@@ -59,11 +60,9 @@ class Probe:
         evaluations = [row["evaluate_seconds"] for run in groups[FEW] for row in run.rows[1:] if "evaluate_seconds" in row]
         return num_groups * of_group / of_process, statistics.median(evaluations) if evaluations else 0.0
 
-    def runs(self, folder: Storage, config: Config, steps: int, count: int) -> list[StoredRun]:
-        """Some runs whose epochs have so many steps."""
-        short = replace(config, data=replace(config.data, epoch_views=steps * config.optimiser.batch_size))
-        teachers = self.teachers(config, count)
-        return [StoredRun(folder, "plan", Run(short, self.dataset, seed, teachers)) for seed in range(count)]
+    def runs(self, folder: Storage, config: Config, teachers: Teachers | None, count: int) -> list[StoredRun]:
+        """Some runs of a config that were not trained yet."""
+        return [StoredRun(folder, "plan", Run(config, self.dataset, seed, teachers)) for seed in range(count)]
 
     def teachers(self, config: Config, num_runs: int) -> Teachers | None:
         """Teachers that answer as slowly as those of a student will."""
@@ -73,3 +72,8 @@ class Probe:
         lifter = Lifter(parts_of(teaching), teaching.network).to(self.dataset.train.keypoints.device)
         count = num_runs if config.teacher.runs == "all" else 1
         return Teachers([lifter] * count, [1.0] * count, "untrained")
+
+
+def short(config: Config, steps: int) -> Config:
+    """The config with epochs of so many steps."""
+    return replace(config, data=replace(config.data, epoch_views=steps * config.optimiser.batch_size))
