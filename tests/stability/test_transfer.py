@@ -8,8 +8,16 @@ from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
 from tips_ray.errors import UserError
 from tips_ray.report.transfer.page import finding, render_transfer
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.early import early_ends
 from tips_ray.stability.predicted import USED, fit, half_width, predict_left_out, rows_of
-from tips_ray.stability.transfer import are_related, leave_one_campaign_out, matrix, rank_by_worst, regrets_of
+from tips_ray.stability.transfer import (
+    are_related,
+    leave_one_campaign_out,
+    matrix,
+    rank_by_worst,
+    regrets_of,
+    unsupervised_runs,
+)
 from tips_ray.stability.transfer_summary import summarise_transfer
 
 EPOCHS = 20
@@ -72,6 +80,17 @@ def test_the_default_has_the_best_worst_run_and_names_where_it_is():
     for entry in ranked:
         for arm, cost in entry.by_arm.items():
             assert (cost.median_regret_mm, cost.worst_regret_mm, cost.n) == pytest.approx(tuple(by_arm.loc[(entry.rule, arm)]))
+
+
+def test_ending_early_saves_what_is_not_trained_and_costs_what_would_have_come():
+    runs = unsupervised_runs({"falls": campaign("a"), "rises": campaign("b", rise=3.0)})
+    assert len(runs) == 16
+    halves = {end.arm: end for end in early_ends(runs) if end.rule == "epoch at 50 %"}
+    for arm, end in halves.items():
+        of_arm = [run[HEADLINE_METRIC].to_numpy() for run in runs if run["arm"].iloc[0] == arm]
+        assert (end.saved_share, end.n) == (0.5, 8)
+        assert end.regret_mm.worst == pytest.approx(max(errors[EPOCHS // 2 - 1] - errors.min() for errors in of_arm))
+    assert set(halves) == {"solo", "parts"}
 
 
 def test_a_rule_that_lacks_a_run_is_not_ranked():

@@ -93,6 +93,40 @@ def with_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> pd.DataFrame:
     return pd.concat(runs, ignore_index=True)
 
 
+@dataclass(frozen=True)
+class EarlyEnd:
+    """What ending training by a rule would have saved, and cost, in n whole runs of an arm."""
+
+    rule: str
+    arm: str
+    saved_share: float
+    """Of the epochs of all these runs."""
+    regret_mm: MedianRegret
+    """Of the epoch that the rule names, above the best of the whole run; the last epoch's where the
+    rule did not end it."""
+    n: int
+
+
+def early_ends(runs: Sequence[pd.DataFrame]) -> list[EarlyEnd]:
+    """For each arm and each rule that can end training, what it would have saved in runs that were
+    trained to the end, with their errors; the rule that saves most first."""
+    found: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    for run in runs:
+        errors, curve = run[HEADLINE_METRIC].to_numpy(float), Curve(run)
+        for rule in standard_rules(len(run)):
+            if not isinstance(rule, CausalRule) or not all(column in curve for column in rule.columns):
+                continue
+            window, end = rule.ended(curve), last_epoch(rule, run)
+            regret = float(errors[(window.last if window else len(run)) - 1] - np.fmin.reduce(errors))
+            if np.isfinite(regret):
+                found.setdefault((str(run["arm"].iloc[0]), rule.name), []).append((end or len(run), len(run), regret))
+    rows = []
+    for (arm, rule), entries in found.items():
+        ends_at, lengths, regrets = np.array(entries).T
+        rows.append(EarlyEnd(rule, arm, 1.0 - float(ends_at.sum() / lengths.sum()), median_interval(regrets), len(entries)))
+    return sorted(rows, key=lambda row: (row.arm, -row.saved_share))
+
+
 def early_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> dict[str, EarlyStops]:
     """By arm, what the rule in a campaign's record saved and costs; nothing without a rule."""
     stop = manifest.get("stop")

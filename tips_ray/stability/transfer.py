@@ -14,7 +14,7 @@ import pandas as pd
 from tips_ray.config import Config, override
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
-from tips_ray.stability.regret import MedianRegret, median_interval, score_stops, stops
+from tips_ray.stability.regret import MedianRegret, median_interval, score_stops, stops, whole_runs
 from tips_ray.stability.statistics import arms_of
 
 REGRETS = ["campaign", "arm", "seed", "rule", "regret"]
@@ -78,6 +78,12 @@ def unsupervised_arms(campaign: LoadedCampaign) -> list[str]:
     """The arms of a campaign that rules are tried on."""
     configs = campaign.manifest["arms"]
     return [arm for arm in arms_of(campaign.curves) if arm in configs and is_unsupervised(configs[arm])]
+
+
+def unsupervised_runs(campaigns: Mapping[str, LoadedCampaign]) -> list[pd.DataFrame]:
+    """The rows of each run, to the end, of each arm that rules are tried on."""
+    each = ((campaign.curves, arm) for campaign in campaigns.values() for arm in unsupervised_arms(campaign))
+    return [run for curves, arm in each for run in whole_runs(curves, arm).values()]
 
 
 def people_of(campaign: LoadedCampaign) -> set[tuple[str, str]]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tips_ray.errors import UserError
 from tips_ray.stability.campaign import LoadedCampaign
+from tips_ray.stability.early import EarlyEnd, early_ends
 from tips_ray.stability.predicted import CONFIDENCE, USED, Predicted, Tried, predict_left_out, rows_of, tried_on, try_all
 from tips_ray.stability.summary import strict
 from tips_ray.stability.transfer import (
@@ -21,6 +22,7 @@ from tips_ray.stability.transfer import (
     rank_by_worst,
     regrets_of,
     unsupervised_arms,
+    unsupervised_runs,
 )
 
 SCHEMA_VERSION = 1
@@ -78,6 +80,7 @@ class Transfer:
     rules: list[RuleTransfer]
     matrix: list[Cell]
     left_out: list[LeftOut]
+    early_ends: list[EarlyEnd]
     predicted_error: PredictedError
 
     def to_json(self) -> dict[str, Any]:
@@ -112,6 +115,7 @@ def summarise_transfer(campaigns: Mapping[str, LoadedCampaign]) -> Transfer:
         ranked,
         matrix(regrets, related),
         leave_one_campaign_out(regrets, related),
+        early_ends(unsupervised_runs(labelled)),
         predicted_error(rows, related),
     )
 
