@@ -34,6 +34,7 @@ def main() -> None:
         campaign = campaign_of(study, "plan")
         session = Session(study.load(), study.data, study.placement, Console(stderr=True))
         plan = plan_study(campaign, session, start_seconds)
+        session.console.print(f"Planned: {plan.seconds:.0f} s.")
         began = time.perf_counter()
         ending = run_study(campaign, session)
         took = time.perf_counter() - began
