@@ -130,7 +130,7 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Weights, "rigidity", -1.0, r"a number, at least 0 and at most \d+"),
         (Weights, "ninety_degree", "3", r"a number, at least 0 and at most \d+"),
         (Config, "objective", "reinforcement", "one of adversarial, distilled, supervised"),
-        (Numerics, "compile", "yes", "True or False"),
+        (Numerics, "bf16", "yes", "True or False"),
         (Config, "teacher", "parts", "a Teacher, or None"),
         (Evaluation, "num_views", 0, r"a whole number, at least 1 and at most \d+"),
         (KeepWeights, "precision", "float64", "one of float32, float16"),

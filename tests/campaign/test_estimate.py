@@ -118,7 +118,7 @@ def test_what_is_stored_is_counted(tmp_path: Path, dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("arms", "placement", "sentence"),
     [
-        ({"tips": STUDENT}, Placement(), "learns from 'solo', which is not among"),
+        ({"tips": STUDENT}, Placement(), "has no arm that can teach"),
         ({"solo": CONFIG}, Placement(cpus_per_worker=9999), "needs 1 x 9999 CPUs"),
         ({"solo": CONFIG}, Placement(gpus_per_worker=99), "needs 1 x 99 GPUs"),
     ],
