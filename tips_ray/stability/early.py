@@ -112,14 +112,13 @@ def early_ends(runs: Sequence[pd.DataFrame]) -> list[EarlyEnd]:
     trained to the end, with their errors; the rule that saves most first."""
     found: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
     for run in runs:
-        errors, curve = run[HEADLINE_METRIC].to_numpy(float), Curve(run)
+        arm, curve = str(run["arm"].iloc[0]), Curve(run)
         for rule in standard_rules(len(run)):
             if not isinstance(rule, CausalRule) or not all(column in curve for column in rule.columns):
                 continue
-            window, end = rule.ended(curve), last_epoch(rule, run)
-            regret = float(errors[(window.last if window else len(run)) - 1] - np.fmin.reduce(errors))
+            regret = regret_of(rule, run)
             if np.isfinite(regret):
-                found.setdefault((str(run["arm"].iloc[0]), rule.name), []).append((end or len(run), len(run), regret))
+                found.setdefault((arm, rule.name), []).append((last_epoch(rule, run) or len(run), len(run), regret))
     rows = []
     for (arm, rule), entries in found.items():
         ends_at, lengths, regrets = np.array(entries).T
@@ -152,9 +151,9 @@ def early_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> dict[str, Ear
 
 
 def regret_of(rule: CausalRule, run: pd.DataFrame) -> float:
-    """The error at the epoch that a rule names, above the run's lowest; NaN without errors."""
-    window = rule.ended(Curve(run))
-    if window is None or HEADLINE_METRIC not in run:
+    """The error at the epoch that a rule names, or at the last where it has not ended the run,
+    above the run's lowest; NaN without errors."""
+    if HEADLINE_METRIC not in run:
         return np.nan
-    errors = run[HEADLINE_METRIC].to_numpy(float)
-    return float(errors[window.last - 1] - np.fmin.reduce(errors))
+    window, errors = rule.ended(Curve(run)), run[HEADLINE_METRIC].to_numpy(float)
+    return float(errors[(window.last if window else len(run)) - 1] - np.fmin.reduce(errors))

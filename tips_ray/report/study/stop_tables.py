@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from tips_ray.columns import label_of
-from tips_ray.report.text import ends, mm, span
+from tips_ray.report.text import ends, mm, percent, span
 from tips_ray.stability.codependence import Codependence
 from tips_ray.stability.correlations import SignalCorrelation
 from tips_ray.stability.distillation import Kind, StudentComparison
@@ -99,7 +99,7 @@ def steadiness_rows(summary: Summary) -> list[dict[str, Any]]:
             for name, interval in intervals.items()
         ]
         rate, variance = steadiness.divergence_rate, steadiness.variance
-        between = {"text": _percent(variance.between_share), "span": f"n = {variance.n} seeds"}
+        between = {"text": percent(variance.between_share), "span": f"n = {variance.n} seeds"}
         rows.append({"arm": arm, "cells": cells, "diverged": _share(rate.rate, rate), "between": between})
     return rows
 
@@ -204,12 +204,8 @@ def _epochs(lesson: TeacherWindow) -> str:
     return str(lesson.last) if lesson.first == lesson.last else f"{lesson.first}–{lesson.last}"
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
-
-
 def _share(value: float | None, ends: Interval | DivergenceRate) -> dict[str, str]:
-    return {"text": _percent(value), "span": "" if ends.low is None else f"{_percent(ends.low)} to {_percent(ends.high)}"}
+    return {"text": percent(value), "span": "" if ends.low is None else f"{percent(ends.low)} to {percent(ends.high)}"}
 
 
 def _correlation(value: float | None, ends: Interval | Correlation) -> dict[str, str]:
