@@ -180,6 +180,24 @@ def opening(browser) -> Callable[..., AbstractContextManager]:
     return opened
 
 
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[Any], list[str]]:
+    """What axe-core finds serious or critical on an open page, in light and dark: what keeps people
+    from using it, such as faint text or a control without a name."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def found(page: Any) -> list[str]:
+        places = []
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            for fault in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
+                if fault["impact"] in ("serious", "critical"):
+                    places += [f"{scheme}: {fault['id']}: {node['target']}" for node in fault["nodes"]]
+        return places
+
+    return found
+
+
 SPACE = {
     "weights.legs": {"kind": "log", "low": 0.01, "high": 1.0},
     "weights.reprojection": {"kind": "log", "low": 1.0, "high": 100.0},

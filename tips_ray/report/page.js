@@ -60,7 +60,7 @@ const tipsRay = (() => {
   function nativeMenus(name, menus) {
     const plot = elements.get(name);
     const row = document.createElement("div");
-    const first = Object.fromEntries(["y", "customdata"].map((key) => [key, figures[name].data.map((trace) => [...(trace[key] ?? [])])]));
+    const first = Object.fromEntries(["x", "y", "customdata"].map((key) => [key, figures[name].data.map((trace) => [...(trace[key] ?? [])])]));
     row.className = "choices";
     menus.forEach(({ name: title, buttons }, place) => {
       const change = async ({ method, args }) => {

@@ -35,7 +35,7 @@ def test_bone_lengths_that_vary_are_flagged():
         assert ("<li>Bone lengths vary by" in render_data(poses, summarise(poses))) == flagged
 
 
-def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path):
+def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, barriers, tmp_path):
     poses = make_poseset(
         RawPoses(POSES, HOSTILE, subject=np.array(["a", HOSTILE, "b"]), action=np.array([HOSTILE, "sit", "run"]))
     )
@@ -45,6 +45,7 @@ def test_scenes_are_drawn_offline_under_the_policy_of_the_page(opening, tmp_path
         assert page.locator(".plot .main-svg").count() >= 3
         assert page.locator("h1").inner_text() == HOSTILE
         assert HOSTILE in page.title()
+        assert barriers(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.click("#theme")
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -36,7 +36,7 @@ def clip_named(name: str, lifter: Lifter, count: int = 30) -> LiftedClip:
     return LiftedClip(name, "s", "all", np.arange(count), keypoints, missing, (1280, 720), poses, lifter.spread(poses))
 
 
-def test_clips_are_played_and_joints_can_be_dragged(lifter, opening, tmp_path):
+def test_clips_are_played_and_joints_can_be_dragged(lifter, opening, barriers, tmp_path):
     clips = [clip_named("first", lifter), clip_named(HOSTILE, lifter, 5)]
     write_lifted_page(tmp_path / "page.html", HOSTILE, clips, lifter, fps=30)
     with opening(tmp_path / "page.html", expected="Canvas2D") as page:
@@ -59,6 +59,7 @@ def test_clips_are_played_and_joints_can_be_dragged(lifter, opening, tmp_path):
         assert "changed by hand" in page.locator("#when").inner_text()
         page.click("#reset")
         assert "changed by hand" not in page.locator("#when").inner_text()
+        assert barriers(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

@@ -37,7 +37,7 @@ def confirmation_of(summary: SearchSummary) -> Confirmation:
     return summary.confirmation
 
 
-def test_all_figures_are_drawn_offline_without_errors(opening, report):
+def test_all_figures_are_drawn_offline_without_errors(opening, report, barriers):
     with opening(report) as page:
         plots = page.evaluate(
             "Object.fromEntries([...document.querySelectorAll('.plot')].map("
@@ -48,6 +48,7 @@ def test_all_figures_are_drawn_offline_without_errors(opening, report):
         }
         assert min(plots.values()) > 0
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert barriers(page) == []
         assert page.locator("text=synthetic data").count() >= len(plots)
         assert page.evaluate("document.getElementById('plot-field-0').layout.xaxis.type") == "log"
         assert page.evaluate("document.getElementById('plot-field-3').layout.xaxis.type") != "log"

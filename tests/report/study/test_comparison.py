@@ -67,7 +67,7 @@ def test_the_page_says_first_what_differs(folder: Path, tmp_path: Path, capsys: 
     assert "1 of 4 runs of solo (old) diverged" in page
 
 
-def test_studies_that_share_no_arm_are_compared_arm_by_arm(folder: Path, tmp_path: Path, opening) -> None:
+def test_studies_that_share_no_arm_are_compared_arm_by_arm(folder: Path, tmp_path: Path, opening, barriers) -> None:
     out = tmp_path / "c"
     assert main(["compare", str(folder / "new"), str(folder / "other"), "--out", str(out)]) == 0
     page = (out / "report.html").read_text()
@@ -76,6 +76,7 @@ def test_studies_that_share_no_arm_are_compared_arm_by_arm(folder: Path, tmp_pat
     with opening(out / "report.html") as shown:
         assert HOSTILE in shown.locator("#numbers").inner_text()
         assert HOSTILE in shown.locator("#plot-errors").text_content()
+        assert barriers(shown) == []
 
 
 def test_what_cannot_be_compared_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

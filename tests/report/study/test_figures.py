@@ -142,6 +142,16 @@ def test_every_run_is_a_thin_line_that_says_its_seed(make_curves):
     assert [seeds(count) for count in (1, 2, 12)] == [set(), {0, 1}, set(range(12))]  # one run is its arm's mean
 
 
+def test_a_thin_line_of_a_long_run_keeps_its_spikes_and_ends(make_curves):
+    curves = make_curves(arms=("solo",), num_seeds=2, num_epochs=900)
+    curves.loc[(curves["seed"] == 1) & (curves["epoch"] == 451), METRIC] = 150.0
+    (line,) = [trace for trace in drawn(curves).data if trace.line.width == 1]
+    of_run = [(x, y) for x, y, seed in zip(line.x, line.y, line.customdata, strict=True) if seed == 1 and x is not None]
+    assert (451, 150.0) in of_run
+    assert [of_run[0][0], of_run[-1][0]] == [1, 900]
+    assert len(of_run) <= figures.MAX_LINE_POINTS + 2
+
+
 def test_the_axis_shows_every_run_after_the_first_epochs(make_curves):
     curves = make_curves(arms=("solo",), num_seeds=4)
     curves.loc[(curves["seed"] == 3) & (curves["epoch"] > 20), METRIC] = 102.0

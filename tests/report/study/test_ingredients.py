@@ -74,11 +74,12 @@ def test_variants_are_in_no_other_figure_and_no_caution(changed, summary):
     assert not any("parts_without" in str(figure) for figure in drawn.values())
 
 
-def test_the_section_fits_a_phone_and_its_figures_are_drawn(changed, summary, opening, tmp_path):
+def test_the_section_fits_a_phone_and_its_figures_are_drawn(changed, summary, opening, barriers, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(render(changed, summary))
     with opening(path, width=360) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert barriers(page) == []
         plots = page.locator("#ingredients .plot .main-svg")
         assert plots.count() >= 2
         area = page.evaluate("document.getElementById('plot-ingredients-1')._fullLayout._size.w")

@@ -27,7 +27,7 @@ def without_labels(curves: pd.DataFrame) -> LoadedCampaign:
 
 
 @pytest.mark.parametrize("width", [1100, 360])
-def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, make_curves, tmp_path: Path, width: int):
+def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, barriers, make_curves, tmp_path: Path, width: int):
     name = "a very long arm with <b>markup</b> in its name"
     campaign = without_labels(make_curves(("solo", name), num_epochs=20))
     body = np.random.default_rng(0).normal(0, 300, (len(JOINTS), 3))
@@ -39,6 +39,7 @@ def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, make_curves, tm
         plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
         text = opened.locator("body").inner_text()
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert barriers(opened) == []
     assert plots
     assert min(plots) > 0
     assert name in text

@@ -45,11 +45,12 @@ def opened(opening, report):
         yield page
 
 
-def test_figures_are_drawn_offline_without_errors(opened):
+def test_figures_are_drawn_offline_without_errors(opened, barriers):
     plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg').length)")
     assert len(plots) == 3 + 5 + 4 + 2 + 3  # with the profile, the rules, and two signals
     assert min(plots) > 0
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert barriers(opened) == []
 
 
 def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):

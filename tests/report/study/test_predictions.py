@@ -47,7 +47,7 @@ def predicted() -> Predictions:
     return Predictions({arm: Choice(f"{arm}-seed0", 0, 9, 10) for arm in arms}, 256, poses, {"solo": history}, by_joint)
 
 
-def test_poses_are_stepped_through_and_lifted_anew(make_summary, predicted, lifter, opening, tmp_path):
+def test_poses_are_stepped_through_and_lifted_anew(make_summary, predicted, lifter, opening, barriers, tmp_path):
     nothing = pd.DataFrame()  # without other figures the page is light
     (tmp_path / "page.html").write_text(render(nothing, make_summary(nothing), predicted, {HOSTILE: lifter}))
     with opening(tmp_path / "page.html", expected="Canvas2D|GL Driver|willReadFrequently") as page:
@@ -55,6 +55,7 @@ def test_poses_are_stepped_through_and_lifted_anew(make_summary, predicted, lift
         captions = "#predictions .poses:first-child figcaption"
         said = page.locator(captions).all_inner_texts()
         assert said == ["as it was seen", "solo: 31 mm", f"{HOSTILE}: 31 mm", "truth", "flat: 31 mm"]
+        assert barriers(page) == []
         assert worst.locator("select").input_value().startswith("errs most")
         page.locator("#prediction-epoch").fill("1")
         assert page.locator(captions).all_inner_texts()[1] == "solo, epoch 5: 54 mm"

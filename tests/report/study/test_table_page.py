@@ -39,13 +39,14 @@ def test_the_howto_shows_what_the_command_answers(capsys: pytest.CaptureFixture[
     assert first in " ".join(howto.replace("\n> ", " ").split())
 
 
-def test_the_page_opens_and_shows_answer_and_rules(opening, page: Path) -> None:
+def test_the_page_opens_and_shows_answer_and_rules(opening, barriers, page: Path) -> None:
     with opening(page) as opened:
         assert opened.locator(".answers li").first.inner_text().startswith("Of all runs take the last epoch")
         text = opened.locator("main").inner_text()
         plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.id)")
         assert plots == ["plot-rules", "plot-errors", "plot-regret"]
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert barriers(opened) == []
     assert "lowest train_mpjpe" in text
     assert "P-STMO: 12" in text
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -19,8 +20,8 @@ FIRST_PART = 0.1
 """Of the epochs; the range of an error axis leaves them out, since errors there hide all others."""
 ROOM = 0.05
 """Above and below what a range shows, as a share of it."""
-MAX_LINE_POINTS = 400
-"""Of the thin line of a run; of a longer one every second or third epoch is drawn."""
+MAX_LINE_POINTS = 200
+"""Of the thin line of a run and of the edges of a band, about."""
 MATTERS, WHOLE = "where it matters", "from epoch 1"
 """What an axis of errors shows."""
 
@@ -198,6 +199,8 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: st
     if seeds < 2:
         return [mean]
     edges = table[["low", "high"]].apply(lambda edge: edge.fillna(table["mean"]).interpolate(limit_direction="both"))
+    some = slice((len(table) - 1) % (step := math.ceil(len(table) / MAX_LINE_POINTS)), None, step)  # the last is among them
+    edges, places = edges.iloc[some], places[some]
     area = go.Scatter(
         x=[*places, *reversed(places)],
         y=[*rounded(edges["high"], coarse=True), *reversed(rounded(edges["low"], coarse=True))],
@@ -219,9 +222,8 @@ def run_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
     x: list[float | None] = []
     y: list[float | None] = []
     seeds: list[int | None] = []
-    step = math.ceil(max(drawn["epoch"], default=1) / MAX_LINE_POINTS)
     for seed, whole in drawn.groupby("seed"):
-        run = whole.iloc[::-step].iloc[::-1]  # the last epoch is among them
+        run = extremes(whole)
         x += [*run["epoch"].tolist(), None]
         y += [*rounded(run["value"], coarse=True), None]
         seeds += [int(str(seed))] * (len(run) + 1)
@@ -240,6 +242,16 @@ def run_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
             )
         )
     return traces
+
+
+def extremes(run: pd.DataFrame) -> pd.DataFrame:
+    """Of a long run, blocks of epochs of which the lowest and the highest value are kept, and its
+    ends: no spike is lost."""
+    if len(run) <= MAX_LINE_POINTS:
+        return run
+    blocks = run.groupby(np.arange(len(run)) * MAX_LINE_POINTS // (2 * len(run)))["value"]
+    kept = {*blocks.idxmin().dropna(), *blocks.idxmax().dropna(), run.index[0], run.index[-1]}
+    return run[run.index.isin(kept)]
 
 
 def cross_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:
@@ -290,12 +302,7 @@ def _switchable(
             "label": label_of(metric),
             "method": "update",
             "args": [
-                {}
-                if place == 0
-                else {
-                    "y": [list(trace.y or ()) for trace in traces],
-                    "customdata": [list(trace.customdata or ()) for trace in traces],
-                },
+                {key: [list(trace[key] or ()) for trace in traces] for key in ("x", "y", "customdata")} if place else {},
                 {"yaxis.title.text": titles[metric], "yaxis.range": ranges[metric], "yaxis.autorange": ranges[metric] is None},
             ],
         }
