@@ -28,6 +28,7 @@ from tips_ray.report.study.answers import answer_sentences, early_sentences
 from tips_ray.report.study.headline import finding, pairs
 from tips_ray.report.study.ingredient_tables import effects_by_base, ingredient_findings, ingredient_rows
 from tips_ray.report.study.page import COMPARISONS
+from tips_ray.report.study.screening_tables import effects_of_bases, screening_findings
 from tips_ray.report.text import as_text, beyond_2d, ends, mm, of_n
 from tips_ray.search.objectives import SPREADS
 from tips_ray.search.summary import SearchSummary
@@ -88,6 +89,7 @@ def pictures_of(summary: Summary | LabelFreeSummary | SearchSummary) -> list[str
         return [*(["gains"] if confirmed else []), f"history-{summary.objective_columns[0]}", "surface"]
     heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(stop_tables.codependence_to_show(summary))))]
     ingredients = [f"ingredients-{place}" for place, _ in enumerate(effects_by_base(summary), start=1)]
+    ingredients += [f"screening-{place}" for place, _ in enumerate(effects_of_bases(summary), start=1)]
     return ["errors", "bodies", *ingredients, *(["rules"] if summary.stop_rules else []), *heats]
 
 
@@ -198,6 +200,7 @@ def of_study(summary: Summary) -> dict[str, Any]:
         "signals": stop_tables.signal_rows(summary),
         "ingredients": ingredient_rows(summary),
         "ingredient_findings": ingredient_findings(summary),
+        "screening_findings": screening_findings(summary),
         "budgets": stop_tables.budget_rows(summary) if rules else [],
         "cards": stop_tables.card_rows(summary),
         "comparisons": {title: stop_tables.comparison_rows(summary, kind) for kind, title in COMPARISONS.items()},
