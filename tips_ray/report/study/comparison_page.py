@@ -95,11 +95,12 @@ def pair_sentence(pair: ComparedPair) -> str:
     less, more = (a, b) if pair.difference < 0 else (b, a)
     if pair.low is None or pair.high is None:
         return f"{less} errs by {size} less than {more} on the one seed that both have: n = 1, no interval, so this may be luck."
-    ends = f"95% interval {mm(pair.low, sign=True)} to {mm(pair.high, sign=True)} mm, n = {pair.n} shared seeds"
     if pair.low <= 0 <= pair.high:
+        ends = f"95% interval {mm(pair.low, sign=True)} to {mm(pair.high, sign=True)} mm, n = {pair.n} shared seeds"
         return f"{a} and {b} cannot be told apart: the difference is {mm(pair.difference, sign=True)} mm ({ends})."
+    low, high = sorted((abs(pair.low), abs(pair.high)))
     few = "" if pair.n >= FEW_SEEDS else ", too few to be sure"
-    return f"{less} errs by {size} less than {more} ({ends}{few})."
+    return f"{less} errs by {size} less than {more} (95% interval {mm(low)} to {mm(high)} mm, n = {pair.n} shared seeds{few})."
 
 
 def cautions(comparison: Comparison) -> list[str]:
