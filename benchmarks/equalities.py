@@ -1,5 +1,5 @@
 """Whether training is the same on a CPU, on a GPU, as a CUDA graph, and as one model of several
-seeds: what `gpu.py` checks before it times anything.
+seeds or configs: what `gpu.py` checks before it times anything.
 
 All ways start from the same weights and are given the same batches and random numbers, drawn on the
 CPU. Each takes a few steps; their losses, and in float64 their weights, are held against those of
@@ -42,6 +42,12 @@ SMALL = {
     "optimiser": {"batch_size": 64, "learning_rate": 2.0**-10, "discriminator_learning_rate": 2.0**-10},
     "data": {"num_views": 1},
 }
+CHANGES: tuple[dict[str, Any], ...] = (
+    {},
+    {"weights": {"legs": 0.1, "reprojection": 3.0}, "adversary": {"real_label": 1.0}},
+    {"weights": {"ninety_degree": 1.0}, "optimiser": {"learning_rate": 2.0**-9}},
+)
+"""What makes configs that train as one model of one, for each of the seeds."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,11 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
     """Those of one arm in one precision."""
     config = override(arm_config(laptop().config, arm), SMALL)
     dataset, tolerance = in_precision(prepare(poses, config.data), dtype), TOLERANCES[dtype]
+    configs, searched = [config] * len(SEEDS), [override(config, changes) for changes in CHANGES]
     streams = [make_streams(config, seed, torch.device("cpu")) for seed in SEEDS]
     inputs = list(islice(step_inputs(config, dataset, 0, streams), STEPS))
     label = f"{arm}, {str(dtype).removeprefix('torch.')}"
-    alone = by_themselves(config, dataset, inputs)
+    alone, varied = (by_themselves(some, dataset, inputs) for some in (configs, searched))
 
     def equality(name: str, trace: Any, expected: Trace = alone) -> Equality:
         try:
@@ -111,21 +118,24 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
             return Equality(f"{label}: {name}", float("inf"), tolerance, str(error).partition("\n")[0])
 
     one = tree_map(lambda values: values[1:2], inputs)
-    yield equality("three seeds as one model, against each by itself", lambda: as_one(config, dataset, inputs))
-    yield equality("one seed after the other in each step of a model", lambda: as_one(config, dataset, inputs, vmapped=False))
-    yield equality("a seed as a model of its own", lambda: as_one(config, dataset, one, SEEDS[1:2]), alone.of(1))
-    yield equality("steps through fixed inputs, with capturable Adam", lambda: as_one(config, dataset, inputs, record=True))
+    yield equality("three seeds as one model, against each by itself", lambda: as_one(configs, dataset, inputs))
+    yield equality("one seed after the other in each step of a model", lambda: as_one(configs, dataset, inputs, vmapped=False))
+    yield equality("a seed as a model of its own", lambda: as_one([config], dataset, one, SEEDS[1:2]), alone.of(1))
+    yield equality("steps through fixed inputs, with capturable Adam", lambda: as_one(configs, dataset, inputs, record=True))
+    other = "three configs of other weights, labels and rates as one model"
+    yield equality(f"{other}, against each by itself", lambda: as_one(searched, dataset, inputs), varied)
     if device == "cpu":
         return
     there, moved = dataset.to(device), tree_map(lambda values: values.to(device), inputs)
-    yield equality(f"each by itself on {device}, against the CPU", lambda: by_themselves(config, there, moved))
-    yield equality(f"three seeds as one model on {device}, against the CPU", lambda: as_one(config, there, moved))
-    yield equality(f"as a CUDA graph on {device}, against the CPU", lambda: as_one(config, there, moved, record=True))
+    yield equality(f"each by itself on {device}, against the CPU", lambda: by_themselves(configs, there, moved))
+    yield equality(f"three seeds as one model on {device}, against the CPU", lambda: as_one(configs, there, moved))
+    yield equality(f"as a CUDA graph on {device}, against the CPU", lambda: as_one(configs, there, moved, record=True))
+    yield equality(f"{other} and CUDA graph on {device}", lambda: as_one(searched, there, moved, record=True), varied)
 
 
-def by_themselves(config: Config, dataset: Dataset, inputs: list[Any]) -> Trace:
-    """Each run takes its own steps."""
-    runs, rows = [Run(config, dataset, seed) for seed in SEEDS], []
+def by_themselves(configs: Sequence[Config], dataset: Dataset, inputs: list[Any]) -> Trace:
+    """Each run, of a config and a seed, takes its own steps."""
+    runs, rows = [Run(config, dataset, seed) for config, seed in zip(configs, SEEDS, strict=True)], []
     for batch, draws in inputs:
         losses = []
         for place, run in enumerate(runs):
@@ -139,7 +149,7 @@ def by_themselves(config: Config, dataset: Dataset, inputs: list[Any]) -> Trace:
 
 
 def as_one(
-    config: Config,
+    configs: Sequence[Config],
     dataset: Dataset,
     inputs: list[Any],
     seeds: Sequence[int] = SEEDS,
@@ -150,7 +160,7 @@ def as_one(
 
     Raises RuntimeError if a GPU should have recorded a graph and did not.
     """
-    runs = [Run(config, dataset, seed) for seed in seeds]
+    runs = [Run(config, dataset, seed) for config, seed in zip(configs, seeds, strict=True)]
     model = Together(runs, record, vmapped)
     model.networks.train()
     share = torch.full((), AVERAGED, device=dataset.train.scale.device)

@@ -4,8 +4,9 @@
     python benchmarks/gpu.py --rehearse    # on a CPU, at most 5 minutes, at a tiny size
 
 First it checks that training is the same on the CPU, on the GPU, as a CUDA graph and as one model
-of several seeds (`equalities.py`). Then it prints a table of steps, the time of P-MPJPE, and a
-study in small. The last line is one JSON object. The exit code is 0 only if all equalities hold.
+of several seeds or configs (`equalities.py`). Then it prints a table of steps, the time of P-MPJPE,
+and a study in small. The last line is one JSON object. The exit code is 0 only if all equalities
+hold.
 """
 
 import argparse
@@ -106,7 +107,7 @@ def main() -> int:
     is_quick = time.perf_counter() - started < REHEARSAL_SECONDS
     on_cpu = laptop_on_cpu(arm_config(laptop().config, "parts"), poses) if rehearse and is_quick else {}
     for way, ms in on_cpu.items():
-        console.print(f"laptop size on this CPU, two seeds {way}: {ms:.1f} ms of CPU time a step of each")
+        console.print(f"laptop size on this CPU, two runs {way}: {ms:.1f} ms of CPU time a step of each")
     study = small_study(plan, poses)
     for arm, errors in study.items():
         over = f"{errors['mean_mm']:.1f} mm ± {errors['sd_mm']:.1f} over {errors['num_ok']} seeds"

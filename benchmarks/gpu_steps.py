@@ -73,9 +73,10 @@ def measured(case: Case, config: Config, dataset: Dataset, num_steps: int) -> Ro
 
 def stepper(runs: Sequence[Run], model: Together | None) -> Callable[[Batch, Draws], object]:
     """One step of a model, or of the only run by itself."""
-    runs[0].networks.train()
     if model is None:
+        runs[0].networks.train()
         return lambda *inputs: runs[0].step(*tree_map(lambda values: values[0], inputs))
+    model.networks.train()
     share = torch.full((), 0.002, device=runs[0].dataset.train.scale.device)
     call = model.recorded or model.step
     return lambda batch, draws: call(batch, draws, share)
@@ -124,8 +125,9 @@ def gemm_rate_of(case: Case, shape: tuple[int, int, int], device: torch.device) 
 
 
 def laptop_on_cpu(config: Config, poses: PoseSet, num_seeds: int = 2, rounds: int = 5) -> dict[str, float]:
-    """CPU milliseconds of a step of one seed at laptop size, of several seeds by themselves, as one
-    model whose seeds take turns, and as one by vmap: the median of some, one of each in turn."""
+    """CPU milliseconds of a step of one run at laptop size: of several seeds by themselves, as one
+    model whose seeds take turns, and as one by vmap; and of as many configs of a search, which
+    differ in a weight and a rate, as one model in turns. Medians of some, one of each in turn."""
     config = override(config, {"data": {"epoch_views": 2 * config.optimiser.batch_size}})
     dataset = prepare(poses, config.data)
 
@@ -133,12 +135,21 @@ def laptop_on_cpu(config: Config, poses: PoseSet, num_seeds: int = 2, rounds: in
         step, inputs = stepper(runs, model), endless_inputs(config, dataset, runs)
         return lambda: step(*next(inputs))
 
-    def runs() -> list[Run]:
-        return [Run(config, dataset, seed) for seed in range(num_seeds)]
+    def runs(varied: bool = False) -> list[Run]:
+        factors = [2.0**-seed if varied else 1.0 for seed in range(num_seeds)]
+        changes = [
+            {
+                "weights": {"reprojection": factor * config.weights.reprojection},
+                "optimiser": {"learning_rate": factor * config.optimiser.learning_rate},
+            }
+            for factor in factors
+        ]
+        return [Run(override(config, of_run), dataset, seed) for seed, of_run in enumerate(changes)]
 
     ways: dict[str, list[Callable[[], object]]] = {"by themselves": [one_step([run], None) for run in runs()]}
-    for way, vmapped in (("one model, in turns", False), ("one model, by vmap", True)):
-        shared = runs()
+    models = {"one model, in turns": (False, False), "one model, by vmap": (True, False), "a search, in turns": (False, True)}
+    for way, (vmapped, varied) in models.items():
+        shared = runs(varied)
         ways[way] = [one_step(shared, Together(shared, vmapped=vmapped))]
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(1 + rounds):

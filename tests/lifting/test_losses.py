@@ -146,7 +146,7 @@ def test_a_term_of_weight_0_is_not_computed():
 
 def test_a_term_of_the_whole_body_is_weighed_as_it_is_and_one_of_joints_by_parts():
     whole, joints = torch.tensor(0.3), torch.rand(16, generator=torch.Generator().manual_seed(0))
-    weights = Weights(symmetry=5.0, reprojection=10.0)
+    weights = {"symmetry": torch.tensor(5.0), "reprojection": torch.tensor(10.0)}
     for parts in PARTITIONS.values():
         loss = generator_loss(torch.tensor(0.7), {"symmetry": whole, "reprojection": joints}, weights, part_means(parts))
         of_parts = sum(float(joints[list(part.indices)].mean()) for part in parts)

@@ -5,7 +5,7 @@ A consistency term is one function of what a training step made, and one weight 
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -150,13 +150,13 @@ def consistency_terms(step: Step, weights: Weights) -> dict[str, Term]:
     return {name: term(step) for name, term in TERMS.items() if getattr(weights, name)}
 
 
-def generator_loss(adversarial: Scalar, terms: dict[str, Term], weights: Weights, part_means: PerJoint) -> Scalar:
+def generator_loss(adversarial: Scalar, terms: Mapping[str, Term], weights: Mapping[str, Scalar], part_means: PerJoint) -> Scalar:
     """Equations 8 and 9: the adversarial term, whose weights are in its gradient
     (`weigh_gradient`), plus the weighted consistency terms: those of joints summed over parts after
     the mean over a part's joints (`part_means`), those of the whole body as they are."""
     of_joints, of_bodies = torch.zeros_like(part_means), torch.zeros_like(adversarial)
     for name, term in terms.items():
-        weighted = getattr(weights, name) * term
+        weighted = weights[name] * term
         if term.ndim:
             of_joints = of_joints + weighted
         else:
@@ -173,29 +173,37 @@ def generator_adversarial_loss(fake: PerPose, adversary: Adversary, real: PerPos
     return _score(fake, fake.new_ones(()), adversary)
 
 
-def discriminator_loss(real: PerPose, fake: PerPose, adversary: Adversary, swapped: Bool[Tensor, ""] | None = None) -> Scalar:
+def discriminator_loss(
+    real: PerPose,
+    fake: PerPose,
+    adversary: Adversary,
+    swapped: Bool[Tensor, ""] | None = None,
+    real_label: Scalar | None = None,
+) -> Scalar:
     """The discriminator's side of equation 6: observed poses score `real_label`, reprojected ones
     0; mean of the two. Relativistic: each observed pose scores more than its reprojection.
 
     Where `swapped` is true it is the other way round; a tensor, so that the host need not wait to
-    know it.
+    know it. `real_label` is the adversary's unless it is given, as that of one of several runs.
     """
     if adversary.loss == "relativistic":
         lead = real - fake
         return functional.softplus(-lead if swapped is None else torch.where(swapped, lead, -lead)).mean()
-    high, low = real.new_full((), adversary.real_label), real.new_zeros(())
+    high = real.new_full((), adversary.real_label) if real_label is None else real_label.to(real.dtype)
+    low = real.new_zeros(())
     if swapped is not None:
         high, low = torch.where(swapped, low, high), torch.where(swapped, high, low)
     return (_score(real, high, adversary) + _score(fake, low, adversary)) / 2
 
 
-def accuracies(real: PerPose, fake: PerPose, adversary: Adversary) -> dict[str, Scalar]:
-    """The shares of observed and of reprojected poses that the discriminator's logits tell
-    right."""
+def accuracies(real: PerPose, fake: PerPose, adversary: Adversary, real_label: Scalar | None = None) -> dict[str, Scalar]:
+    """The shares of observed and of reprojected poses that the discriminator's logits tell right;
+    `real_label` as for its loss."""
     if adversary.loss == "relativistic":
         share = (real > fake).to(real.dtype).mean()
         return {"real_accuracy": share, "fake_accuracy": share}
-    middle = 0.5 * adversary.real_label if adversary.loss == "least_squares" else 0.0
+    label = adversary.real_label if real_label is None else real_label
+    middle = 0.5 * label if adversary.loss == "least_squares" else 0.0
     return {
         "real_accuracy": (real > middle).to(real.dtype).mean(),
         "fake_accuracy": (fake < middle).to(fake.dtype).mean(),

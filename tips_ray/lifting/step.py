@@ -26,12 +26,12 @@ from tips_ray.lifting.losses import (
     generator_loss,
     gradient_penalty,
     part_means,
-    part_weights,
     weigh_gradient,
 )
 from tips_ray.lifting.networks import Discriminator, DropoutNumbers, Elevation, Lifter, initialise, start_flat
 from tips_ray.lifting.optimise import descend
 from tips_ray.lifting.pairs import Shown, in_frames
+from tips_ray.lifting.sharing import StepSettings
 from tips_ray.poses.geometry import View, lift, max_normalise, quarter_turns, reproject, rotate, rotate_back
 from tips_ray.poses.types import Depth, DepthBatch, Keypoints, KeypointsBatch, PerPose, Scalar
 from tips_ray.seeding import stream
@@ -43,7 +43,6 @@ Losses = dict[str, PerRun]
 class Networks(nn.Module):
     """The networks that a run trains, and what its config says of their step."""
 
-    adversarial_weight: Tensor
     part_means: Tensor
 
     def __init__(self, config: Config, seed: int) -> None:
@@ -59,7 +58,7 @@ class Networks(nn.Module):
         initialise(self.discriminator, stream(seed, "initialise", "discriminator"))
         if self.elevation is not None:
             initialise(self.elevation, stream(seed, "initialise", "elevation"))
-        self.register_buffer("adversarial_weight", part_weights(parts, config.weights), persistent=False)
+        self.settings = StepSettings(config)
         self.register_buffer("part_means", part_means(parts), persistent=False)
 
     def forward(self, function: Callable[..., Any], *inputs: Any) -> Any:
@@ -151,8 +150,9 @@ class Trained:
         real_score, fake_score = self.call(scores, real, fake, draws)
         losses: Losses = self.call(discriminator_losses, real_score, fake_score, draws)
         loss = losses["loss_discriminator"]
-        for name, weight, score, shown in (("r1", adversary.r1, real_score, real), ("r2", adversary.r2, fake_score, fake)):
-            if weight:
+        r1, r2 = self.call(penalty_weights)
+        for name, weight, score, shown in (("r1", r1, real_score, real), ("r2", r2, fake_score, fake)):
+            if getattr(adversary, name):
                 losses[f"loss_{name}"] = gradient_penalty(score, shown)
                 loss = loss + weight * losses[f"loss_{name}"]
         norm = descend(self.discriminator, self.discriminator_optimiser, loss)
@@ -193,24 +193,31 @@ def scores(networks: Networks, real: Shown, fake: Shown, draws: Draws) -> tuple[
 def discriminator_losses(networks: Networks, real: PerPose, fake: PerPose, draws: Draws) -> dict[str, Scalar]:
     """The discriminator's loss, and the shares of poses that it tells right."""
     adversary = networks.config.adversary
-    swapped = draws["swap"] < adversary.swap_labels if adversary.swap_labels else None
-    return {"loss_discriminator": discriminator_loss(real, fake, adversary, swapped), **accuracies(real, fake, adversary)}  # eq 6
+    settings = networks.settings
+    swapped = draws["swap"] < settings.swap_labels if adversary.swap_labels else None
+    loss = discriminator_loss(real, fake, adversary, swapped, settings.real_label)  # eq 6
+    return {"loss_discriminator": loss, **accuracies(real, fake, adversary, settings.real_label)}
+
+
+def penalty_weights(networks: Networks) -> tuple[Scalar, Scalar]:
+    """Of R1 and R2."""
+    return networks.settings.r1, networks.settings.r2
 
 
 def generator_losses(networks: Networks, seen: Seen, draws: Draws) -> dict[str, Scalar]:
     """The unweighted losses of the generators, and what they descend as "loss"."""
     networks.use(draws, "learn")
-    adversary, weights = networks.config.adversary, networks.config.weights
+    adversary, weights, settings = networks.config.adversary, networks.config.weights, networks.settings
     keypoints, scale, depth, reprojected = seen[:4]
     turns = quarter_turns(keypoints, depth) if weights.ninety_degree else []
     lifted_again, *turned_depths = networks.lift(torch.stack([reprojected, *(turned for turned, _ in turns)], dim=1)).unbind(1)
     cycled = reproject(rotate_back(lift(reprojected, lifted_again), seen.view))
-    score = networks.discriminate(networks.shown(weigh_gradient(reprojected, networks.adversarial_weight), scale))
+    score = networks.discriminate(networks.shown(weigh_gradient(reprojected, settings.adversarial), scale))
     adversarial = generator_adversarial_loss(score, adversary, real_score(networks, seen))  # eq 6
     turned = tuple(turned_depths), tuple(expected for _, expected in turns)
     step = Step(networks.lift, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled)
     terms = consistency_terms(step, weights)  # eqs 2 to 5, 16
-    loss = generator_loss(adversarial, terms, weights, networks.part_means)  # eqs 8, 9
+    loss = generator_loss(adversarial, terms, settings.weights, networks.part_means)  # eqs 8, 9
     return {"loss": loss, "loss_adversarial": adversarial, **{f"loss_{name}": term.mean() for name, term in terms.items()}}
 
 

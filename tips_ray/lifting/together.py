@@ -1,4 +1,4 @@
-"""Several runs of one config, trained as one batched model."""
+"""Several runs, trained as one batched model."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -13,19 +13,24 @@ from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.averaging import average_into, decay_at
 from tips_ray.lifting.draws import Draws
 from tips_ray.lifting.epoch import means, stacked, step_inputs
-from tips_ray.lifting.optimise import adam, set_rate
+from tips_ray.lifting.optimise import AdamOfRuns, adam, set_rates
 from tips_ray.lifting.recorded import RecordedStep
 from tips_ray.lifting.run import Run
-from tips_ray.lifting.step import Trained
+from tips_ray.lifting.sharing import joint_config, sharing_key, weighed
+from tips_ray.lifting.step import Networks, Trained
 
 
 class Together:
-    """Runs of one config, after the same epoch, whose weights are stacked: each step trains all.
+    """Runs after the same epoch whose weights are stacked: each step trains all.
+
+    Their configs have equal keys (`sharing_key`): seeds of one config, or configs that differ in
+    the weights of losses, in labels or in learning rates.
 
     Each run draws from its own streams, and its numbers depend on no other: they are those that it
     has by itself, but for rounding. After an epoch, weights and optimiser states are given back to
     the runs, which are then as if each had been trained by itself; one whose numbers are no longer
-    finite disturbs no other.
+    finite disturbs no other. A loss that only some have a weight for is computed for all, times 0
+    for the others: it costs all of them.
     """
 
     def __init__(self, runs: Sequence[Run], record: bool = False, vmapped: bool | None = None) -> None:
@@ -36,8 +41,12 @@ class Together:
         """
         first = runs[0]
         self.vmapped = first.dataset.train.keypoints.is_cuda if vmapped is None else vmapped
-        assert all((run.config, run.dataset, run.epoch) == (first.config, first.dataset, first.epoch) for run in runs)
-        self.runs, self.config, self.networks = list(runs), first.config, first.networks
+        same = [(sharing_key(run.config), run.dataset, run.epoch) for run in runs]
+        assert all(of_run == same[0] for of_run in same)
+        self.runs, self.config = list(runs), joint_config([run.config for run in runs])
+        self.networks = Networks(self.config, first.seed).to(first.dataset.train.keypoints.device)
+        """How a run computes; the numbers are those of `weights` and `settings`."""
+        self.settings = _stack([dict(run.networks.settings.named_buffers(prefix="settings")) for run in runs])
         self.weights = _stack([run.networks.state_dict() for run in runs])
         """Of all networks, and statistics of batch norm."""
         averaged = first.lifter is not first.trained
@@ -47,10 +56,12 @@ class Together:
             self.weights[name].requires_grad_()
         generators = [self.weights[name] for name in names if not name.startswith("discriminator.")]
         discriminator = [self.weights[name] for name in names if name.startswith("discriminator.")]
-        rates = first.rates()
+        alike = len({run.config.optimiser for run in runs}) == 1
         self.optimisers = [
-            adam(parameters, rate, self.config.optimiser, capturable=record)
-            for parameters, rate in zip((generators, discriminator), rates, strict=True)
+            adam(parameters, rates[0], self.config.optimiser, capturable=record)
+            if alike
+            else AdamOfRuns(parameters, rates, self.config.optimiser)
+            for parameters, rates in zip((generators, discriminator), self._rates(), strict=True)
         ]
         for optimiser, of_runs in zip(self.optimisers, zip(*map(_optimisers, runs), strict=True), strict=True):
             _join(optimiser, of_runs)
@@ -63,8 +74,8 @@ class Together:
         """One epoch of all runs; returns their rows. Each took an equal share of the seconds."""
         started, first, total = time.perf_counter(), self.runs[0], torch.zeros(())
         self.networks.train()
-        for optimiser, rate in zip(self.optimisers, first.rates(), strict=True):
-            set_rate(optimiser, rate)
+        for optimiser, rates in zip(self.optimisers, self._rates(), strict=True):
+            set_rates(optimiser, rates)
         inputs = step_inputs(self.config, first.dataset, first.epoch, [run.rng for run in self.runs])
         for number, (batch, draws) in enumerate(inputs, start=first.epoch * first.steps_an_epoch):
             batch = self._taught(batch)
@@ -73,7 +84,7 @@ class Together:
         self.give_back()
         losses = means(self.names, total, first.steps_an_epoch)
         seconds = (time.perf_counter() - started) / len(self.runs)
-        return [run.end_epoch(of_run, seconds) for run, of_run in zip(self.runs, losses, strict=True)]
+        return [run.end_epoch(weighed(of_run, run.config), seconds) for run, of_run in zip(self.runs, losses, strict=True)]
 
     def step(self, batch: Batch, draws: Draws, share: Tensor) -> Tensor:
         """One step of all runs, whose moving averages take a share of the new weights; returns
@@ -88,7 +99,7 @@ class Together:
         def of_one(weights: dict[str, Tensor], *inputs: Any) -> Any:
             return functional_call(self.networks, weights, (function, *inputs))
 
-        given = (self.weights, *inputs)
+        given = (self.weights | self.settings, *inputs)
         if self.vmapped:
             return torch.vmap(of_one)(*given)
         leaves, form = tree_flatten(given)
@@ -100,6 +111,10 @@ class Together:
             run.teachers(keypoints) for run, keypoints in zip(self.runs, batch.keypoints, strict=True) if run.teachers is not None
         ]
         return batch._replace(depth=torch.stack(depths)) if depths else batch
+
+    def _rates(self) -> list[tuple[float, ...]]:
+        """The learning rates of all runs in the next epoch, of lifters and of discriminators."""
+        return list(zip(*(run.rates() for run in self.runs), strict=True))
 
     @property
     def _stepping(self) -> list[torch.optim.Adam]:
