@@ -23,9 +23,9 @@ import torch
 import tyro
 
 from tips_ray.campaign.checkpoints import StoredRun
+from tips_ray.campaign.groups import SeedGroups
 from tips_ray.campaign.plan import Campaign, agree
 from tips_ray.campaign.run import campaign_lock, recorded, survey
-from tips_ray.campaign.seeds import SeedGroups
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, KeepWeights, Placement, override
 from tips_ray.data.dataset import Dataset, Sources, prepare

@@ -53,7 +53,7 @@ def store(folder: Storage, number: int) -> pd.DataFrame:
 
 def replay(config: dict[str, Any], shared: dict[str, Any]) -> None:
     """The Tune trainable in place of the one that trains: as many reports of the same form."""
-    arm = config["arm"]["name"]
+    arm = config["arms"][0]["name"]
     for row in store(shared["training"].folder, trial_number(arm)).to_dict("records"):
         scores = {"error_mm": row[HEADLINE_METRIC], "spread_mm": 0.0, "consistency": sum(row[term] for term in CONSISTENCY)}
         tune.report({"arm": arm, "epoch": row["epoch"], "num_diverged": 0, **scores})
@@ -68,7 +68,7 @@ def resident_gigabytes() -> float:
 def through_ray(search: Search, poses: PoseSet, num_tuned: int, num_trials: int) -> dict[str, Any]:
     """Conduct the search's first trials; returns what they took, and the memory that all would
     take."""
-    tips_ray.campaign.tune.train_arm = replay  # all else is what a search does
+    tips_ray.campaign.tune.train_suggested = replay  # all else is what a search does
     samples: list[tuple[float, int, float]] = []
     ended = threading.Event()
 

@@ -441,8 +441,10 @@ class Placement:
     gpus_per_worker: float = 0.0
     """GPUs of a worker; a fraction lets several share a GPU."""
     seeds_per_process: int = 1
-    """Seeds of an arm that a process trains at once, as one batched model; 1: one after the other,
-    an epoch each. Their numbers are the same but for rounding."""
+    """Runs that a process trains at once, as one batched model: seeds of an arm, and in a search
+    also trials that differ only in weights, labels and learning rates; they are suggested before
+    any of them has ended. 1: one after the other, an epoch each. A run's numbers are the same but
+    for rounding."""
     cuda_graphs: bool = False
     """On a GPU, record the training step once as a CUDA graph, and replay it."""
 

@@ -1,4 +1,4 @@
-"""What one process reports of the seeds that it trains."""
+"""What one process stores and reports of the seeds and arms that it trains."""
 
 import math
 from pathlib import Path
@@ -9,14 +9,32 @@ import pytest
 
 from helpers import CONFIG
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.seeds import SeedGroups, advance, epoch_result, result_or_failure
+from tips_ray.campaign.groups import SeedGroups
+from tips_ray.campaign.seeds import (
+    FAILURE,
+    ArmRuns,
+    EpochOfRun,
+    Training,
+    epoch_result,
+    epochs_of,
+    lacking,
+    result_or_failure,
+    train_arms,
+)
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.config import Placement
+from tips_ray.config import Placement, override
 from tips_ray.data.dataset import Dataset
 from tips_ray.errors import UserError
 from tips_ray.lifting.run import Run
 from tips_ray.stability.early import causal_rule
+from tips_ray.store.curves import CURVE
+from tips_ray.store.records import Record, trial_name, write_record
 from tips_ray.store.storage import Storage
+
+
+def advance(runs: list[StoredRun], number: int, groups: SeedGroups | None = None) -> list[EpochOfRun]:
+    (groups or SeedGroups()).advance(lacking(runs, number))
+    return epochs_of(runs, number)
 
 
 def test_an_epoch_that_only_some_seeds_had_stored_is_reported_of_all(tmp_path: Path, dataset: Dataset) -> None:
@@ -60,7 +78,7 @@ def test_seeds_that_train_at_once_are_stored_as_those_that_take_turns(tmp_path: 
         expected = advance(turns, number)
     groups = SeedGroups(Placement(seeds_per_process=3))
     advance(at_once, 1, groups)
-    assert [list(seeds) for seeds in groups.models] == [[0, 1, 2]]
+    assert [len(runs) for runs in groups.models] == [3]
     at_once = runs("at_once")
     assert [run.num_epochs for run in at_once] == [1, 1, 1]
     at_once[0].advance()  # as if the process had died after it
@@ -69,6 +87,57 @@ def test_seeds_that_train_at_once_are_stored_as_those_that_take_turns(tmp_path: 
     for (row, _), (other, _) in zip(expected, epochs, strict=True):
         assert other[HEADLINE_METRIC] == pytest.approx(row[HEADLINE_METRIC], rel=1e-3)
         assert other["loss_adversarial"] == pytest.approx(row["loss_adversarial"], rel=1e-4)
+
+
+CALM = override(CONFIG, {"network": {"generator_norm": "none", "discriminator_blocks": 6}})
+TRIALS = [
+    CALM,
+    override(CALM, {"optimiser": {"learning_rate": 1e30}}),
+    override(CALM, {"weights": {"legs": 0.5}, "adversary": {"real_label": 1.0}}),
+    override(CALM, {"optimiser": {"learning_rate": 1e-3}}),
+]
+
+
+def test_trials_of_a_search_share_a_model_and_leave_it_each_when_it_ends(tmp_path: Path, dataset: Dataset) -> None:
+    """Of four, one is an epoch ahead, one diverges, one is pruned after its first epoch, and one
+    cannot be stored; their rows are those that they have alone."""
+    alone, shared = Storage(str(tmp_path / "alone")), Storage(str(tmp_path / "shared"))
+    names, reports = [trial_name(number) for number in range(len(TRIALS))], []
+
+    def stored(folder: Storage, number: int) -> ArmRuns:
+        return ArmRuns(names[number], [StoredRun(folder, names[number], Run(TRIALS[number], dataset, 0))])
+
+    def report(result: dict[str, Any]) -> None:
+        reports.append(result)
+        if (result["arm"], result["epoch"]) == (names[2], 1):
+            write_record(shared, Record(2, {}, pruned_at=1))  # as the driver does, for which Tune lets a report wait
+
+    for number in range(3):
+        train_arms(
+            Training(alone, [0], 2, Placement(), pruner="none"),
+            [stored(alone, number)],
+            lambda value: [value],
+            lambda result: None,
+        )
+    arms = [stored(shared, number) for number in range(len(TRIALS))]
+    for number in range(len(TRIALS)):
+        write_record(shared, Record(number))
+    SeedGroups().advance(arms[0].runs)
+    (tmp_path / "shared" / "runs" / f"{names[3]}-seed0" / "weights").write_text("in the way of a folder")
+    train_arms(Training(shared, [0], 2, Placement(seeds_per_process=10), pruner="asha"), arms, lambda value: [value], report)
+
+    ended = {name: max(result["epoch"] for result in reports if result["arm"] == name) for name in names}
+    assert (ended[names[0]], ended[names[2]], ended[names[3]]) == (2, 1, 0)
+    assert [result["arm"] for result in reports if result["num_diverged"]] == [names[1]]
+    assert [result["arm"] for result in reports if FAILURE in result] == [names[3]]
+    for name in names[:3]:
+        curve, expected = ((folder / "runs" / f"{name}-seed0").read_table(CURVE) for folder in (shared, alone))
+        assert curve["epoch"].tolist() == list(range(1, ended[name] + 1))
+        expected = expected[: len(curve)].dropna(axis="columns", how="all")
+        assert set(curve.dropna(axis="columns", how="all")) == set(expected)
+        assert curve["status"].tolist() == expected["status"].tolist()
+        losses = expected.filter(like="loss_").columns
+        assert curve[losses].to_numpy() == pytest.approx(expected[losses].to_numpy(), rel=1e-3, nan_ok=True)
 
 
 def test_an_arm_whose_seeds_have_all_diverged_has_no_mean() -> None:

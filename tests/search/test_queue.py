@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 from ray import cloudpickle
 
+from tips_ray.campaign.tune import ARMS
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC
 from tips_ray.config import Config, WeightRanges
 from tips_ray.search.objectives import OBJECTIVES
@@ -112,6 +114,45 @@ def test_tune_may_copy_and_pickle_what_it_is_given(tmp_path: Path) -> None:
     assert copy.deepcopy(searcher) is searcher
     assert copy.deepcopy(PruningScheduler(searcher)).searcher is searcher
     cloudpickle.dumps((searcher, PruningScheduler(searcher)))
+
+
+def test_trials_that_can_share_a_model_are_suggested_at_once(tmp_path: Path) -> None:
+    """Those with the same normalisation, which is searched too; the others come first for the next
+    model."""
+    search = search_of(tmp_path)
+    searcher = QueueSearcher(queue_of(search, 9), at_once=4)
+    models = []
+    while isinstance(suggested := searcher.suggest(f"tune {len(models)}"), dict):
+        models.append(suggested[ARMS])
+        assert len(read_records(search.folder)) <= sum(map(len, models)) + 3
+    assert sorted(arm["name"] for model in models for arm in model) == [trial_name(number) for number in range(9)]
+    assert all(len({arm["config"]["network"]["generator_norm"] for arm in model}) == 1 for model in models)
+    assert max(map(len, models)) > 1
+    assert queue_of(search, 9).open == list(range(9))  # continued one by one, or in other models
+
+
+def test_a_trial_that_ends_early_leaves_its_model_and_the_last_one_ends_it(tmp_path: Path) -> None:
+    search = search_of(tmp_path, space=weight_space(WeightRanges()))
+    searcher = QueueSearcher(queue_of(search, 3), at_once=3)
+    scheduler, tune_trial = PruningScheduler(searcher), SimpleNamespace(trial_id="tune")
+    searcher.suggest("tune")
+    records = read_records(search.folder)
+
+    def reported(number: int, num_diverged: int) -> str:
+        result = {"arm": trial_name(number), "epoch": 2, "num_diverged": num_diverged}
+        return scheduler.on_trial_result(None, tune_trial, result)
+
+    store(search, records[1], 2, diverges=True)
+    assert reported(0, 0) == PruningScheduler.CONTINUE
+    assert reported(1, 1) == PruningScheduler.CONTINUE
+    assert searcher.queue.unfinished == [0, 2]
+    store(search, records[0], 4)
+    store(search, records[2], 2, diverges=True)
+    assert reported(2, 1) == PruningScheduler.CONTINUE
+    assert reported(2, 1) == PruningScheduler.CONTINUE  # as Tune repeats its last result
+    searcher.on_trial_complete("tune")
+    assert searcher.queue.unfinished == []
+    assert [trial.values[0] == PENALTY for trial in searcher.queue.study.get_trials()] == [False, True, True]
 
 
 def test_suggestions_follow_the_seed_and_the_trials_alone(tmp_path: Path) -> None:

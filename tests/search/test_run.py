@@ -60,13 +60,15 @@ def search_of(folder: Path, base: Config = CONFIG, **settings: Any) -> Search:
     return Search("s", Storage(str(folder)), replace(base, data=SEEN), **given_)
 
 
-def conducted(search: Search, num_trials: int, **limits: Any) -> tuple[SearchEnding, str]:
+ALONE, AS_ONE = Placement(), Placement(seeds_per_process=8)
+EITHER = pytest.mark.parametrize("placement", [ALONE, AS_ONE], ids=["by themselves", "as one model"])
+
+
+def conducted(search: Search, num_trials: int, placement: Placement = ALONE, **limits: Any) -> tuple[SearchEnding, str]:
     """Conduct a search; returns how it ended, and what it said."""
     said = io.StringIO()
-    ending = run_search(
-        search, Budget(num_trials, **limits), None, Session(Sources(POSES), "synthetic", Placement(), Console(file=said))
-    )
-    return ending, said.getvalue()
+    session = Session(Sources(POSES), "synthetic", placement, Console(file=said))
+    return run_search(search, Budget(num_trials, **limits), None, session), said.getvalue()
 
 
 def agrees(search: Search) -> pd.DataFrame:
@@ -151,11 +153,28 @@ def test_another_objective_needs_no_training(undisturbed: Search, tmp_path: Path
     assert agrees(other)["state"].eq("complete").all()
 
 
-def test_diverged_trials_stop_with_all_their_seeds_and_are_listed(ray_folder: Path, tmp_path: Path) -> None:
+def test_trials_that_share_models_are_those_of_trials_by_themselves(undisturbed: Search, tmp_path: Path) -> None:
+    """A search is begun with several trials at once, and continued with one after the other."""
+    search = search_of(tmp_path)
+    ending, said = conducted(search, 4, AS_ONE)
+    assert ending == SearchEnding({}, [], False, False)
+    assert "trial 3 complete" in said
+    assert read_records(search.folder) == read_records(undisturbed.folder)
+    rows, expected = rows_of(search), rows_of(undisturbed)
+    assert rows.columns.tolist() == expected.columns.tolist()
+    losses = [column for column in rows if column.startswith("loss_")]
+    pd.testing.assert_frame_equal(rows[losses], expected[losses], rtol=1e-3)
+    assert conducted(search, 5)[0] == SearchEnding({}, [], False, False)
+    assert agrees(search)["state"].tolist() == ["complete"] * 5
+    pd.testing.assert_frame_equal(rows_of(search).loc[rows.index], rows, check_exact=True)
+
+
+@EITHER
+def test_diverged_trials_stop_with_all_their_seeds_and_are_listed(ray_folder: Path, tmp_path: Path, placement: Placement) -> None:
     calm = override(CONFIG, {"network": {"generator_norm": "none"}})
     space = dict([parse_field("optimiser.learning_rate=0.0002,1e12", calm)])
     search = search_of(tmp_path, calm, space=space, num_epochs=20)
-    ending, said = conducted(search, 5)
+    ending, said = conducted(search, 5, placement)
     assert ending == SearchEnding({}, [], False, False)
     trials = agrees(search)
     wild = trials["optimiser.learning_rate"] == 1e12
@@ -167,9 +186,10 @@ def test_diverged_trials_stop_with_all_their_seeds_and_are_listed(ray_folder: Pa
     assert "diverged after epoch" in said
 
 
-def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: Path) -> None:
+@EITHER
+def test_pruned_trials_end_early_and_are_not_ranked(ray_folder: Path, tmp_path: Path, placement: Placement) -> None:
     search = search_of(tmp_path, num_seeds=1, num_epochs=9, pruner="asha")
-    ending, said = conducted(search, 8)
+    ending, said = conducted(search, 8, placement)
     assert ending == SearchEnding({}, [], False, False)
     trials = agrees(search)
     pruned = trials["state"] == "pruned"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tips_ray.campaign.checkpoints import StoredRun
-from tips_ray.campaign.seeds import SeedGroups
+from tips_ray.campaign.groups import SeedGroups
 from tips_ray.config import Config, Placement, parts_of
 from tips_ray.data.dataset import Dataset
 from tips_ray.lifting.distil import Teachers

@@ -1,9 +1,9 @@
-"""The seeds of one arm, trained side by side by one process, or dealt to several that pool their
-rows after each epoch."""
+"""The seeds of arms, trained side by side by one process, or dealt to several that pool their rows
+after each epoch."""
 
 import logging
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ import ray
 import torch
 
 from tips_ray.campaign.checkpoints import StoredRun
+from tips_ray.campaign.groups import SeedGroups
 from tips_ray.campaign.teachers import teachers_of
 from tips_ray.columns import CONSISTENCY, HEADLINE_METRIC, SIGNAL_SHARES
 from tips_ray.config import Config, Data, Evaluation, KeepWeights, Placement
@@ -20,10 +21,9 @@ from tips_ray.data.dataset import Dataset, Sources, prepare
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.memory import keep_freed_memory
 from tips_ray.lifting.run import Run
-from tips_ray.lifting.together import Together
-from tips_ray.lifting.train import next_epochs
 from tips_ray.stability.agreement import error_bound
 from tips_ray.stability.early import causal_rule
+from tips_ray.store.records import is_pruned
 from tips_ray.store.storage import Storage
 
 NOTICES = "notices"
@@ -50,91 +50,111 @@ class Training:
     keep_weights: KeepWeights = field(default_factory=KeepWeights)
     stop: str = ""
     """The stop rule that ends runs, if any, but those that see labels."""
+    pruner: str | None = None
+    """Of a search, whose trials end when one of their runs diverges or their records say that they
+    were pruned; None: no arm is a trial."""
 
 
 @dataclass(frozen=True)
-class ArmTask:
-    """What one trial trains: the seeds of an arm."""
+class ArmsTask:
+    """What one Tune trial trains: the seeds of an arm, or of several whose configs can share a
+    model."""
 
     training: Training
     sources: ray.ObjectRef
+    arms: dict[str, Config]
+
+
+@dataclass
+class ArmRuns:
+    """The runs of an arm that a process trains."""
+
     arm: str
-    config: Config
+    runs: list[StoredRun]
+    failure: str | None = None
+    """Why the arm ends for good."""
+    done: int = 0
+    """Epochs that its runs have, those of all processes, but for runs that ended before."""
+    over: bool = False
+    """Whether it is not trained any more."""
+
+    def begun(self, num_epochs: int) -> tuple[int, list[str], str | None, bool]:
+        """Of its runs here: how far they are, notices, why they cannot be trained, and whether one
+        has diverged."""
+        behind = min((run.num_epochs for run in self.runs if not run.ended), default=num_epochs)
+        notices = [notice for run in self.runs for notice in run.notices]
+        return behind, notices, self.failure, any(run.diverged for run in self.runs)
+
+    def advanced(self) -> tuple[list[EpochOfRun], str | None, bool]:
+        """Of its runs here: the epoch after those that are done, why they cannot go on, and whether
+        all have ended."""
+        return epochs_of(self.runs, self.done + 1), self.failure, all(run.ended for run in self.runs)
 
 
 def train_seeds(
-    task: ArmTask,
+    task: ArmsTask,
     seeds: list[int],
     device: str,
     pool: Callable[[Any], list[Any]],
     report: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Advance this process's runs an epoch at a time; pool the rows of all processes and report
-    their means."""
-    training, arm = task.training, task.arm
-    torch.set_num_threads(max(1, int(training.placement.cpus_per_worker)))
+    """Train this process's runs of some arms, each from where its folder is; `pool` gathers a value
+    from all processes, `report` tells Tune."""
+    torch.set_num_threads(max(1, int(task.training.placement.cpus_per_worker)))
     keep_freed_memory()
-    runs, failure = result_or_failure(stored_runs, task, seeds, device)
-    behind = min((run.num_epochs for run in runs if not run.ended), default=training.num_epochs)
-    shares = pool((behind, [notice for run in runs for notice in run.notices], failure))
-    done = min(behind for behind, _, _ in shares)
-    notices = list(dict.fromkeys(notice for _, share, _ in shares for notice in share))
-    if notices:
-        report({**epoch_result(arm, done, []), NOTICES: notices})
-    failures = [failure for _, _, failure in shares if failure]
-    groups = SeedGroups(training.placement)
-    while done < training.num_epochs and not failures:
-        epochs, failure = result_or_failure(advance, runs, done + 1, groups)
-        shares = pool((epochs, failure, all(run.ended for run in runs)))
-        failures = [failure for _, failure, _ in shares if failure]
-        if not failures:
-            done += 1
-            report(epoch_result(arm, done, [epoch for epochs, _, _ in shares for epoch in epochs]))
-            if all(ended for _, _, ended in shares):
-                break
-    if failures:
-        report({**epoch_result(arm, done, []), FAILURE: failures[0]})
+    arms = [ArmRuns(arm, *result_or_failure(stored_runs, task, arm, seeds, device)) for arm in task.arms]
+    train_arms(task.training, arms, pool, report)
 
 
-def stored_runs(task: ArmTask, seeds: list[int], device: str) -> list[StoredRun]:
-    """The runs of some seeds of an arm, each after the last epoch that its folder has."""
-    training, arm, config = task.training, task.arm, task.config
-    dataset = dataset_on(task.sources, config.data, training.evaluation, device)
-    teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
-    runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
-    stop = causal_rule(training.stop, training.num_epochs) if training.stop and config.objective != "supervised" else None
-    return [StoredRun(training.folder, arm, run, training.keep_weights, stop) for run in runs.values()]
-
-
-class SeedGroups:
-    """The runs that a process trains at once, as many as its placement says."""
-
-    def __init__(self, placement: Placement | None = None) -> None:
-        self.placement = placement or Placement()
-        self.models: dict[tuple[int, ...], Together] = {}
-        """By the seeds of their runs; a model stays for the next epoch if its runs do."""
-
-    def advance(self, runs: list[StoredRun]) -> None:
-        """Train the next epoch of some runs, all after the same one, and store it."""
-        size, record = self.placement.seeds_per_process, self.placement.cuda_graphs
-        groups = [runs[first : first + size] for first in range(0, len(runs), size)]
-        groups = {tuple(run.run.seed for run in group): group for group in groups}
-        self.models = {seeds: model for seeds, model in self.models.items() if seeds in groups}
-        for seeds, group in groups.items():
-            if len(group) == 1 and not record:
-                group[0].advance()
+def train_arms(
+    training: Training,
+    arms: list[ArmRuns],
+    pool: Callable[[Any], list[Any]],
+    report: Callable[[dict[str, Any]], None],
+) -> None:
+    """Advance runs an epoch at a time, those of arms that are behind first; pool the rows of all
+    processes and report the means of each arm."""
+    groups, is_search = SeedGroups(training.placement), training.pruner is not None
+    for arm, shares in pooled(pool, arms, lambda arm: arm.begun(training.num_epochs)):
+        arm.done = min(behind for behind, _, _, _ in shares)
+        notices = list(dict.fromkeys(notice for _, share, _, _ in shares for notice in share))
+        if notices:
+            report({**epoch_result(arm.arm, arm.done, []), NOTICES: notices})
+        has_diverged = any(diverged for _, _, _, diverged in shares)
+        arm.over = arm.done >= training.num_epochs or (is_search and has_diverged)
+        end_with_failure(arm, [failure for _, _, failure, _ in shares if failure], report)
+    while left := still_trained(training, arms, pool):
+        number = min(arm.done for arm in left) + 1
+        behind = {arm.arm: arm for arm in left if arm.done < number}
+        for run, epoch in groups.train([run for arm in behind.values() for run in lacking(arm.runs, number)]):
+            _, failure = result_or_failure(run.store, epoch)
+            arm = behind[run.keys["arm"]]
+            arm.failure = arm.failure or failure
+        for arm, shares in pooled(pool, behind.values(), ArmRuns.advanced):
+            if end_with_failure(arm, [failure for _, failure, _ in shares if failure], report):
                 continue
-            if seeds not in self.models:
-                self.models[seeds] = Together([run.run for run in group], record)
-            epochs = next_epochs([run.run for run in group], self.models[seeds])
-            for run, epoch in zip(group, epochs, strict=True):
-                run.store(epoch)
+            result = epoch_result(arm.arm, number, [epoch for epochs, _, _ in shares for epoch in epochs])
+            has_ended = all(ended for _, _, ended in shares) or (is_search and result["num_diverged"] > 0)
+            arm.done, arm.over = number, has_ended or number >= training.num_epochs
+            report(result)
 
 
-def advance(runs: list[StoredRun], number: int, groups: SeedGroups | None = None) -> list[EpochOfRun]:
-    """Train the runs that lack an epoch; of all that have it, the rows and what they lifted, and of
-    those that the stop rule has ended the last row."""
-    (groups or SeedGroups()).advance([run for run in runs if run.num_epochs < number and not run.ended])
+def pooled(
+    pool: Callable[[Any], list[Any]], arms: Iterable[ArmRuns], share: Callable[[ArmRuns], Any]
+) -> Iterator[tuple[ArmRuns, tuple[Any, ...]]]:
+    """Each arm with its shares from all processes."""
+    arms = list(arms)
+    return zip(arms, zip(*pool([share(arm) for arm in arms]), strict=True), strict=True)
+
+
+def lacking(runs: list[StoredRun], number: int) -> list[StoredRun]:
+    """The runs that are to train an epoch of a number."""
+    return [run for run in runs if run.num_epochs < number and not run.ended]
+
+
+def epochs_of(runs: list[StoredRun], number: int) -> list[EpochOfRun]:
+    """Of all runs that have an epoch, the rows and what they lifted, and of those that the stop
+    rule has ended the last row."""
     return [
         (run.rows[min(number, run.num_epochs) - 1], run.signed_depths if run.num_epochs == number else None)
         for run in runs
@@ -142,7 +162,36 @@ def advance(runs: list[StoredRun], number: int, groups: SeedGroups | None = None
     ]
 
 
-def result_or_failure(action: Callable[..., list[Any]], *arguments: Any) -> tuple[list[Any], str | None]:
+def still_trained(training: Training, arms: list[ArmRuns], pool: Callable[[Any], list[Any]]) -> list[ArmRuns]:
+    """The arms that are not over, once it was looked up which trials of a search the driver has
+    pruned; of a single one Tune says it itself."""
+    left = [arm for arm in arms if not arm.over]
+    if len(arms) > 1 and training.pruner not in (None, "none"):
+        pruned = set().union(*pool([arm.arm for arm in left if is_pruned(training.folder, arm.arm, training.num_epochs)]))
+        for arm in left:
+            arm.over = arm.arm in pruned
+    return [arm for arm in left if not arm.over]
+
+
+def end_with_failure(arm: ArmRuns, failures: list[str], report: Callable[[dict[str, Any]], None]) -> bool:
+    """End an arm and report why, if it failed in a process; returns whether it did."""
+    if failures:
+        arm.over = True
+        report({**epoch_result(arm.arm, arm.done, []), FAILURE: failures[0]})
+    return bool(failures)
+
+
+def stored_runs(task: ArmsTask, arm: str, seeds: list[int], device: str) -> list[StoredRun]:
+    """The runs of some seeds of an arm, each after the last epoch that its folder has."""
+    training, config = task.training, task.arms[arm]
+    dataset = dataset_on(task.sources, config.data, training.evaluation, device)
+    teachers = {seed: teachers_of(training.folder, arm, seed, device) for seed in seeds if config.teacher}
+    runs = {seed: Run(config, dataset, seed, teachers.get(seed)) for seed in seeds}
+    stop = causal_rule(training.stop, training.num_epochs) if training.stop and config.objective != "supervised" else None
+    return [StoredRun(training.folder, arm, run, training.keep_weights, stop) for run in runs.values()]
+
+
+def result_or_failure(action: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
     """What an action returns, or why it cannot be done, in a sentence; an error that no user can
     mend (a crash) is raised."""
     try:

@@ -1,7 +1,8 @@
-"""Train configs on Ray: one Tune trial a config, whose seeds train in the trial itself or on Ray
-Train workers."""
+"""Train configs on Ray: one Tune trial for each arm, or for some trials of a search that share a
+model. Its seeds train in the Tune trial itself or on Ray Train workers."""
 
 import logging
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import node_resources
-from tips_ray.campaign.seeds import FAILURE, NOTICES, ArmTask, Training, epoch_result, train_seeds
+from tips_ray.campaign.seeds import FAILURE, NOTICES, ArmsTask, Training, epoch_result, train_seeds
 from tips_ray.config import Config, Placement, override
 from tips_ray.data.dataset import Sources
 from tips_ray.errors import UserError
@@ -28,6 +29,8 @@ notice: always); it continues from the states of its runs."""
 MAX_CONTROLLER_FAILURES = 30
 """How often workers that cannot be placed are asked for again, each time for a minute: a node that
 was lost may be replaced."""
+ARMS = "arms"
+"""In a Tune trial's config: what it trains."""
 log = logging.getLogger(__name__)
 WAITING = {"memory": 1.0}
 """What a trial that only waits for its workers holds: one byte, and no share of a CPU that they
@@ -46,20 +49,26 @@ def execute(
     training = Training(
         campaign.folder, campaign.seeds, campaign.num_epochs, placement, campaign.evaluation, campaign.keep_weights, campaign.stop
     )
-    space = {"arm": tune.grid_search([suggestion(arm, campaign.arms[arm]) for arm in arms])}
+    space = {ARMS: tune.grid_search([suggestion({arm: campaign.arms[arm]}) for arm in arms])}
     return run_trials(training, sources, listeners, space)
 
 
-def suggestion(arm: str, config: Config) -> dict[str, Any]:
-    """What a trial is told to train, in types that Tune can copy and write."""
-    return {"name": arm, "config": asdict(config)}
+def suggestion(arms: Mapping[str, Config]) -> list[dict[str, Any]]:
+    """The arms that one Tune trial is told to train, in types that Tune can copy and write."""
+    return [{"name": arm, "config": asdict(config)} for arm, config in arms.items()]
+
+
+def arms_at_once(placement: Placement, num_seeds: int) -> int:
+    """How many arms, with all their seeds, a model of each process has room for; at least one."""
+    of_process = math.ceil(num_seeds / max(1, min(placement.num_workers, num_seeds)))
+    return max(1, placement.seeds_per_process // of_process)
 
 
 def run_trials(
     training: Training, sources: Sources, listeners: list[tune.Callback], space: dict[str, Any] | None = None, **choice: Any
 ) -> dict[str, str]:
     """Run Tune trials over `space`, or over what a `search_alg` among the fields of Tune's
-    TuneConfig suggests.
+    TuneConfig suggests: each has some arms.
 
     Results that listeners receive have `arm`, `epoch`, `error_mm` and `spread_mm` (mean and
     standard deviation over seeds), `bound_mm` (what the error is at least), `consistency` (the
@@ -72,7 +81,7 @@ def run_trials(
     notices = TrialNotices()
     with tempfile.TemporaryDirectory(prefix="tips-ray-tune-") as bookkeeping:  # nothing in it is read again
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(train_arm, shared=shared), driver),
+            tune.with_resources(tune.with_parameters(train_suggested, shared=shared), driver),
             param_space=space,
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=concurrent,
@@ -93,7 +102,9 @@ def run_trials(
         if not results.num_errors:
             return notices.failures
         ended = [results[index] for index in range(len(results))]  # fewer than arms if it was interrupted
-        crashed = {result.config["arm"]["name"]: str(result.error) for result in ended if result.error and result.config}
+        crashed = {
+            arm["name"]: str(result.error) for result in ended if result.error and result.config for arm in result.config[ARMS]
+        }
         return notices.failures | crashed
 
 
@@ -111,11 +122,12 @@ class TrialNotices(tune.Callback):
             self.failures[result["arm"]] = result[FAILURE]
 
 
-def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
-    """The Tune trainable: all seeds of one arm."""
+def train_suggested(config: dict[str, Any], shared: dict[str, Any]) -> None:
+    """The Tune trainable: all seeds of some arms."""
     training: Training = shared["training"]
     placement = training.placement
-    task = ArmTask(training, shared["sources"], config["arm"]["name"], override(Config(), config["arm"]["config"]))
+    arms = {arm["name"]: override(Config(), arm["config"]) for arm in config[ARMS]}
+    task = ArmsTask(training, shared["sources"], arms)
     if placement.num_workers == 0:
         device = "cuda" if placement.gpus_per_worker else "cpu"
         train_seeds(task, training.seeds, device, pool=lambda value: [value], report=tune.report)
@@ -140,11 +152,12 @@ def train_arm(config: dict[str, Any], shared: dict[str, Any]) -> None:
         try:
             trainer.fit()
         except TrainingFailedError as error:  # it was tried often enough
-            tune.report({**epoch_result(task.arm, 0, []), FAILURE: str(error)})
+            for arm in arms:
+                tune.report({**epoch_result(arm, 0, []), FAILURE: str(error)})
 
 
 def train_share(config: dict[str, Any]) -> None:
-    """The Ray Train worker: its share of an arm's seeds. All workers pool their rows after each
+    """The Ray Train worker: its share of the seeds. All workers pool their rows after each
     epoch."""
     context = train.get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
@@ -154,7 +167,7 @@ def train_share(config: dict[str, Any]) -> None:
         torch.distributed.all_gather_object(values, value)
         return values
 
-    task: ArmTask = config["task"]
+    task: ArmsTask = config["task"]
     training = task.training
     device = str(get_device()) if training.placement.gpus_per_worker else "cpu"
     train_seeds(task, training.seeds[rank::size], device, pool, train.report)

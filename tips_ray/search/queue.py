@@ -42,7 +42,7 @@ class EndedTrial:
 
 
 class TrialQueue:
-    """Hands out the trials of a search one at a time, and takes note of how they end."""
+    """Hands out the trials of a search, and takes note of how they end."""
 
     def __init__(self, search: Search, budget: Budget, on_end: Callable[[EndedTrial], None] = lambda trial: None) -> None:
         """`on_end` is called with each trial that ends from now on.
@@ -100,6 +100,14 @@ class TrialQueue:
         if self.records[number].error is not None:
             self._record(replace(self.records[number], error=None))
         return self.records[number]
+
+    def next_alike(self, most: int, key: Callable[[Record], Any]) -> list[Record]:
+        """The next trials to train, as many of at most so many as have the key of the first; the
+        others were begun, and come first the next time."""
+        records = [record for _ in range(most) if (record := self.next()) is not None]
+        alike = [record for record in records if key(record) == key(records[0])]
+        self.open = [record.number for record in records if record not in alike] + self.open
+        return alike
 
     def should_prune(self, number: int, epoch: int, value: float) -> bool:
         """Report an epoch's objective to Optuna's pruner; returns whether the trial should end with

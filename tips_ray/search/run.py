@@ -11,7 +11,7 @@ from tips_ray.campaign.plan import Campaign
 from tips_ray.campaign.ray_session import running_ray
 from tips_ray.campaign.run import Ending, campaign_lock, recorded, run_study, survey, tested_on
 from tips_ray.campaign.session import Session
-from tips_ray.campaign.tune import Training, check_capacity, run_trials
+from tips_ray.campaign.tune import Training, arms_at_once, check_capacity, run_trials
 from tips_ray.config import Config, Data, override
 from tips_ray.data.dataset import Sources
 from tips_ray.data.keypointset import KeypointSet
@@ -137,10 +137,18 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
             check_capacity(placement, search.num_seeds)
             write_manifest(search.folder, manifest, SEARCH)
             export.add(*queue.ended)
-            searcher = QueueSearcher(queue)
+            searcher = QueueSearcher(queue, arms_at_once(placement, search.num_seeds))
             seconds = None if budget.max_hours is None else max(1.0, budget.max_hours * 3600 - (time.monotonic() - clock))
             failures = run_trials(
-                Training(search.folder, search.seeds, search.num_epochs, placement, search.evaluation, search.keep_weights),
+                Training(
+                    search.folder,
+                    search.seeds,
+                    search.num_epochs,
+                    placement,
+                    search.evaluation,
+                    search.keep_weights,
+                    pruner=search.pruner,
+                ),
                 sources,
                 [progress],
                 search_alg=searcher,
@@ -148,6 +156,7 @@ def run_search(search: Search, budget: Budget, study_storage: str | None, sessio
                 num_samples=-1,
                 time_budget_s=seconds,
             )
+        failures = {arm: error for arm, error in failures.items() if trial_number(arm) in queue.unfinished}
         for arm, error in failures.items():
             queue.fail(trial_number(arm), error.strip().split("\n")[-1])
     unfinished = [trial_name(number) for number in queue.unfinished]

@@ -20,6 +20,7 @@ KINDS = {MANIFEST: CampaignRecord, SEARCH: SearchRecord}
 PREVIOUS = ".previous"
 """What is added to the name of a manifest for its second copy."""
 TRIALS = "trials"
+RECORD_CURE = "restore the file, or give another --campaign name"
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +103,15 @@ def write_record(folder: Storage, record: Record) -> None:
     folder.write(f"{TRIALS}/{trial_name(record.number)}.json", json.dumps(asdict(record), indent=1).encode())
 
 
+def is_pruned(folder: Storage, arm: str, num_epochs: int) -> bool:
+    """Whether the record of a trial says that it was pruned before it had so many epochs."""
+    pruned_at = read_checked(folder, f"{TRIALS}/{arm}.json", Record, RECORD_CURE).pruned_at
+    return pruned_at is not None and pruned_at < num_epochs
+
+
 def read_records(folder: Storage) -> list[Record]:
     """The records of all trials, in order; raises ValueError for one that is damaged."""
     names = [name for name in folder.names(TRIALS) if re.fullmatch(r"trial-\d{5,9}\.json", name)]
-    cure = "restore the file, or give another --campaign name"
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        records = pool.map(lambda name: read_checked(folder, f"{TRIALS}/{name}", Record, cure), names)
+        records = pool.map(lambda name: read_checked(folder, f"{TRIALS}/{name}", Record, RECORD_CURE), names)
         return sorted(records, key=lambda record: record.number)
