@@ -31,6 +31,8 @@ class SearchProgress(LiveProgress):
         self.ended = 0
         self.under_way: dict[str, int] = {}
         """Latest epoch of each trial that trains."""
+        self.over: set[str] = set()
+        """Trials that have ended: one that leaves a model ends before its last epoch comes here."""
         self.best: tuple[float, int] = (math.inf, -1)
         self.task = self.bars.add_task("epochs", total=budget.num_trials * search.num_epochs, text="")
         self.num_trained = 0
@@ -48,6 +50,7 @@ class SearchProgress(LiveProgress):
         """Say how a trial ended."""
         self.ended += 1
         self.under_way.pop(trial_name(trial.number), None)
+        self.over.add(trial_name(trial.number))
         score = trial.score
         if trial.state == "complete" and score is not None:
             self.best = min(self.best, (float(score[self.columns[0]]), trial.number))
@@ -59,7 +62,8 @@ class SearchProgress(LiveProgress):
 
     def epoch_ended(self, result: dict[str, Any]) -> None:
         """Take in one epoch of one trial."""
-        self.under_way[result["arm"]] = result["epoch"]
+        if result["arm"] not in self.over:
+            self.under_way[result["arm"]] = result["epoch"]
         self.num_trained += 1
         self._update()
         if self.is_silent(SECONDS_BETWEEN_LINES):
