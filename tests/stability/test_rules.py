@@ -17,6 +17,7 @@ from tips_ray.stability.rules import (
     Average,
     Band,
     Fixed,
+    GuardedAverage,
     Last,
     Lowest,
     Plateau,
@@ -179,7 +180,7 @@ def test_who_watches_epoch_by_epoch_stops_where_the_whole_curve_says(values: lis
 
 
 def test_names_are_unique_and_the_same_for_all_lengths() -> None:
-    assert len(set(NAMES)) == len(NAMES) == 31
+    assert len(set(NAMES)) == len(NAMES)
     for num_epochs in range(1, 201):
         assert [rule.name for rule in standard_rules(num_epochs)] == NAMES
     assert Teacher().rule in NAMES
@@ -327,10 +328,28 @@ def test_windows_and_rules_say_what_they_are() -> None:
     assert Lowest(("loss_adversarial", "churn_mm")).name == "lowest adversarial loss + churn"
 
 
+@pytest.mark.parametrize(
+    ("distance", "limits", "window"),
+    [
+        ([9, 8, 4, 3, 5, 6, 7, 8], [1, 1, 1, 1, 2, 3, 4, 4], Window(3, 4)),  # both are worse at the end
+        ([9, 8, 4, 3, 5, 6, 7, 8], [4, 4, 3, 3, 2, 2, 1, 1], Window(7, 8)),  # the run's own joints are not
+        ([9, 8, 7, 6, 5, 4, 3, 2], [1, 1, 1, 1, 2, 3, 4, 4], Window(7, 8)),  # the seeds draw together
+        ([9, 8, 4, 4, 5, 5, 4.3, 4.3], [1, 1, 1, 1, 2, 3, 4, 4], Window(7, 8)),  # within a tenth
+        ([math.nan] * 8, [1, 1, 1, 1, 2, 3, 4, 4], Window(7, 8)),
+    ],
+)
+def test_a_guarded_average_goes_back_where_all_its_signals_have_become_worse(
+    distance: list[float], limits: list[float], window: Window
+) -> None:
+    rule = GuardedAverage(2, ("seed_disagreement_mm", "joint_limits"), "guarded")
+    curve = curve_of(seed_disagreement_mm=[*map(float, distance)], joint_limits=[*map(float, limits)])
+    assert rule(curve) == window
+
+
 # Bad input
 
 
-@pytest.mark.parametrize("rule", [Fixed(500), Average(500), Average(81, 4.0)])
+@pytest.mark.parametrize("rule", [Fixed(500), Average(500), Average(81, 4.0), GuardedAverage(500, ("churn_mm",), "guarded")])
 def test_a_window_outside_the_curve_is_refused(rule: Rule) -> None:
     with pytest.raises(ValueError, match=r"outside the curve, which has 80 epochs; train longer, or stop earlier"):
         rule(Curve(rows_of(80)))

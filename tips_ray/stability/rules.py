@@ -18,6 +18,10 @@ from tips_ray.stability.stopping import Curve, Rule, Window
 WARMUP_SHARE = 0.1
 """Share of the epochs, at the start, in which `Lowest` does not look for the lowest value: a signal
 such as consistency can be low before the lifter has learnt anything."""
+SIGN_WATCH = ("seed_disagreement_mm", "joint_limits")
+"""Signals that see a part whose depths turn over while it trains. Bones keep their lengths then, and
+images of the pose still look like poses; but the run moves away from the other seeds, and its knees
+bend backwards. Each alone has other reasons too: a run is also left behind by seeds that turn."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,42 @@ class Average:
         """The last epochs."""
         curve.check(Window(self.length, self.length))
         return Window(len(curve) - self.length + 1, len(curve), self.half_life)
+
+
+@dataclass(frozen=True)
+class GuardedAverage:
+    """The weights averaged over the last `length` epochs, unless each of the `signals` has become
+    worse since the first of them was lowest.
+
+    The other window are the `length` epochs over which the mean of the first signal is lowest,
+    epochs before WARMUP_SHARE left out. It is taken where the means of all signals are higher at
+    the end by more than the share `tolerance`. Raises ValueError for a curve that is shorter.
+    """
+
+    length: int
+    signals: tuple[str, ...]
+    label: str
+    tolerance: float = 0.1
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return self.label
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The signals."""
+        return self.signals
+
+    def __call__(self, curve: Curve) -> Window:
+        """The last epochs, or the others."""
+        curve.check(Window(self.length, self.length))
+        means = trailing_mean(np.stack([curve[column] for column in self.signals]), self.length)
+        start = max(int(WARMUP_SHARE * len(curve)), self.length - 1)
+        lowest = start + int(np.nan_to_num(means[0, start:], nan=np.inf).argmin())
+        worse = (means[:, -1] > (1 + self.tolerance) * means[:, lowest]).all()
+        last = lowest + 1 if worse else len(curve)
+        return Window(last - self.length + 1, last)
 
 
 @dataclass(frozen=True)
@@ -207,6 +247,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
         *(Fixed(share(percent), f"epoch at {percent} %") for percent in (25, 50, 75)),
         *(Average(share(percent), label=f"average of the last {percent} %") for percent in (10, 25, 50)),
         Average(min(num_epochs, 5 * smooth), smooth, "moving average, half-life 5 %"),
+        GuardedAverage(share(10), SIGN_WATCH, "average of the last 10 %, guarded"),
         Band("discriminator_accuracy", 0.55, 0.8, patience=3),
         Band("loss_discriminator", 0.45, 0.65, patience=3),
         *(Plateau(column, share(10), smooth=smooth) for column in falling),
@@ -220,7 +261,7 @@ def standard_rules(num_epochs: int) -> tuple[Rule, ...]:
 def averages_weights(rule: Rule) -> bool:
     """Whether a rule takes the average of several epochs' weights, which a table of errors cannot
     score."""
-    return isinstance(rule, Average) or (isinstance(rule, Lowest) and rule.average > 1)
+    return isinstance(rule, Average | GuardedAverage) or (isinstance(rule, Lowest) and rule.average > 1)
 
 
 def rules_of_epochs(num_epochs: int, signals: Sequence[str]) -> tuple[Rule, ...]:
