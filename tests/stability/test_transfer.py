@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
+from tips_ray.columns import BY_NAME, HEADLINE_METRIC, TRAIN_METRIC
 from tips_ray.errors import UserError
 from tips_ray.report.transfer.page import finding, render_transfer
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.early import early_ends
-from tips_ray.stability.predicted import USED, fit, half_width, predict_left_out, rows_of
+from tips_ray.stability.predicted import fit, half_width, predict_left_out, rows_of
 from tips_ray.stability.transfer import (
     are_related,
     leave_one_campaign_out,
@@ -142,7 +142,7 @@ def test_a_line_is_least_squares_with_a_ridge_and_campaigns_weigh_alike():
     line = fit(pd.concat([one, other], ignore_index=True), ())
     assert line is not None
     expected = (one["error"].mean() + other["error"].mean()) / 2
-    assert np.log(line(one)) == pytest.approx(np.full(len(one), expected))
+    assert line(one) == pytest.approx(np.full(len(one), expected))
     law = fit(one, ("bone_asymmetry",))
     assert law is not None
     standard = (one["bone_asymmetry"] - one["bone_asymmetry"].mean()) / one["bone_asymmetry"].std(ddof=0)
@@ -155,14 +155,18 @@ def test_the_half_width_is_that_of_the_campaign_that_is_most_off():
     assert half_width([one, other]) == half_width([one]) == pytest.approx(np.quantile(np.abs(one), 0.9))
 
 
-def test_lines_whose_signals_a_target_lacks_are_left_out_and_the_others_averaged():
+def test_signals_that_a_campaign_lacks_are_left_out_for_all():
     rows = pd.concat([rows_of(campaign(name, seed)).assign(campaign=name) for seed, name in enumerate("abc")], ignore_index=True)
-    averaged, bones = (predict_left_out(rows, "c", {}, name) for name in (USED, "bones"))
-    assert [entry.error_mm for entry in averaged] == [entry.error_mm for entry in bones]  # no other line has its signals
-    views = rows.assign(view_inconsistency_mm=np.random.default_rng(0).normal(size=len(rows)))
-    averaged, bones, more = (predict_left_out(views, "c", {}, name) for name in (USED, "bones", "bones and views"))
-    means = [np.sqrt(one.error_mm * other.error_mm) for one, other in zip(bones, more, strict=True)]
-    assert [entry.error_mm for entry in averaged] == pytest.approx(means)
+    assert predict_left_out(rows, "c", {}, BY_NAME["churn_mm"].label) == []
+    rows["view_inconsistency_mm"] = np.random.default_rng(0).normal(size=len(rows))
+
+    def errors(rows: pd.DataFrame, name: str) -> list[float]:
+        return [entry.error_mm for entry in predict_left_out(rows, "c", {}, name)]
+
+    assert errors(rows, "bones and views") != errors(rows, "bones")
+    for lacking in "ac":
+        without = rows.assign(view_inconsistency_mm=rows["view_inconsistency_mm"].where(rows["campaign"] != lacking))
+        assert errors(without, "bones and views") == errors(rows, "bones")
 
 
 def test_the_summary_and_its_page():

@@ -2,10 +2,10 @@
 
 A predictor is fitted on campaigns whose errors are known (sources): the logarithm of the error
 against the logarithms of signals, over runs, arms and epochs. It is used on campaigns that share no
-poses with them (targets). Several such lines are averaged, as forecasts are (Bates & Granger 1969).
-The interval is made of how far this is off on the source that it does worst on, when it is not
-fitted on it, in the manner of jackknife+ (Barber et al., Annals of Statistics 2021): new poses are
-one more draw of a source, as far as the sources are like draws of each other.
+poses with them (targets). The interval is made of how far this is off on the source that it does
+worst on, when it is not fitted on it, in the manner of jackknife+ (Barber et al., Annals of
+Statistics 2021): new poses are one more draw of a source, as far as the sources are like draws of
+each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,25 +33,18 @@ LEAST = 1e-3
 """Signals below it count as it: the logarithm of a share of 0 does not exist."""
 TIMELY = tuple(name for name in SIGNALS if not BY_NAME[name].in_hindsight)
 
-Signals = tuple[str, ...]
-BONES: Signals = ("bone_asymmetry", "bone_variation", "bone_proportions")
-SEVERAL: dict[str, Signals] = {
+BONES = ("bone_asymmetry", "bone_variation", "bone_proportions")
+USED = "all signals"
+PREDICTORS: dict[str, tuple[str, ...]] = {
+    "mean of the sources": (),
+    **{BY_NAME[name].label: (name,) for name in TIMELY},
     "bones": BONES,
     "bones and views": (*BONES, "view_inconsistency_mm"),
     "bones, views and fresh critic": (*BONES, "view_inconsistency_mm", "fresh_critic"),
-    "all signals": tuple(name for name in TIMELY if name != "average_distance_mm"),
+    USED: tuple(name for name in TIMELY if name != "average_distance_mm"),
 }
-"""By name, the signals that a predictor sees together; that which only runs with a moving average
-have is not among them."""
-USED = "mean of these"
-PREDICTORS: dict[str, tuple[Signals, ...]] = {
-    "mean of the sources": ((),),
-    **{BY_NAME[name].label: ((name,),) for name in TIMELY},
-    **{name: (signals,) for name, signals in SEVERAL.items()},
-    USED: tuple(SEVERAL.values()),
-}
-"""By name, the signals of each of the lines whose mean a predictor is. `USED` is the one to use: no
-line of the others is the best on all poses."""
+"""By name, the signals that a predictor sees. `USED` is the one to use: how much each signal counts
+is left to the fit. That which only runs with a moving average have is not among them."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +58,8 @@ class Line:
     level: float
 
     def __call__(self, rows: pd.DataFrame) -> np.ndarray:
-        """Predicted errors in mm."""
-        values = (rows[list(self.signals)].to_numpy(float) - self.centre) / self.scale
-        return np.exp(self.level + values @ self.slope)
+        """Logarithms of the predicted errors in mm."""
+        return self.level + (rows[list(self.signals)].to_numpy(float) - self.centre) / self.scale @ self.slope
 
 
 @dataclass(frozen=True)
@@ -134,33 +126,29 @@ def fit(rows: pd.DataFrame, signals: Sequence[str]) -> Line | None:
     return Line(tuple(signals), centre, scale, slope, level)
 
 
-def fit_all(rows: pd.DataFrame, signals: Sequence[Signals]) -> list[Line]:
-    """A line of each of these, where the rows have its signals."""
-    return [line for line in (fit(rows, one) for one in signals) if line is not None]
+def shared_signals(signals: Sequence[str], rows: pd.DataFrame) -> list[str]:
+    """Those of the signals that each of the campaigns has."""
+    present = rows[[*signals, "campaign"]].groupby("campaign").count().gt(0).all()
+    return [name for name in signals if present[name]]
 
 
-def mean_of(lines: Sequence[Line], rows: pd.DataFrame) -> np.ndarray:
-    """The geometric mean of the errors in mm that the lines predict."""
-    return np.exp(np.mean([np.log(line(rows)) for line in lines], axis=0))
-
-
-def ratios_left_out(rows: pd.DataFrame, signals: Sequence[Signals], related: Mapping[str, Sequence[str]]) -> list[np.ndarray]:
+def ratios_left_out(rows: pd.DataFrame, signals: Sequence[str], related: Mapping[str, Sequence[str]]) -> list[np.ndarray]:
     """For each campaign, the logarithms of true over predicted error of its runs at their last
-    epochs, by lines that were fitted without it and those related to it, or, where all are related,
+    epochs, by a line that was fitted without it and those related to it, or, where all are related,
     without it alone."""
     ratios = []
     for name in rows["campaign"].unique():
         others = rows[~rows["campaign"].isin([name, *related.get(name, ())])]
-        lines = fit_all(others if len(others) else rows[rows["campaign"] != name], signals)
+        line = fit(others if len(others) else rows[rows["campaign"] != name], signals)
         there = last_rows(rows[rows["campaign"] == name], signals).dropna(subset="error")
-        if lines and len(there):
-            ratios.append(there["error"].to_numpy(float) - np.log(mean_of(lines, there)))
+        if line and len(there):
+            ratios.append(there["error"].to_numpy(float) - line(there))
     return ratios
 
 
-def last_rows(rows: pd.DataFrame, signals: Sequence[Signals]) -> pd.DataFrame:
+def last_rows(rows: pd.DataFrame, signals: Sequence[str]) -> pd.DataFrame:
     """Of the last epochs those that have all signals."""
-    return rows[rows["last"]].dropna(subset=sorted(set().union(*signals)))
+    return rows[rows["last"]].dropna(subset=list(signals))
 
 
 def half_width(ratios: Sequence[np.ndarray]) -> float:
@@ -172,15 +160,13 @@ def half_width(ratios: Sequence[np.ndarray]) -> float:
 
 def predict(sources: pd.DataFrame, targets: pd.DataFrame, name: str, related: Mapping[str, Sequence[str]]) -> list[Predicted]:
     """The errors of the runs of `targets` at their last epochs, by the predictor of a `name` that
-    is fitted on `sources`, with those of its lines whose signals the targets have; none without
-    such a line, or where the sources are too few to say how far it is off."""
-    last = targets[targets["last"]]
-    signals = [one for one in PREDICTORS[name] if all(last[signal].notna().any() for signal in one)]
-    lines, ratios = fit_all(sources, signals), ratios_left_out(sources, signals, related)
-    there = last_rows(targets, signals)
-    if not lines or not ratios or there.empty:
+    is fitted on `sources`, with those of its signals that all of these have; none where they have
+    none of them, or where the sources are too few to say how far it is off."""
+    signals = shared_signals(PREDICTORS[name], pd.concat([sources, targets[targets["last"]]]))
+    line, ratios, there = fit(sources, signals), ratios_left_out(sources, signals, related), last_rows(targets, signals)
+    if len(signals) < min(1, len(PREDICTORS[name])) or line is None or not ratios or there.empty:
         return []
-    error, factor = mean_of(lines, there), np.exp(half_width(ratios))
+    error, factor = np.exp(line(there)), np.exp(half_width(ratios))
     truth = np.exp(there["error"].to_numpy(float))
     keys = zip(there["campaign"], there["arm"], there["seed"].tolist(), strict=True)
     return [

@@ -19,9 +19,10 @@ WARMUP_SHARE = 0.1
 """Share of the epochs, at the start, in which `Lowest` does not look for the lowest value: a signal
 such as consistency can be low before the lifter has learnt anything."""
 SIGN_WATCH = ("seed_disagreement_mm", "joint_limits")
-"""Signals that see a part whose depths turn over while it trains. Bones keep their lengths then, and
-images of the pose still look like poses; but the run moves away from the other seeds, and its knees
-bend backwards. Each alone has other reasons too: a run is also left behind by seeds that turn."""
+"""Signals that see a part whose depths turn over while it trains. Bones keep their lengths then,
+and images of the pose still look like poses; but the run moves away from the other seeds, and its
+knees bend backwards. Each alone has other reasons too: a run is also left behind by seeds that
+turn."""
 
 
 @dataclass(frozen=True)
