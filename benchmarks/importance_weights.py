@@ -27,7 +27,7 @@ from tips_ray.poses.metrics import p_mpjpe
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
 from tips_ray.stability.predicted import PREDICTORS, USED, Line, fit, half_width, last_rows, rows_of, shared_signals
 from tips_ray.stability.stopping import Window
-from tips_ray.stability.transfer import are_related
+from tips_ray.stability.transfer import related_campaigns
 from tips_ray.store.curves import RUNS, run_name
 from tips_ray.store.storage import Storage
 from tried_signals import dataset_of, runs_of
@@ -49,10 +49,7 @@ def main() -> None:
     campaigns = {name: load_campaign(folder) for name, folder in folders.items()}
     datasets = {name: dataset_of(campaign.manifest, folders[name], options.test_data) for name, campaign in campaigns.items()}
     rows = pd.concat([rows_of(campaign).assign(campaign=name) for name, campaign in campaigns.items()], ignore_index=True)
-    related = {
-        name: [other for other in campaigns if other != name and are_related(campaigns[name], campaigns[other])]
-        for name in campaigns
-    }
+    related = related_campaigns(campaigns)
     harder = {name: relative_errors(folders[name], campaigns[name], datasets[name]) for name in campaigns}
     shift, left = {}, []
     for target in campaigns:

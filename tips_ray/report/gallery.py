@@ -89,8 +89,8 @@ def pictures_of(summary: Summary | LabelFreeSummary | SearchSummary) -> list[str
         return [*(["gains"] if confirmed else []), f"history-{summary.objective_columns[0]}", "surface"]
     heats = [f"codependence-{place}" for place in range(1, 1 + min(MANY_ARMS, len(stop_tables.codependence_to_show(summary))))]
     ingredients = [f"ingredients-{place}" for place, _ in enumerate(effects_by_base(summary), start=1)]
-    ingredients += [f"screening-{place}" for place, _ in enumerate(effects_of_bases(summary), start=1)]
-    return ["errors", "bodies", *ingredients, *(["rules"] if summary.stop_rules else []), *heats]
+    choices = [f"screening-{place}" for place, _ in enumerate(effects_of_bases(summary), start=1)]
+    return ["errors", "bodies", *ingredients, *choices, *(["rules"] if summary.stop_rules else []), *heats]
 
 
 def draw(report: Path, pictures: Sequence[str], out: Path, chromium: str) -> list[str]:

@@ -76,6 +76,12 @@ def ends(interval: Interval | Difference | MedianRegret, sign: bool = False) -> 
     return "no interval" if interval.low is None else f"{mm(interval.low, sign)} to {mm(interval.high, sign)}"
 
 
+def ends_of_size(low: float, high: float) -> str:
+    """The ends, in words, of an interval of how much less one errs than another, whichever it
+    is."""
+    return " to ".join(mm(end) for end in sorted((abs(low), abs(high))))
+
+
 SYNTHETIC = "The poses are synthetic: no human was measured. Orders and effects may differ on real poses."
 
 

@@ -98,6 +98,14 @@ def are_related(one: LoadedCampaign, other: LoadedCampaign) -> bool:
     return bool(people_of(one) & people_of(other))
 
 
+def related_campaigns(campaigns: Mapping[str, LoadedCampaign]) -> dict[str, list[str]]:
+    """For each campaign, the others that share poses with it."""
+    return {
+        name: [other for other in campaigns if other != name and are_related(campaign, campaigns[other])]
+        for name, campaign in campaigns.items()
+    }
+
+
 def regrets_of(campaigns: Mapping[str, LoadedCampaign]) -> pd.DataFrame:
     """The regret of each rule in each run of the labelled campaigns: columns REGRETS.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Any
 
 import pandas as pd
@@ -16,11 +15,11 @@ from tips_ray.stability.transfer import (
     Cell,
     LeftOut,
     RuleTransfer,
-    are_related,
     leave_one_campaign_out,
     matrix,
     rank_by_worst,
     regrets_of,
+    related_campaigns,
     unsupervised_arms,
     unsupervised_runs,
 )
@@ -98,10 +97,7 @@ def summarise_transfer(campaigns: Mapping[str, LoadedCampaign]) -> Transfer:
         raise UserError(
             f"{len(labelled)} of these campaigns has errors; at least two must: one to choose a rule on, one to try it on."
         )
-    related = {name: [] for name in campaigns}
-    for one, other in permutations(campaigns, 2):
-        if are_related(campaigns[one], campaigns[other]):
-            related[one].append(other)
+    related = related_campaigns(campaigns)
     regrets = regrets_of(labelled)
     ranked = rank_by_worst(regrets)
     if not ranked:

@@ -10,7 +10,7 @@ from tips_ray.columns import HEADLINE_METRIC, METRICS
 from tips_ray.report.base import LONG_TABLE, filled
 from tips_ray.report.study import figures, tables
 from tips_ray.report.style import arm_colours
-from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, SYNTHETIC, few_seeds, mm
+from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, SYNTHETIC, ends_of_size, few_seeds, mm
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.comparison import ComparedPair, Comparison, label_of_arm
 
@@ -96,11 +96,13 @@ def pair_sentence(pair: ComparedPair) -> str:
     if pair.low is None or pair.high is None:
         return f"{less} errs by {size} less than {more} on the one seed that both have: n = 1, no interval, so this may be luck."
     if pair.low <= 0 <= pair.high:
-        ends = f"95% interval {mm(pair.low, sign=True)} to {mm(pair.high, sign=True)} mm, n = {pair.n} shared seeds"
-        return f"{a} and {b} cannot be told apart: the difference is {mm(pair.difference, sign=True)} mm ({ends})."
-    low, high = sorted((abs(pair.low), abs(pair.high)))
+        return (
+            f"{a} and {b} cannot be told apart: the difference is {mm(pair.difference, sign=True)} mm (95% interval"
+            f" {mm(pair.low, sign=True)} to {mm(pair.high, sign=True)} mm, n = {pair.n} shared seeds)."
+        )
+    ends = ends_of_size(pair.low, pair.high)
     few = "" if pair.n >= FEW_SEEDS else ", too few to be sure"
-    return f"{less} errs by {size} less than {more} (95% interval {mm(low)} to {mm(high)} mm, n = {pair.n} shared seeds{few})."
+    return f"{less} errs by {size} less than {more} (95% interval {ends} mm, n = {pair.n} shared seeds{few})."
 
 
 def cautions(comparison: Comparison) -> list[str]:

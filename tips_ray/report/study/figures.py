@@ -199,8 +199,8 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: st
     if seeds < 2:
         return [mean]
     edges = table[["low", "high"]].apply(lambda edge: edge.fillna(table["mean"]).interpolate(limit_direction="both"))
-    some = slice((len(table) - 1) % (step := math.ceil(len(table) / MAX_LINE_POINTS)), None, step)  # the last is among them
-    edges, places = edges.iloc[some], places[some]
+    step = math.ceil(len(table) / MAX_LINE_POINTS)
+    edges, places = edges.iloc[::-step].iloc[::-1], places[::-step][::-1]  # the last is among them
     area = go.Scatter(
         x=[*places, *reversed(places)],
         y=[*rounded(edges["high"], coarse=True), *reversed(rounded(edges["low"], coarse=True))],

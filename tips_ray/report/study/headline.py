@@ -8,7 +8,7 @@ from typing import Any
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.study.answers import answer_cautions
 from tips_ray.report.study.run_tables import failing_sentences, seeds_in_words
-from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, few_seeds, mm, of_n, span
+from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, beyond_2d, data_cautions, ends_of_size, few_seeds, mm, of_n, span
 from tips_ray.stability.distillation import StudentComparison
 from tips_ray.stability.statistics import STATISTICS, Interval, PairedDifference
 from tips_ray.stability.summary import ArmSummary, Summary
@@ -107,10 +107,10 @@ def pair_finding(summary: Summary, arms: Sequence[str]) -> str:
             f" is {mm(pair.difference, sign=True)} mm"
             f" (95% interval {mm(pair.low, sign=True)} to {mm(pair.high, sign=True)} mm)."
         )
-    ends, few = sorted((abs(pair.low), abs(pair.high))), "" if pair.n >= FEW_SEEDS else ", too few to be sure"
+    ends, few = ends_of_size(pair.low, pair.high), "" if pair.n >= FEW_SEEDS else ", too few to be sure"
     return (
         f"Over the last half of training, {lower} errs by {size} mm less than {higher}"
-        f" (95% interval of the paired difference {mm(ends[0])} to {mm(ends[1])} mm, n = {pair.n} seeds{few})."
+        f" (95% interval of the paired difference {ends} mm, n = {pair.n} seeds{few})."
     )
 
 
