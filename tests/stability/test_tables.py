@@ -124,6 +124,18 @@ def test_gaps_and_short_runs_are_left_out_with_a_note() -> None:
     assert "all are compared up to epoch 30" in ends.notes[0]
 
 
+def test_epochs_are_counted_by_a_column_that_evaluations_have() -> None:
+    trained = pd.DataFrame({"epoch": [1, 1, 2, 2], "step": [50, 100, 150, 200], "loss": 1.0})
+    evaluated = pd.DataFrame({"step": [1, 2], "pa": [60.0, 50.0]})
+    assert curves_of(pd.concat([trained, evaluated]), TableColumns("pa")).columns.epoch == "step"
+
+
+def test_a_score_that_rises_is_noted() -> None:
+    table = pd.DataFrame({"epoch": [1, 2, 3], "acc": [0.1, 0.6, 0.5], "err": [0.9, 0.4, 0.5]})
+    assert any("higher than it starts" in note for note in curves_of(table, TableColumns("acc")).notes)
+    assert not curves_of(table, TableColumns("err")).notes
+
+
 def test_repeated_rows_count_once_and_the_later_holds() -> None:
     table = curves()
     again = table[(table["seed"] == 0) & (table["epoch"] <= 3)]

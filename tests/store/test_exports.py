@@ -26,6 +26,27 @@ def test_a_tidy_table_stays_as_it_is(tmp_path: Path, text: str) -> None:
     assert table["pa_mpjpe"].tolist() == [60.5, 50]
 
 
+def test_numbers_may_have_a_decimal_comma(tmp_path: Path) -> None:
+    table = read_tables(written(tmp_path, curves="method;epoch;pa_mpjpe\na;1;60,5\na;2;50,25\n"))
+    assert table["pa_mpjpe"].tolist() == [60.5, 50.25]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_json_has_an_object_a_row(tmp_path: Path, listed: bool) -> None:
+    rows = ['{"epoch": 1, "loss": 2.5}', '{"epoch": 1, "pa_mpjpe": 60.5}', '{"epoch": 2, "pa_mpjpe": NaN}']
+    (tmp_path / "scalars.json").write_text(f"[{', '.join(rows)}]" if listed else "\n".join(rows) + "\n")
+    table = read_tables([tmp_path / "scalars.json"])
+    assert list(table.columns) == ["epoch", "loss", "pa_mpjpe"]
+    assert table["pa_mpjpe"].isna().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "1\n2\n", '{"epoch": 1', ""])
+def test_json_without_rows_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "curves.jsonl").write_text(text)
+    with pytest.raises(UserError, match=r"no table of curves|has no rows"):
+        read_tables([tmp_path])
+
+
 def test_parquet_is_read(tmp_path: Path) -> None:
     pd.DataFrame({"epoch": [1, 2], "fid": [9.0, 8.0]}).to_parquet(tmp_path / "curves.parquet")
     assert read_tables([tmp_path / "curves.parquet"])["fid"].tolist() == [9, 8]
@@ -35,6 +56,14 @@ def test_several_files_are_runs_by_their_names(tmp_path: Path) -> None:
     paths = written(tmp_path, seed0="epoch,fid\n1,9\n", seed1="epoch,fid\n1,8\n")
     assert read_tables(paths)["file"].tolist() == ["seed0", "seed1"]
     assert read_tables([tmp_path]).equals(read_tables(paths))
+
+
+def test_files_of_one_name_are_runs_by_their_folders(tmp_path: Path) -> None:
+    for run in ("seed0", "seed1"):
+        (tmp_path / run / "vis_data").mkdir(parents=True)
+        (tmp_path / run / "vis_data/scalars.json").write_text('{"step": 1, "fid": 9}\n')
+    table = read_tables(sorted(tmp_path.rglob("*.json")))
+    assert table["file"].tolist() == ["seed0/vis_data/scalars", "seed1/vis_data/scalars"]
 
 
 def test_a_chart_of_wandb_has_a_column_a_run(tmp_path: Path) -> None:
@@ -77,7 +106,7 @@ def test_what_is_no_table_is_refused_in_a_sentence(tmp_path: Path, text: str, sa
 
 
 def test_an_empty_folder_and_damaged_parquet_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no \.csv file"):
+    with pytest.raises(UserError, match="no file of curves"):
         read_tables([tmp_path])
     (tmp_path / "curves.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(UserError, match="no table of curves"):

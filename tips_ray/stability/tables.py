@@ -42,7 +42,7 @@ class TableColumns:
     higher: tuple[str, ...] = ()
     """Those of the signals that are higher when better."""
     epoch: str = ""
-    """By default the first of `store.exports.STEPS` that there is."""
+    """By default the first of `store.exports.STEPS` that is known where the error is."""
     train_error: str = ""
     """The error on other data than `error`'s, by which the rule of each arm is chosen. By default
     it is chosen by `error`, for each run by that of the arm's other runs."""
@@ -91,6 +91,7 @@ def curves_of(table: pd.DataFrame, columns: TableColumns) -> TableCurves:
     curves = pd.concat(list(kept.values()), ignore_index=True)
     curves["seed"] = curves["label"].map(number)
     curves["run"] = curves["arm"] + ", " + curves["label"]
+    notes += rising(list(kept.values()), columns)
     assert columns.signals is not None
     sums = [name for name, (parts, _) in DERIVED.items() if set(parts) <= set(columns.signals)]
     return TableCurves(
@@ -107,7 +108,9 @@ def with_defaults(table: pd.DataFrame, columns: TableColumns) -> TableColumns:
     """The columns with defaults filled in; raises UserError for one that the table lacks, or that
     rules may not see."""
     names = [str(name) for name in table.columns]
-    epoch = columns.epoch or next((name for step in STEPS for name in names if name.lower() == step), "")
+    counts = [name for step in STEPS for name in names if name.lower() == step]
+    evaluated = table[table[columns.error].notna()] if columns.error in names else table
+    epoch = columns.epoch or next((name for name in counts if evaluated[name].notna().any()), "".join(counts[:1]))
     if not epoch:
         raise UserError(f"No column of the table counts epochs or steps; name it with --epoch. {listed(names)}")
     run = columns.run or tuple(name for name in (RUN, FILE) if name in names)[:1]
@@ -253,6 +256,18 @@ def run_on(grid: Sequence[float], rows: pd.DataFrame, diverged: bool) -> pd.Data
         curve = curve.iloc[: int(lost.argmax()) + 1 if lost.any() else len(curve)].copy()
         curve.loc[curve.index[-1], "status"] = "diverged"
     return curve
+
+
+def rising(arms: Sequence[pd.DataFrame], columns: TableColumns) -> list[str]:
+    """A note where the error ends higher than it starts in every run, as a score does that is
+    higher when better."""
+    ends = pd.concat(arms).groupby(["arm", "label"])[HEADLINE_METRIC].agg(["first", "last"])
+    if not (ends["last"] > ends["first"]).all():
+        return []
+    return [
+        f"{columns.error!r} ends higher than it starts in every run, and it is taken for an error, lower when better. Give a"
+        " score, such as an accuracy or PCK, as 1 minus its value."
+    ]
 
 
 def named(names: Sequence[str]) -> str:

@@ -1,14 +1,18 @@
-"""Curves that other programs wrote: CSV and parquet files, tidy, or as W&B, TensorBoard and MLflow
-export them, as one table with a row a run and epoch.
+"""Curves that other programs wrote: CSV, JSON lines and parquet files, tidy, or as W&B, TensorBoard
+and MLflow export them, as one table with a row a run and epoch.
 
-Exports are known by their columns. W&B's charts have one column a run, `RUN - METRIC`, beside its
+JSON lines are what the loggers of MMEngine and Detectron2 write, an object a row. Exports are known
+by their columns. W&B's charts have one column a run, `RUN - METRIC`, beside its
 `__MIN` and `__MAX`. MLflow's have one row a value, with `run_id`, `key`, `value`, `step`; so have
 tables of TensorBoard's events, with `tag` for `key`. TensorBoard's own files hold one run and one
 metric, which their names tell: `run-RUN-tag-METRIC.csv`, with `Wall time`, `Step`, `Value`.
 """
 
+import json
+import os
 import re
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -25,17 +29,20 @@ RUN_NAMES = ("run_id", "run_name", "run", "dir_name", "run_uuid")
 SEPARATOR = " - "
 RANGES = ("__MIN", "__MAX")
 TENSORBOARD = ["Wall time", "Step", "Value"]
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+"""Of the files that are taken from a folder."""
 
 
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
-    """The rows of CSV or parquet files, or of those in folders, one below the other.
+    """The rows of files, or of those in folders with the SUFFIXES, one below the other.
 
     Exports are reshaped. Where there are several tables, the column `file` has the name of each.
     Raises UserError for files that hold no table.
     """
-    files = [file for path in paths for file in (sorted(path.rglob("*.csv")) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (tables_in(path) if path.is_dir() else [path])]
     if not files:
-        raise UserError(f"There is no .csv file in {', '.join(repr(str(path)) for path in paths)}; give files of curves.")
+        folders = ", ".join(repr(str(path)) for path in paths)
+        raise UserError(f"There is no file of curves ({', '.join(SUFFIXES)}) in {folders}; name the files themselves.")
     tables = {file: read_table(file) for file in files}
     scalars = {file: table for file, table in tables.items() if list(table.columns) == TENSORBOARD}
     if len(scalars) == len(tables):
@@ -43,29 +50,63 @@ def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
     reshaped_tables = {file: reshaped(table) for file, table in tables.items()}
     if len(tables) == 1:
         return reshaped_tables[files[0]]
-    named = [table if FILE in table else table.assign(file=file.stem) for file, table in reshaped_tables.items()]
+    named = [
+        table if FILE in table else table.assign(file=name)
+        for name, table in zip(names_of(files), reshaped_tables.values(), strict=True)
+    ]
     return pd.concat(named, ignore_index=True)
+
+
+def names_of(files: Sequence[Path]) -> list[str]:
+    """What tells files apart: their names, or where two are alike, their paths below the folder
+    that they share; without what they end in."""
+    names = [file.stem for file in files]
+    if len(set(names)) < len(names):
+        shared = os.path.commonpath([file.absolute() for file in files])
+        names = [file.absolute().relative_to(shared).with_suffix("").as_posix() for file in files]
+    return names
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The files of curves in a folder and those below it, sorted."""
+    return sorted(file for file in folder.rglob("*") if file.suffix in SUFFIXES)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """The rows of one file as they stand."""
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep=separator(path))
+        table = READERS.get(path.suffix, read_csv)(path)
     except ValueError as error:
         first_line = str(error).partition("\n")[0]
         raise UserError(
-            f"{str(path)!r} is no table of curves ({first_line}); give a .csv file with a header, or .parquet."
+            f"{str(path)!r} is no table of curves ({first_line}); give a .csv file with a header, .jsonl, or .parquet."
         ) from error
     if table.empty:
         raise UserError(f"{str(path)!r} has no rows; give a table with one row a run and epoch.")
     return table.rename(columns=lambda name: str(name).strip())
 
 
-def separator(path: Path) -> str:
-    """What separates the columns of a CSV file, by its first line."""
-    with path.open(encoding="utf-8") as file:
-        header = file.readline()
-    return max(",;\t", key=header.count)
+def read_csv(path: Path) -> pd.DataFrame:
+    """The rows of a file whose columns are separated by what its first line has most of: commas,
+    semicolons or tabs. Where it is no comma, numbers may have a decimal comma."""
+    text = path.read_text(encoding="utf-8-sig")
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    has_decimal_commas = separator != "," and re.search(rf"(^|{separator})-?\d+,\d+({separator}|$)", text, re.MULTILINE)
+    return pd.read_csv(StringIO(text), sep=separator, decimal="," if has_decimal_commas else ".")
+
+
+def read_json(path: Path) -> pd.DataFrame:
+    """The rows of a file with a JSON object a line, or of a JSON list of objects; numbers may be
+    NaN."""
+    text = path.read_text(encoding="utf-8").strip()
+    rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("its rows are no JSON objects")
+    return pd.DataFrame(rows)
+
+
+READERS = {".parquet": pd.read_parquet, ".json": read_json, ".jsonl": read_json}
 
 
 def of_tensorboard(file: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """When should your own lifter, or GAN, stop training?
 
-Reads curves of anyone's training from a table with a row a run and epoch (CSV or parquet, or as
-W&B, TensorBoard and MLflow export it), and says what each stop rule costs:
+Reads curves of anyone's training from a table with a row a run and epoch (CSV, JSON lines or
+parquet, or as W&B, TensorBoard and MLflow export it), and says what each stop rule costs:
 
     tips-ray stop curves.csv --error pa_mpjpe --run method seed --signals critic_loss cycle_loss
 """
@@ -30,8 +30,8 @@ class Curves:
     """Say when to stop, from a table of curves."""
 
     tables: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TABLE ...", help_behavior_hint="(required)")]
-    """CSV or parquet files, or folders of them: one row a run and epoch, or an export of W&B (a
-    column a run), MLflow or TensorBoard (a row a value, or a file a run)."""
+    """CSV, JSON lines or parquet files, or folders of them: one row a run and epoch, or an export
+    of W&B (a column a run), MLflow or TensorBoard (a row a value, or a file a run)."""
     error: str
     """Column of the error, lower when better."""
     run: Annotated[tuple[str, ...], NONE] = ()
