@@ -172,6 +172,33 @@ def test_bvh_is_read_in_mm_whatever_its_unit_without_its_rest_pose(tmp_path, sca
     assert poses.origin.format == "BVH"
 
 
+def test_motions_of_different_skeletons_are_read_by_the_joints_that_all_have(tmp_path):
+    (tmp_path / "a.bvh").write_text(made.bvh_text(), newline="")
+    (tmp_path / "b.bvh").write_text(made.bvh_text().replace("rig:", "other:").replace("Spine2", "Tail"), newline="")
+    poses = load_poses(str(tmp_path))
+    assert (poses.subjects, len(poses)) == (["a", "b"], 24)
+    np.testing.assert_allclose(poses.positions[12:], load_poses(str(tmp_path / "b.bvh")).positions, atol=1e-3)
+    assert any("2 different skeletons" in note for note in poses.notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "subjects"),
+    [
+        (("walk1_subject1", "run1_subject2", "run2_subject2"), ["subject1", "subject2"]),
+        (("01_01", "01_02", "35_01"), ["01", "35"]),
+        (("S1_sit", "S2_sit"), ["S1", "S2"]),
+        (("ann/walk", "ann/run", "bo/walk"), ["ann", "bo"]),
+        (("steps1", "steps2"), ["steps1", "steps2"]),
+        (("subject1", "walk"), ["subject1", "walk"]),
+    ],
+)
+def test_the_subject_of_a_motion_is_told_by_its_folder_or_name(tmp_path, names, subjects):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.bvh").write_text(made.bvh_text(), newline="")
+    assert load_poses(str(tmp_path)).subjects == subjects
+
+
 def test_a_joint_map_reads_motions_of_unknown_bones(tmp_path):
     (tmp_path / "odd.bvh").write_text(made.bvh_text().replace("Leg", "Qeg"), newline="")
     with pytest.raises(UserError, match=r"unknown joints: .*--joint-map FILE"):

@@ -1,5 +1,6 @@
 """BVH, the motion files of animation: a skeleton of bones, then its turns in each frame."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tips_ray.data.formats.opened import Opened
 from tips_ray.data.joint_names import canonical_names
 from tips_ray.data.raw import RawPoses
 from tips_ray.errors import UserError
-from tips_ray.natural import natural_key
+from tips_ray.natural import natural_key, natural_sorted
 
 ACCEPTS = "a .bvh file, or a folder of them"
 UNITS = {"centimetres": 10.0, "inches": 25.4, "metres": 1000.0, "millimetres": 1.0, "CMU's units": 25.4 / 0.45}
@@ -22,6 +23,12 @@ MIN_HEAD = 0.05
 """A head shorter than this share of the body has no end that can be used."""
 
 REST_DEGREES = 0.01
+
+SUBJECTS = (
+    re.compile(r"(?:^|[^a-z0-9])((?:subject|subj|actor|person|performer|s)[_-]?\d+)(?![a-z0-9])", re.IGNORECASE),
+    re.compile(r"^(\d+)_\d+$"),
+)
+"""How names of files tell the subject."""
 
 
 def detect(file: Opened) -> bool:
@@ -38,26 +45,44 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def read(file: Opened) -> RawPoses:
-    """Poses in mm, y up, a clip a file; the unit is told from the skeleton's size. Files of a
-    folder are of the subject that their sub-folder names, or of one each."""
+    """Poses in mm, y up, a clip a file; the unit is told from the skeleton's size. Of skeletons
+    that differ, the joints are read that all have."""
     paths = [file.path] if file.path.is_file() else files_in(file.path)
     read_clips = [clip_of(path, file) for path in paths]
-    names = {tuple(clip_names) for clip_names, _, _ in read_clips}
-    if len(names) > 1:
-        raise UserError(f"{file.path}: its .bvh files have {len(names)} different skeletons; read each kind by itself.")
     lengths = [len(positions) for _, positions, _ in read_clips]
-    subjects = [path.parent.name if path.parent != file.path and path != file.path else path.stem for path in paths]
     notes = dict.fromkeys(note for *_, own in read_clips for note in own)
+    skeletons = list(dict.fromkeys(tuple(clip_names) for clip_names, _, _ in read_clips))
+    names = [name for name in dict.fromkeys(skeletons[0]) if all(name in others for others in skeletons)]
+    if len(skeletons) > 1:
+        notes[f"The .bvh files have {len(skeletons)} different skeletons; the {len(names)} joints that all have are read."] = None
+    subjects, told_by = subjects_of(paths, file.path)
+    if told_by:
+        notes[told_by] = None
     return RawPoses(
-        np.concatenate([positions for _, positions, _ in read_clips]),
+        np.concatenate([positions[:, [own.index(name) for name in names]] for own, positions, _ in read_clips]),
         file.name,
-        joint_names=next(iter(names)),
+        joint_names=tuple(names),
         format="BVH",
         subject=np.repeat(subjects, lengths),
         clip=np.repeat([path.stem for path in paths], lengths),
         joint_map=None if file.reading.joint_map is None else read_joint_map(file.reading.joint_map),
         notes=tuple(notes),
     )
+
+
+def subjects_of(paths: list[Path], folder: Path) -> tuple[list[str], str]:
+    """The subject of each file, and a note on how it was told where it is not by sub-folders.
+
+    It is the sub-folder that a file is in; else, where all names of files tell one, as
+    `walk1_subject2`, `S01_walk` and CMU's `01_02` do, that; else each file has its own.
+    """
+    if any(path.parent != folder for path in paths) and folder.is_dir():
+        return [path.parent.name if path.parent != folder else path.stem for path in paths], ""
+    told = [next((found[1] for pattern in SUBJECTS if (found := pattern.search(path.stem))), "") for path in paths]
+    if len(paths) > 1 and all(told):
+        return told, f"Subjects are told by the names of the .bvh files: {', '.join(natural_sorted(set(told)))}."
+    alone = "Each .bvh file counts as a subject of its own; put those of one person into a sub-folder."
+    return [path.stem for path in paths], alone if len(paths) > 1 else ""
 
 
 def clip_of(path: Path, file: Opened) -> tuple[list[str], np.ndarray, list[str]]:
