@@ -152,9 +152,11 @@ def runs_of(curves: pd.DataFrame, arm: str) -> pd.DataFrame:
     `diverged`)."""
     if curves.empty:
         return pd.DataFrame(columns=["run", "epochs", "status"])
-    rows = curves.loc[curves["arm"] == arm, ["run", "seed", "epoch", "status"]].sort_values("epoch", kind="stable")
-    last = rows.drop_duplicates("seed", keep="last").rename(columns={"epoch": "epochs"})
-    return last.set_index("seed").sort_index()
+    of_arm = np.flatnonzero(curves["arm"] == arm)
+    seeds, epochs = (curves[name].to_numpy()[of_arm] for name in ("seed", "epoch"))
+    by_seed = np.lexsort((epochs, seeds))
+    last = of_arm[by_seed[np.diff(seeds[by_seed], append=np.inf) > 0]]
+    return curves[["seed", "run", "epoch", "status"]].iloc[last].rename(columns={"epoch": "epochs"}).set_index("seed")
 
 
 def last_shared_epoch(runs: pd.DataFrame) -> int:
@@ -182,9 +184,14 @@ def errors_by_metric(curves: pd.DataFrame, arm: str, metrics: Sequence[str]) -> 
         return {metric: pd.DataFrame(index=pd.RangeIndex(0, name="epoch")) for metric in metrics}
     rows = curves.reindex(columns=["seed", "epoch", *metrics])[curves["arm"] == arm]  # few columns first: curves are wide
     rows = rows[rows["seed"].isin(whole.index) & (rows["epoch"] <= last_shared_epoch(whole))]
-    tables = rows.drop_duplicates(["seed", "epoch"], keep="last").pivot(index="epoch", columns="seed")
-    ends = whole["epochs"].where(whole["status"] == "stopped")
-    return {metric: held_after(pd.DataFrame(tables[metric], dtype=float), ends) for metric in metrics}
+    (epochs, row), (seeds, column) = (np.unique(rows[name], return_inverse=True) for name in ("epoch", "seed"))
+    index, columns = pd.Index(epochs, name="epoch"), pd.Index(seeds, name="seed")
+    ends, tables = whole["epochs"].where(whole["status"] == "stopped"), {}
+    for metric in metrics:
+        values = np.full((len(epochs), len(seeds)), np.nan)
+        values[row, column] = rows[metric].to_numpy(float)  # of an epoch that stands twice, the later row
+        tables[metric] = held_after(pd.DataFrame(values, index, columns, copy=False), ends)
+    return tables
 
 
 def held_after(errors: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:

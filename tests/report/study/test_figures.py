@@ -39,6 +39,14 @@ def test_band_leaves_out_missing_values_and_invents_no_interval():
     assert found.loc[0, "high"] <= 3
 
 
+def test_percentiles_are_those_of_numpy():
+    values = np.random.default_rng(5).normal(60, 5, (8, 100))
+    values[2:5, :40], values[3, :99] = np.nan, np.nan
+    shares = [0.0, 0.025, 0.5, 0.975, 1.0]
+    expected = np.nanquantile(values, shares, axis=1).T
+    assert tables.percentiles(values.copy(), shares) == pytest.approx(expected, rel=1e-12)
+
+
 def test_seed_band_is_cut_to_common_epochs_and_agrees_with_the_summary(make_curves):
     curves = make_curves(num_seeds=4)
     curves = curves[~((curves["run"] == "solo-seed1") & (curves["epoch"] > 30))]

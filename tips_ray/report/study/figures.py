@@ -51,7 +51,7 @@ def draw_all(
             lines_of_regret = tables.regret_lines(curves, metrics[0], without=list(summary.supervised))
             drawn["regret"] = draw_regret(regret, lines_of_regret, colours, synthetic)
         drawn["errors"] = draw_error_curves(bands, runs, lines, colours, synthetic)
-        profile = tables.profile_table(curves, [arm for arm in summary.shown if arm in set(curves["arm"])])
+        profile = tables.profile_table(curves, [arm for arm in tables.arms_of(curves) if arm in summary.shown])
         if profile["bound"].nunique() > 1:
             drawn["profile"] = draw_profile(profile, colours, synthetic)
     if summary.stop_rules:
@@ -249,9 +249,13 @@ def extremes(run: pd.DataFrame) -> pd.DataFrame:
     ends: no spike is lost."""
     if len(run) <= MAX_LINE_POINTS:
         return run
-    blocks = run.groupby(np.arange(len(run)) * MAX_LINE_POINTS // (2 * len(run)))["value"]
-    kept = {*blocks.idxmin().dropna(), *blocks.idxmax().dropna(), run.index[0], run.index[-1]}
-    return run[run.index.isin(kept)]
+    values, places = run["value"].to_numpy(float), np.arange(len(run))
+    blocks, known = places * MAX_LINE_POINTS // (2 * len(run)), places[~np.isnan(values)]
+    kept = np.isin(places, [0, len(run) - 1])
+    for heights in (values, -values):
+        ordered = known[np.lexsort((heights[known], blocks[known]))]
+        kept[ordered[np.diff(blocks[ordered], prepend=-1) > 0]] = True
+    return run[kept]
 
 
 def cross_traces(lines: pd.DataFrame, arm: str, colour: str) -> list[go.Scatter]:

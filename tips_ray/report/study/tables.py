@@ -27,6 +27,8 @@ from tips_ray.stability.summary import Summary
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 BAND = ["mean", "low", "high", "n"]
+ROWS_AT_ONCE = 50
+"""Epochs whose draws fit into the cache of a processor."""
 MAX_PANEL_EPOCHS = 100
 """A small panel has no room for more."""
 
@@ -38,19 +40,30 @@ def band(values: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     the band is as smooth as they are; a draw is a row of weights, so that all epochs of all draws
     are one matrix product. Fewer than two values: no band.
     """
-    present = values.notna().to_numpy(float)
-    given = values.fillna(0.0).to_numpy()
-    n = present.sum(axis=1).astype(int)
-    table = pd.DataFrame({"mean": np.nan, "low": np.nan, "high": np.nan, "n": n}, index=values.index)
-    table.loc[n > 0, "mean"] = given.sum(axis=1)[n > 0] / n[n > 0]
+    given, seeds = values.to_numpy(float), values.shape[1]
+    present = ~np.isnan(given)
+    n = present.sum(axis=1)
+    sums = np.where(present, given, 0.0)
+    mean = np.divide(sums.sum(axis=1), n, out=np.full(len(given), np.nan), where=n > 0)
+    ends = np.full((len(given), 2), np.nan)
     if (n > 1).any():
-        seeds = values.shape[1]
         weights = np.random.default_rng(seed).multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES).T.astype(float)
-        drawn = present[n > 1] @ weights
-        means = np.where(drawn > 0, given[n > 1] @ weights / np.maximum(drawn, 1), np.nan)
-        quantile = np.quantile if drawn.all() else np.nanquantile  # which is slow, and needed only where a seed lacks an epoch
-        table.loc[n > 1, ["low", "high"]] = quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=1).T
-    return table
+        for rows in np.array_split(np.flatnonzero(n > 1), 1 + len(given) // ROWS_AT_ONCE):
+            drawn = float(seeds) if present[rows].all() else present[rows] @ weights
+            with np.errstate(invalid="ignore"):  # NaN where only seeds were drawn that lack the epoch
+                means = sums[rows] @ weights / drawn
+            ends[rows] = percentiles(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return pd.DataFrame({"mean": mean, "low": ends[:, 0], "high": ends[:, 1], "n": n}, index=values.index)
+
+
+def percentiles(values: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """`np.nanquantile` of each row, one column a share, in a quarter of the time; sorts `values`
+    in place."""
+    values.sort(axis=1)  # NaN last
+    place = np.multiply.outer(np.count_nonzero(~np.isnan(values), axis=1) - 1, np.asarray(shares))
+    below = np.floor(place).astype(int)
+    low, high = (np.take_along_axis(values, at, axis=1) for at in (below, np.ceil(place).astype(int)))
+    return low + (high - low) * (place - below)
 
 
 def _by_arm(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
