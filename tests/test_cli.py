@@ -39,6 +39,16 @@ def test_a_study_has_its_own_help_and_its_presets(study: str, capsys: pytest.Cap
     assert "800)" in output
 
 
+@pytest.mark.parametrize("command", [[name] for name in (*STUDIES, "report")] + [["data", "info"]], ids=" ".join)
+def test_help_says_none_of_an_empty_default(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    output = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert not re.search(r"default: (''|\[\])? ?\)", output)
+    if command == ["stability"]:
+        assert "empty: STUDY-PRESET-DATA. (default: none)" in output
+
+
 def test_the_help_of_arms_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["stability", "--help"])

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from tips_ray.command_line import shown_defaults
 from tips_ray.config import FileReading, Reading
 from tips_ray.errors import UserError, user_errors
 
@@ -188,7 +189,11 @@ def open_report(campaign: Annotated[str, tyro.conf.Positional, tyro.conf.arg(met
 
 @app.command(name="report")
 def report(
-    campaigns: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME ...")],
+    campaigns: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="STORAGE/NAME ...", help_behavior_hint="(required)"),
+    ],
     out: Path | None = None,
 ) -> None:
     """Write the report of a study or a search anew from what its runs have stored, also while they
@@ -229,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen, rest = parser().parse_known_args(sys.argv[1:] if arguments is None else arguments)
     if chosen.command in STUDIES:
         return importlib.import_module(f"tips_ray.studies.{chosen.command.replace('-', '_')}").main(rest)
-    with user_errors():
+    with user_errors(), shown_defaults():
         app.cli(prog="tips-ray", args=[chosen.command, *rest])
     return 0
 

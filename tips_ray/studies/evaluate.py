@@ -14,7 +14,7 @@ from tips_ray.columns import HEADLINE_METRIC, METRICS
 from tips_ray.config import FILES_OF_3D, FileReading, Reading
 from tips_ray.errors import UserError
 from tips_ray.secrets import without_secrets
-from tips_ray.studies.options import CONTINUES, NONE, load_with_notes, run_command
+from tips_ray.studies.options import CONTINUES, load_with_notes, run_command
 
 if TYPE_CHECKING:
     from tips_ray.stability.groups import Grouped
@@ -36,7 +36,7 @@ class Evaluation:
     epoch: str = "last"
     """last, best (an oracle: chosen by the error on the campaign's own test poses), a number, or
     the name of a stop rule, such as 'average of the last 10 %'."""
-    subjects: Annotated[tuple[str, ...], NONE] = ()
+    subjects: tuple[str, ...] = ()
     """Subjects to evaluate on; by default all, or the campaign's test subjects on the campaign's
     own poses."""
     num_views: int = 1

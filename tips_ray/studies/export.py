@@ -14,7 +14,7 @@ import tyro
 from tips_ray.config import FileReading, Reading
 from tips_ray.errors import UserError
 from tips_ray.studies.evaluate import check_labelled, chosen_subjects
-from tips_ray.studies.options import AGAIN, NONE, load_with_notes, run_command
+from tips_ray.studies.options import AGAIN, load_with_notes, run_command
 
 if TYPE_CHECKING:
     from tips_ray.lift.lifter import Lifter
@@ -36,7 +36,7 @@ class LifterOptions:
     """Of the lifter; by default the campaign's and the arm's."""
     data: str | None = None
     """Labelled poses of people whom it was not trained on: their errors go onto the card."""
-    subjects: Annotated[tuple[str, ...], NONE] = ()
+    subjects: tuple[str, ...] = ()
     """Subjects of --data; by default all, or the campaign's test subjects on the campaign's own
     poses."""
     reading: Annotated[Reading, tyro.conf.OmitArgPrefixes] = field(default_factory=Reading)

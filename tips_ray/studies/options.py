@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 
+from tips_ray.command_line import shown_defaults
 from tips_ray.config import FILES_OF_2D, FILES_OF_3D, Config, Evaluation, FileReading, KeepWeights, Placement, Reading
 from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import PRESETS
@@ -28,8 +29,6 @@ DATA_HELP = (
 )
 CONTINUES, AGAIN = "the same command continues with every epoch that was stored", "the same command starts again"
 """What a stopped command means to its user."""
-NONE = tyro.conf.arg(help_behavior_hint="(default: none)")
-"""Of an option whose values are none by default."""
 INTERRUPTED = 130
 """Exit code of a program stopped by Ctrl-C, or by SIGTERM or SIGHUP, which do the same."""
 
@@ -97,14 +96,15 @@ def parse(kind: type[Kind], command: str, arguments: list[str], description: str
     given += [word.partition("=")[2] for word in arguments if word.startswith("--preset=")]
     name: Any = given[-1] if given and given[-1] in PRESETS else default_preset
     default = kind(preset=name, **kind.defaults(name))
-    return tyro.cli(
-        kind,
-        prog=f"tips-ray {command}",
-        default=default,
-        args=arguments,
-        description=description,
-        config=(tyro.conf.AvoidSubcommands,),
-    )
+    with shown_defaults():
+        return tyro.cli(
+            kind,
+            prog=f"tips-ray {command}",
+            default=default,
+            args=arguments,
+            description=description,
+            config=(tyro.conf.AvoidSubcommands,),
+        )
 
 
 def load_sources(options: Options) -> "Sources":
@@ -135,7 +135,9 @@ def run_command(
 
     def run() -> int:
         with user_errors():
-            action(tyro.cli(kind, prog=f"tips-ray {action.__name__}", description=description, args=arguments))
+            with shown_defaults():
+                options = tyro.cli(kind, prog=f"tips-ray {action.__name__}", description=description, args=arguments)
+            action(options)
         return 0
 
     return interruptible(run, stopped)

@@ -15,14 +15,14 @@ Run the same command again to continue after an interruption; give more --num-tr
 import os
 import sys
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
 from tips_ray.config import MAX_SEEDS, Config, WeightRanges
 from tips_ray.errors import UserError, user_errors
 from tips_ray.presets import arm_config
-from tips_ray.studies.options import INTERRUPTED, NONE, Options, interruptible, load_with_notes, parse, without_cluster
+from tips_ray.studies.options import INTERRUPTED, Options, interruptible, load_with_notes, parse, without_cluster
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class WeightSearch(Options):
     pruner: Literal["none", "asha", "median"] = "none"
     """Stop poor trials early, by their mean over seeds; for error, label_free and signals."""
     ranges: WeightRanges = field(default_factory=WeightRanges)
-    vary: Annotated[tuple[str, ...], NONE] = ()
+    vary: tuple[str, ...] = ()
     """Other fields to search: FIELD=LOW..HIGH (log-uniform; append :linear if it is not to be) or
     FIELD=VALUE,VALUE."""
-    fix: Annotated[tuple[str, ...], NONE] = ()
+    fix: tuple[str, ...] = ()
     """Weights not to search, such as legs."""
-    validation_subjects: Annotated[tuple[str, ...], NONE] = ()
+    validation_subjects: tuple[str, ...] = ()
     """Subjects on which trials are scored; empty: the last quarter of those that are no test
     subjects. --data.test-subjects are for the confirmation alone."""
     confirm_top: int = 3

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from tips_ray.store.names import safe_name
-from tips_ray.studies.options import AGAIN, NONE, run_command
+from tips_ray.studies.options import AGAIN, run_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ class Curves:
     of W&B (a column a run), MLflow or TensorBoard (a row a value, or a file a run)."""
     error: str
     """Column of the error, lower when better."""
-    run: Annotated[tuple[str, ...], NONE] = ()
+    run: tuple[str, ...] = ()
     """Columns that tell runs apart, such as `method seed`: the last one the runs of an arm, those
     before it arms. By default `run`, which exports have, or `file`, the name of each of several
     files."""
@@ -43,7 +43,7 @@ class Curves:
     signals: tuple[str, ...] | None = None
     """Columns that stop rules may see: measured without labels, lower when better. By default those
     whose names tips-ray knows."""
-    higher: Annotated[tuple[str, ...], NONE] = ()
+    higher: tuple[str, ...] = ()
     """Those of the signals that are higher when better."""
     train_error: str = ""
     """Column of an error on other data, by which the rule of each arm is chosen; by default by
