@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from tips_ray.data.views import Views
 from tips_ray.errors import UserError
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.types import Depth, Keypoints
+
+ASKED_AT_ONCE = 4096
 
 
 class Teachers(nn.Module):
@@ -31,6 +34,7 @@ class Teachers(nn.Module):
         super().__init__()
         self.lifters = nn.ModuleList(lifters).eval()
         self.signs, self.identity = tuple(signs), identity
+        self.known: tuple[Views, Depth] | None = None
 
     @torch.no_grad()
     def forward(self, keypoints: Keypoints) -> Depth:
@@ -38,3 +42,10 @@ class Teachers(nn.Module):
         without gradients."""
         lifted = [sign * lifter(keypoints) for lifter, sign in zip(self.lifters, self.signs, strict=True)]
         return torch.stack(lifted).mean(0)
+
+    def depths_of(self, views: Views) -> Depth:
+        """The depths (views, 16) of all of some views, which are kept until others are asked for:
+        a student sees the same views in every epoch."""
+        if self.known is None or self.known[0] is not views:
+            self.known = views, torch.cat([self(keypoints) for keypoints in views.keypoints.split(ASKED_AT_ONCE)])
+        return self.known[1]

@@ -65,7 +65,7 @@ class Run:
         gradient norms."""
         started, names, total = time.perf_counter(), [], torch.zeros(())
         self.networks.train()
-        inputs = step_inputs(self.config, self.dataset, self.epoch, [self.rng])
+        inputs = step_inputs(self.config, self.dataset, self.epoch, [self.rng], [self.teachers] if self.teachers else [])
         for number, (batch, draws) in enumerate(inputs, start=self.epoch * self.steps_an_epoch):
             losses = self.step(Batch(*(of_runs[0] for of_runs in batch)), {name: of_runs[0] for name, of_runs in draws.items()})
             if self.lifter is not self.trained:
@@ -77,7 +77,7 @@ class Run:
 
     def step(self, batch: Batch, draws: Draws) -> Losses:
         """One step of training; returns the unweighted losses."""
-        return self.model.step(batch._replace(depth=self.teachers(batch.keypoints)) if self.teachers else batch, draws)
+        return self.model.step(batch, draws)
 
     def draw(self, num_poses: int) -> Draws:
         """The numbers of one step on so many poses."""

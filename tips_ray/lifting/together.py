@@ -76,9 +76,9 @@ class Together:
         self.networks.train()
         for optimiser, rates in zip(self.optimisers, self._rates(), strict=True):
             set_rates(optimiser, rates)
-        inputs = step_inputs(self.config, first.dataset, first.epoch, [run.rng for run in self.runs])
+        streams, teachers = [run.rng for run in self.runs], [run.teachers for run in self.runs if run.teachers]
+        inputs = step_inputs(self.config, first.dataset, first.epoch, streams, teachers)
         for number, (batch, draws) in enumerate(inputs, start=first.epoch * first.steps_an_epoch):
-            batch = self._taught(batch)
             share = torch.full((), 1.0 - decay_at(number, self.config.optimiser.averaging), device=batch.scale.device)
             total = total.to(batch.scale) + (self.recorded or self.step)(batch, draws, share)
         self.give_back()
@@ -105,12 +105,6 @@ class Together:
         leaves, form = tree_flatten(given)
         outputs = [of_one(*tree_unflatten(of_run, form)) for of_run in zip(*(leaf.unbind() for leaf in leaves), strict=True)]
         return tree_map(lambda *of_runs: torch.stack(of_runs), *outputs)
-
-    def _taught(self, batch: Batch) -> Batch:
-        depths = [
-            run.teachers(keypoints) for run, keypoints in zip(self.runs, batch.keypoints, strict=True) if run.teachers is not None
-        ]
-        return batch._replace(depth=torch.stack(depths)) if depths else batch
 
     def _rates(self) -> list[tuple[float, ...]]:
         """The learning rates of all runs in the next epoch, of lifters and of discriminators."""
