@@ -271,7 +271,8 @@ def test_what_an_arm_is_told_beyond_single_2d_poses():
     assert told["supervised_plain"] == ("true depths",)
     for student in ("tips_single", "tips_clips"):
         teacher = arm_config(Config(), student.removeprefix("tips_"))
-        assert set(knowledge(arm_config(Config(), student), teacher)) == set(knowledge(teacher))
+        for taught in (student, f"{student}_ensemble"):
+            assert set(knowledge(arm_config(Config(), taught), teacher)) == set(knowledge(teacher))
 
 
 @pytest.mark.parametrize(
@@ -398,7 +399,8 @@ def test_students_see_the_whole_pose_and_name_their_teacher():
     tips = arm_config(base, "tips")
     assert (tips.objective, parts_of(tips), tips.teacher) == ("distilled", SOLO, Teacher())
     assert arm_config(base, "tips_solo").teacher == Teacher(arm="solo")
-    assert arm_config(base, "tips_ensemble").teacher.runs == "all"
+    assert arm_config(base, "tips_ensemble").teacher == Teacher(runs="all")
+    assert arm_config(base, "tips_single_ensemble").teacher == Teacher(arm="single", runs="all")
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -14,7 +14,7 @@ TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 
 VARIED: dict[str, Any] = {
     "network": {"mirror_mean": True},
-    "optimiser": {"averaging": 0.998},
+    "optimiser": {"averaging": 0.998, "learning_rate": 1.5e-3},
     "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1},
 }
 """How depths that a teacher or the truth tells are learnt, so that the two can be compared."""
@@ -36,6 +36,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "clips_solo": {**together(CLIPS), "partition": "solo"},
     "tips_single": {**TIPS, **VARIED, "teacher": {"arm": "single"}},
     "tips_clips": {**TIPS, **VARIED, "teacher": {"arm": "clips"}},
+    "tips_single_ensemble": {**TIPS, **VARIED, "teacher": {"arm": "single", "runs": "all"}},
+    "tips_clips_ensemble": {**TIPS, **VARIED, "teacher": {"arm": "clips", "runs": "all"}},
     "parts_new_views": {"data": {"new_views_each_epoch": True}},
     "supervised": {"objective": "supervised", "partition": "solo", **VARIED},
     "supervised_plain": {"objective": "supervised", "partition": "solo"},
@@ -43,10 +45,11 @@ ARMS: dict[str, dict[str, Any]] = {
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
 `solo_deep` also has twice the residual blocks, and so about as many parameters as two parts;
 `parts_new_views` sees the poses from new true views in each epoch (appendix A.3).
-`tips…` are distilled: `tips_solo` is the control, with solo as its teacher. `single` and `clips`
-are named after what they learn from; `supervised` is trained as their students are, but on true
-depths: the ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the
-paper's terms that the recipe has were found by a search with labels, on validation subjects."""
+`tips…` are distilled: `tips_solo` is the control, with solo as its teacher; students of an
+`ensemble` learn from the mean of all runs of their teacher. `single` and `clips` are named after
+what they learn from; `supervised` is trained as their students are, but on true depths: the
+ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the paper's terms
+that the recipe has were found by a search with labels, on validation subjects."""
 
 ARM_SETS: dict[str, tuple[str, ...]] = {"paper": ("solo", "parts", "supervised_plain")}
 """Names that stand for several arms."""

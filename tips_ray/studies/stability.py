@@ -27,8 +27,10 @@ class Study(ArmStudy):
     - nothing: solo, parts (by --partition), solo_deep (with as many parameters
       as two parts), left_right, five; the students tips, tips_last,
       tips_oracle, tips_ensemble of parts and tips_solo of solo;
-    - anatomy and the proportions of adults: single, single_solo; tips_single;
-    - anatomy, and which frames share a clip: clips, clips_solo; tips_clips;
+    - anatomy and the proportions of adults: single, single_solo; tips_single,
+      a student of each run, and tips_single_ensemble, of the mean of all;
+    - anatomy, and which frames share a clip: clips, clips_solo; tips_clips,
+      tips_clips_ensemble;
     - true views, weakly supervised: parts_new_views (appendix A.3);
     - true depths, as references: supervised, trained as tips_single is, and
       supervised_plain."""
