@@ -157,7 +157,7 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
     if isinstance(summary, LabelFreeSummary):
         print_label_free(summary, console)
         return
-    for sentence in [*answer_sentences(summary.answers), *early_sentences(summary.early_stops)]:
+    for sentence in [*answer_sentences(summary.answers), *early_sentences(summary.early_stops), *summary.left_out]:
         console.print(on_terminal(sentence), highlight=False, soft_wrap=True)
     table = Table(
         title=f"\n{HEADLINE_METRIC}: mean over seeds, and its 95% interval", title_justify="left", box=None, padding=(0, 2, 0, 0)
@@ -179,7 +179,7 @@ def print_headline(summary: Summary | LabelFreeSummary, console: Console) -> Non
 
 def print_label_free(summary: LabelFreeSummary, console: Console) -> None:
     """Print what a stop rule saved, the signals of each arm, and which weights to use."""
-    for sentence in early_sentences(summary.early_stops):
+    for sentence in [*early_sentences(summary.early_stops), *summary.left_out]:
         console.print(on_terminal(sentence), highlight=False, soft_wrap=True)
     table = Table(title="\nSignals at the last epoch, mean over seeds", title_justify="left", box=None, padding=(0, 2, 0, 0))
     rows = {arm: label_free.headline_columns(entry) for arm, entry in summary.arms.items()}

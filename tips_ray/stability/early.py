@@ -16,6 +16,7 @@ from tips_ray.columns import DERIVED, HEADLINE_METRIC
 from tips_ray.errors import UserError
 from tips_ray.stability.regret import MedianRegret, median_interval
 from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.statistics import LEFT_OUT, runs_of
 from tips_ray.stability.stopping import CausalRule, Curve
 
 STOPPED = "stopped"
@@ -34,7 +35,7 @@ class EarlyStops:
     num_epochs: int
     """So many there would have been."""
     saved_share: float
-    """Of the epochs of all runs that did not diverge."""
+    """Of the epochs of all runs that did not diverge, and have more than begun."""
     regret_mm: MedianRegret | None
     """Of the epoch that the rule names, above the best of those that were trained, over the runs
     that were ended; None without labels."""
@@ -135,7 +136,8 @@ def early_stops(curves: pd.DataFrame, manifest: dict[str, Any]) -> dict[str, Ear
     by_arm = {}
     for arm, of_arm in curves.groupby("arm", sort=False):
         runs = {int(str(seed)): run for seed, run in of_arm.groupby("seed")}
-        whole = {seed: run for seed, run in runs.items() if run["status"].iloc[-1] != "diverged"}
+        statuses = runs_of(curves, str(arm))["status"]
+        whole = {seed: run for seed, run in runs.items() if statuses[seed] not in LEFT_OUT}
         stopped = {seed: run for seed, run in whole.items() if run["status"].iloc[-1] == STOPPED}
         regrets = [regret for run in stopped.values() if np.isfinite(regret := regret_of(rule, run))]
         saved = sum(stop["num_epochs"] - len(run) for run in stopped.values())

@@ -11,6 +11,7 @@ from typing import Any
 from tips_ray.columns import SIGNALS
 from tips_ray.config import Config, override
 from tips_ray.presets import knowledge_by_arm
+from tips_ray.stability.begun import BegunRun, begun_runs, begun_sentences
 from tips_ray.stability.campaign import LoadedCampaign
 from tips_ray.stability.choice import DEFAULT_RULE, Choice, choose_weights
 from tips_ray.stability.codependence import Codependence, codependence_of
@@ -41,6 +42,7 @@ class LabelFreeArm:
     runs: dict[int, dict[str, Any]]
     """How far each run has come, by seed."""
     diverged: list[Divergence]
+    begun: list[BegunRun]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,8 @@ class LabelFreeSummary:
     default_rule: str = DEFAULT_RULE
     arms: dict[str, LabelFreeArm]
     early_stops: dict[str, EarlyStops] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """Sentences on runs that are in no statistic since they have hardly begun."""
     codependence: dict[str, Codependence]
     teachers: dict[str, TeacherCard] = field(default_factory=dict)
     provenance: Mapping[str, Any]
@@ -73,6 +77,7 @@ def summarise_label_free(campaign: LoadedCampaign) -> LabelFreeSummary:
         data=campaign.manifest["data"],
         arms={arm: summarise_arm(campaign, arm, known.get(arm, ())) for arm in dict.fromkeys([*configs, *arms_of(curves)])},
         early_stops=early_stops(curves, campaign.manifest),
+        left_out=begun_sentences(begun_runs(curves)),
         codependence=codependence_of(campaign.measured.codependence),
         teachers=campaign.cards,
         provenance=origin(campaign.manifest["executions"], configs, seeds=seeds),
@@ -105,4 +110,5 @@ def summarise_arm(campaign: LoadedCampaign, arm: str, knowledge: tuple[str, ...]
         choice=choose_weights(curves, arm, chosen),
         runs={int(str(seed)): strict(row) for seed, row in runs.to_dict("index").items()},
         diverged=[entry for entry in divergences(curves) if entry.arm == arm],
+        begun=[entry for entry in begun_runs(curves) if entry.arm == arm],
     )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, LABEL_FREE, TRAIN_METRIC
 from tips_ray.stability.rules import standard_rules
-from tips_ray.stability.statistics import Interval, finite, interval, last_shared_epoch, runs_of
+from tips_ray.stability.statistics import LEFT_OUT, Interval, finite, interval, last_shared_epoch, runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Rule, Window, check_label_free
 from tips_ray.store.measurements import KEYS, WINDOWS
 
@@ -66,10 +66,10 @@ class RuleChoice:
 
 
 def whole_runs(curves: pd.DataFrame, arm: str) -> dict[int, pd.DataFrame]:
-    """The rows of an arm's runs that have not diverged, by seed, cut to the epochs that all of them
+    """The rows of an arm's runs that are not LEFT_OUT, by seed, cut to the epochs that all of them
     have; those that a stop rule has ended may be shorter."""
     runs = runs_of(curves, arm)
-    whole = runs[runs["status"] != "diverged"]
+    whole = runs[~runs["status"].isin(LEFT_OUT)]
     if whole.empty:
         return {}
     rows = curves[(curves["arm"] == arm) & curves["seed"].isin(whole.index) & (curves["epoch"] <= last_shared_epoch(whole))]

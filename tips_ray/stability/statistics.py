@@ -20,6 +20,15 @@ STATISTICS = ("best", "last_half", "last")
 MARGIN_MM = 2.0
 """An epoch this close to the run's best counts as a good moment to stop."""
 
+SHORT_SHARE = 0.5
+"""Runs with fewer epochs than this share of the longest run's of their arm are left out: all others
+would be cut to theirs."""
+
+BEGUN = "begun"
+"""Status of such a run."""
+LEFT_OUT = ("diverged", BEGUN)
+"""Statuses of runs that are in no statistic of errors."""
+
 MIN_RANKED = 8
 """The fewest rows of which a rank correlation is computed."""
 
@@ -148,19 +157,25 @@ def arms_of(curves: pd.DataFrame) -> list[str]:
 
 
 def runs_of(curves: pd.DataFrame, arm: str) -> pd.DataFrame:
-    """One row a run of `arm`, by seed: run, epochs (the last one with a row), status (`ok` or
-    `diverged`)."""
+    """One row a run of `arm`, by seed: run, epochs (the last one with a row), status.
+
+    `diverged`; `stopped`: a stop rule has ended it; `begun`: neither, and it has less than
+    SHORT_SHARE of the epochs of the longest run that has not diverged; or `ok`.
+    """
     if curves.empty:
         return pd.DataFrame(columns=["run", "epochs", "status"])
     of_arm = np.flatnonzero(curves["arm"] == arm)
     seeds, epochs = (curves[name].to_numpy()[of_arm] for name in ("seed", "epoch"))
     by_seed = np.lexsort((epochs, seeds))
     last = of_arm[by_seed[np.diff(seeds[by_seed], append=np.inf) > 0]]
-    return curves[["seed", "run", "epoch", "status"]].iloc[last].rename(columns={"epoch": "epochs"}).set_index("seed")
+    runs = curves[["seed", "run", "epoch", "status"]].iloc[last].rename(columns={"epoch": "epochs"}).set_index("seed")
+    longest = runs.loc[runs["status"] != "diverged", "epochs"].max()
+    has_begun = (runs["status"] == "ok") & (runs["epochs"] < SHORT_SHARE * longest)
+    return runs.assign(status=runs["status"].mask(has_begun, BEGUN))
 
 
 def last_shared_epoch(runs: pd.DataFrame) -> int:
-    """The last epoch that all runs have, of the rows of `runs_of` that did not diverge: those that
+    """The last epoch that all runs have, of the rows of `runs_of` that are not LEFT_OUT: those that
     a stop rule has ended go on for ever with the weights that they had then."""
     going = runs[runs["status"] != "stopped"]
     return int(going["epochs"].min() if len(going) else runs["epochs"].max())
@@ -170,8 +185,9 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
     """`metric` by epoch (rows, 1 to the last that every run has reached) and seed (columns).
 
     Cut to equal length, since a longer run would bias every mean over seeds; without diverged runs,
-    which have no last epoch to compare (`divergences` lists them). A run that a stop rule has ended
-    keeps its last values. Where an epoch stands twice, as after a restart, the later row holds.
+    which have no last epoch to compare (`divergences` lists them), and without those that have
+    hardly begun (`begun_runs`). A run that a stop rule has ended keeps its last values. Where an
+    epoch stands twice, as after a restart, the later row holds.
     """
     return errors_by_metric(curves, arm, [metric])[metric]
 
@@ -179,7 +195,7 @@ def errors_of(curves: pd.DataFrame, arm: str, metric: str = HEADLINE_METRIC) -> 
 def errors_by_metric(curves: pd.DataFrame, arm: str, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
     """`errors_of` of several metrics, in a fraction of the time."""
     runs = runs_of(curves, arm)
-    whole = runs[runs["status"] != "diverged"]
+    whole = runs[~runs["status"].isin(LEFT_OUT)]
     if whole.empty:
         return {metric: pd.DataFrame(index=pd.RangeIndex(0, name="epoch")) for metric in metrics}
     rows = curves.reindex(columns=["seed", "epoch", *metrics])[curves["arm"] == arm]  # few columns first: curves are wide

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.stability.statistics import MARGIN_MM, Interval, errors_of, finite, interval, last_half, regret, runs_of
+from tips_ray.stability.statistics import BEGUN, MARGIN_MM, Interval, errors_of, finite, interval, last_half, regret, runs_of
 
 MARGINS_MM = (1, 2, 5)
 """Distances to a run's best within which epochs are counted."""
@@ -154,10 +154,12 @@ def change_points(errors: pd.DataFrame) -> dict[int, list[int]]:
 
 
 def divergence_rate(curves: pd.DataFrame, arm: str) -> DivergenceRate:
-    """Share of an arm's runs that diverged; None without runs."""
+    """Share of an arm's runs that diverged, those that have hardly begun left out; None without
+    runs."""
     from scipy.stats import binomtest
 
-    diverged = runs_of(curves, arm)["status"] == "diverged"
+    statuses = runs_of(curves, arm)["status"]
+    diverged = statuses[statuses != BEGUN] == "diverged"
     n, lost = len(diverged), int(diverged.sum())
     if not n:
         return DivergenceRate(None, None, None, 0)

@@ -15,6 +15,7 @@ from tips_ray.design import row_of
 from tips_ray.ingredients import base_of, pairs_to_compare
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.answers import Answer, ArmFacts, answers_of
+from tips_ray.stability.begun import BegunRun, begun_runs, begun_sentences
 from tips_ray.stability.benchmark import BenchmarkScore, benchmark_scores
 from tips_ray.stability.budgets import BudgetComparison, compare_budgets
 from tips_ray.stability.campaign import LoadedCampaign
@@ -86,7 +87,8 @@ class ArmSummary:
     """What its training is told beyond single 2D poses (`presets.knowledge`)."""
     num_seeds: int
     num_epochs: int
-    """Epochs that all runs have which did not diverge; all statistics use these alone."""
+    """Epochs that all runs have which did not diverge and have more than begun; all statistics use
+    these alone."""
     best: dict[str, Interval]
     last_half: dict[str, Interval]
     last: dict[str, Interval]
@@ -102,6 +104,7 @@ class ArmSummary:
     best_epoch: Interval
     runs: list[RunSummary]
     diverged: list[Divergence]
+    begun: list[BegunRun]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +134,8 @@ class Summary:
     rule_choice: dict[str, RuleChoice]
     early_stops: dict[str, EarlyStops] = field(default_factory=dict)
     """By arm, where a stop rule ended the runs."""
+    left_out: list[str] = field(default_factory=list)
+    """Sentences on runs that are in no statistic since they have hardly begun."""
     signals: list[SignalCorrelation]
     steadiness: Steadiness
     budgets: BudgetComparison | None
@@ -212,6 +217,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
         unmeasured_rules=unmeasured_rules(stopped, scored_stops),
         rule_choice=leave_one_run_out(scored_stops),
         early_stops=early_stops(curves, campaign.manifest),
+        left_out=begun_sentences(begun_runs(curves)),
         signals=signal_correlations(curves, trained, students),
         steadiness=steadiness,
         budgets=compare_budgets(curves, [arm for arm in trained if arm not in students]),
@@ -251,6 +257,7 @@ def summarise_arm(curves: pd.DataFrame, arm: str, knowledge: tuple[str, ...]) ->
             for seed, row in runs.join([by_seed, mixed_signs(ends)], how="left").to_dict("index").items()
         ],
         diverged=divergences(curves),
+        begun=begun_runs(curves),
     )
 
 

@@ -16,15 +16,13 @@ from pandas.api.types import is_numeric_dtype
 from tips_ray.columns import BY_NAME, DERIVED, HEADLINE_METRIC, LABEL_FREE, TRAIN_METRIC
 from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
+from tips_ray.stability.statistics import SHORT_SHARE
 from tips_ray.store.exports import FILE, RUN, STEPS
 
 ONE_ARM = "all runs"
 """The name of the arm where nothing tells arms apart."""
 MOST_NAMED = 8
 """So many names a note lists, and five times as many columns."""
-SHORT_SHARE = 0.5
-"""Runs with fewer epochs than this share of the longest run's of their arm are left out: all others
-would be cut to theirs."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tips_ray.config import Teacher
 from tips_ray.errors import UserError
 from tips_ray.stability.regret import MedianRegret, best_epoch, median_interval, rules_for, score_stops, whole_runs
 from tips_ray.stability.rules import rule_named, standard_rules
-from tips_ray.stability.statistics import runs_of
+from tips_ray.stability.statistics import BEGUN, runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.store.checked import Count, HalfLife, Positive, Real, RunName, closed, read_checked
 from tips_ray.store.storage import Storage
@@ -126,7 +126,7 @@ def choose_teachers(runs: TeachingRuns, student: str, teacher: Teacher, seeds: S
     curves = runs.curves
     curves = curves[(curves["arm"] == teacher.arm) & (curves["seed"].isin(seeds) | (teacher.runs != "own"))]
     finished, ended = whole_runs(curves, teacher.arm), runs_of(curves, teacher.arm)
-    short = ended[(ended["status"] == "ok") & (ended["epochs"] < num_epochs)]
+    short = ended[ended["status"].isin(["ok", BEGUN]) & (ended["epochs"] < num_epochs)]
     if len(short):
         raise UserError(
             f"{student!r} learns from {short['run'].iloc[0]!r}, which has {short['epochs'].iloc[0]} of {num_epochs} epochs; train"

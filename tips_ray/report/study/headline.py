@@ -123,7 +123,7 @@ def pairs(summary: Summary, statistic: str | None = None) -> list[PairedDifferen
 
 def cautions(summary: Summary) -> list[str]:
     """What limits the finding; one sentence or two each."""
-    sentences = data_cautions(summary.data)
+    sentences = [*summary.left_out, *data_cautions(summary.data)]
     arms = {name: summary.arms[name] for name in summary.shown if summary.arms[name].num_seeds}
     sentences += failing_sentences(arms)
     for name, arm in arms.items():
@@ -136,9 +136,10 @@ def cautions(summary: Summary) -> list[str]:
     for name, arm in arms.items():
         ahead = [run.epochs for run in arm.runs if run.status != "diverged" and run.epochs > arm.num_epochs]
         if ahead:
+            excepted = " that are not left out" if arm.begun else ""
             sentences.append(
                 f"{len(ahead)} of {arm.num_seeds} runs of {name} are further than epoch {arm.num_epochs}, up to"
-                f" {max(ahead)}; the numbers of {name} use only the epochs that all its runs have."
+                f" {max(ahead)}; the numbers of {name} use only the epochs that all its runs have{excepted}."
             )
     epochs = {name: (arm.best_epoch.mean, arm.num_epochs) for name, arm in arms.items()}
     mixed = {name: seeds_in_words([run.seed for run in arm.runs if run.mixed_signs]) for name, arm in arms.items()}

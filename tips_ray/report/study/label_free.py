@@ -42,7 +42,7 @@ def render_label_free(curves: pd.DataFrame, summary: LabelFreeSummary, lifted: L
         summary=summary,
         synthetic=bool(summary.data.get("synthetic")),
         finding=finding(summary),
-        cautions=[*early_sentences(summary.early_stops), *cautions(summary)],
+        cautions=[*early_sentences(summary.early_stops), *summary.left_out, *cautions(summary)],
         advice=ADVICE,
         agreement=agreement(summary),
         bodies=describe_bodies(lifted),
