@@ -76,12 +76,14 @@ def measured(found: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 def slow_runs(curves: pd.DataFrame, arm: str) -> dict[int, list[dict[str, Any]]]:
     """Rows of an arm's whole runs by seed, in the order of epochs: the later of two rows of an
-    epoch, cut to the shortest."""
+    epoch, cut to the shortest that has at least half of the epochs of the longest."""
     found: dict[int, dict[int, dict[str, Any]]] = {}
     for row in curves.to_dict("records"):
         if row["arm"] == arm:
             found.setdefault(row["seed"], {})[row["epoch"]] = row
     found = {seed: rows for seed, rows in found.items() if rows[max(rows)]["status"] != "diverged"}
+    longest = max((max(rows) for rows in found.values()), default=0)
+    found = {seed: rows for seed, rows in found.items() if 2 * max(rows) >= longest}
     cut = min((max(rows) for rows in found.values()), default=0)
     return {seed: [rows[epoch] for epoch in range(1, cut + 1)] for seed, rows in found.items()}
 

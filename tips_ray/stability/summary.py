@@ -104,7 +104,7 @@ class ArmSummary:
     best_epoch: Interval
     runs: list[RunSummary]
     diverged: list[Divergence]
-    begun: list[BegunRun]
+    begun: list[BegunRun] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
