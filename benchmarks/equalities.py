@@ -1,5 +1,5 @@
-"""Whether training is the same on a CPU, on a GPU, as a CUDA graph, and as one model of several
-seeds or configs: what `gpu.py` checks before it times anything.
+"""Whether training and evaluation are the same on a CPU, on a GPU, as a CUDA graph, and as one
+model of several seeds or configs: what `gpu.py` checks before it times anything.
 
 All ways start from the same weights and are given the same batches and random numbers, drawn on the
 CPU. Each takes a few steps; their losses, and in float64 their weights, are held against those of
@@ -19,9 +19,11 @@ from tips_ray.config import Config, override
 from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.poseset import PoseSet
 from tips_ray.data.synthetic import synthesise
+from tips_ray.data.views import Views
 from tips_ray.lifting.augment import Batch
 from tips_ray.lifting.averaging import average_into
 from tips_ray.lifting.epoch import step_inputs
+from tips_ray.lifting.measured import lifted_now, measured
 from tips_ray.lifting.run import Run
 from tips_ray.lifting.streams import make_streams
 from tips_ray.lifting.together import Together
@@ -34,6 +36,8 @@ SEEDS, STEPS = (0, 1, 2), 4
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 2e-3}
 """Largest relative difference after these steps; Adam makes much of the rounding of small
 gradients."""
+ROW_TOLERANCES = {torch.float64: 1e-7, torch.float32: 2e-3}
+"""Of what is measured: the Fréchet distance has roots of eigenvalues that are nearly 0."""
 AVERAGED = 0.25
 """Share of the new weights that a moving average takes here."""
 SMALL = {
@@ -111,11 +115,11 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
     label = f"{arm}, {str(dtype).removeprefix('torch.')}"
     alone, varied = (by_themselves(some, dataset, inputs) for some in (configs, searched))
 
-    def equality(name: str, trace: Any, expected: Trace = alone) -> Equality:
+    def equality(name: str, trace: Any, expected: Trace = alone, allowed: float = tolerance) -> Equality:
         try:
-            return Equality(f"{label}: {name}", trace().distance(expected, dtype == torch.float64), tolerance)
+            return Equality(f"{label}: {name}", trace().distance(expected, dtype == torch.float64), allowed)
         except RuntimeError as error:
-            return Equality(f"{label}: {name}", float("inf"), tolerance, str(error).partition("\n")[0])
+            return Equality(f"{label}: {name}", float("inf"), allowed, str(error).partition("\n")[0])
 
     one = tree_map(lambda values: values[1:2], inputs)
     yield equality("three seeds as one model, against each by itself", lambda: as_one(configs, dataset, inputs))
@@ -124,6 +128,8 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
     yield equality("steps through fixed inputs, with capturable Adam", lambda: as_one(configs, dataset, inputs, record=True))
     other = "three configs of other weights, labels and rates as one model"
     yield equality(f"{other}, against each by itself", lambda: as_one(searched, dataset, inputs), varied)
+    rows, seeds = evaluated(configs, dataset, vmapped=False), "three seeds evaluated as one"
+    yield equality(f"{seeds}, against each by itself", lambda: evaluated(configs, dataset), rows, ROW_TOLERANCES[dtype])
     if device == "cpu":
         return
     there, moved = dataset.to(device), tree_map(lambda values: values.to(device), inputs)
@@ -131,6 +137,7 @@ def equalities_of(arm: str, poses: PoseSet, dtype: torch.dtype, device: str) -> 
     yield equality(f"three seeds as one model on {device}, against the CPU", lambda: as_one(configs, there, moved))
     yield equality(f"as a CUDA graph on {device}, against the CPU", lambda: as_one(configs, there, moved, record=True))
     yield equality(f"{other} and CUDA graph on {device}", lambda: as_one(searched, there, moved, record=True), varied)
+    yield equality(f"{seeds} on {device}, against the CPU", lambda: evaluated(configs, there), rows, ROW_TOLERANCES[dtype])
 
 
 def by_themselves(configs: Sequence[Config], dataset: Dataset, inputs: list[Any]) -> Trace:
@@ -171,6 +178,14 @@ def as_one(
     return traced(dict(zip(model.names, torch.stack(rows).unbind(1), strict=True)), runs)
 
 
+def evaluated(configs: Sequence[Config], dataset: Dataset, vmapped: bool = True) -> Trace:
+    """What is measured of untrained runs, each of a seed, in place of losses."""
+    runs = [Run(config, dataset, seed) for config, seed in zip(configs, SEEDS, strict=True)]
+    rows = measured(runs, {run: lifted_now(run) / 2 for run in runs}, vmapped)
+    names = [name for name in rows[runs[0]] if name != "evaluate_seconds"]
+    return traced({name: torch.tensor([[rows[run][name] for run in runs]]) for name in names}, runs)
+
+
 def traced(losses: dict[str, Tensor], runs: list[Run]) -> Trace:
     """In float64 on the CPU."""
     weights = [
@@ -183,10 +198,12 @@ def traced(losses: dict[str, Tensor], runs: list[Run]) -> Trace:
 
 
 def in_precision(dataset: Dataset, dtype: torch.dtype) -> Dataset:
-    """The same with its training views in a precision."""
-    train = dataset.train
-    names = ("keypoints", "pose", "scale")
-    return replace(dataset, train=replace(train, **{name: getattr(train, name).to(dtype) for name in names}))
+    """The same with its views in a precision."""
+
+    def changed(views: Views) -> Views:
+        return replace(views, **{name: getattr(views, name).to(dtype) for name in ("keypoints", "pose", "scale")})
+
+    return replace(dataset, train=changed(dataset.train), test=changed(dataset.test) if dataset.test else None)
 
 
 def metric_equality(poses: PoseSet, device: str) -> Equality:

@@ -3,10 +3,10 @@
     python benchmarks/gpu.py               # on a GPU, at most 8 minutes
     python benchmarks/gpu.py --rehearse    # on a CPU, at most 5 minutes, at a tiny size
 
-First it checks that training is the same on the CPU, on the GPU, as a CUDA graph and as one model
-of several seeds or configs (`equalities.py`). Then it prints a table of steps, the time of P-MPJPE,
-and a study in small. The last line is one JSON object. The exit code is 0 only if all equalities
-hold.
+First it checks that training and evaluation are the same on the CPU, on the GPU, as a CUDA graph
+and as one model of several seeds or configs (`equalities.py`). Then it prints a table of steps, the
+time of P-MPJPE, and a study in small. The last line is one JSON object. The exit code is 0 only if
+all equalities hold.
 """
 
 import argparse

@@ -33,7 +33,7 @@ from tips_ray.lifting.signals import (
     variation,
 )
 from tips_ray.poses.anatomy import depth_sign
-from tips_ray.poses.geometry import mirror_depth
+from tips_ray.poses.geometry import signed
 from tips_ray.presets import arm_config, laptop
 
 TARGET = 0.05
@@ -62,7 +62,7 @@ def main(options: Options) -> None:
     lifter, views = run.lifter.eval(), voters(dataset)
     lifted = lift_views(lifter, views)
     sign = depth_sign(lifted)
-    pose = lifted if sign > 0 else mirror_depth(lifted)
+    pose = signed(lifted, sign)
     other = views.keypoints.roll(1, 0)
     rivals: dict[str, Callable[[], object]] = {
         "lifting the views": lambda: lift_views(lifter, views),

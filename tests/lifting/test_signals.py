@@ -25,6 +25,7 @@ from tips_ray.lifting.signals import (
     anisotropy,
     asymmetry,
     bone_lengths,
+    finished,
     flipped_vote_share,
     frechet,
     joint_limit_violations,
@@ -346,7 +347,7 @@ def test_how_a_pose_looks_from_elsewhere_written_out(sign):
         depth = [sign * math.sin(3 * x + 2 * y) for x, y, _ in turned]
         apart += [scale * abs(one - other) for one, other in zip(turned[:, 2], depth, strict=True)]
         made.append(turned[:, :2] / np.abs(turned[:, :2]).max())
-    found = seen_elsewhere(Waves(), views, pose, sign)
+    found = finished(seen_elsewhere(Waves(), views, pose, sign))
     assert float(found["view_inconsistency_mm"]) == pytest.approx(np.mean(apart), rel=1e-5)
     assert float(found["frechet_2d"]) == pytest.approx(float(frechet(views.keypoints, torch.tensor(np.stack(made)))), rel=1e-5)
 
@@ -410,7 +411,7 @@ def test_signals_are_those_that_stop_rules_know_and_each_function_s_own(views):
         "flipped_vote_share": float(flipped_vote_share(pose)),
         "joint_limits": float(joint_limit_violations(pose)),
         "depth_anisotropy": float(anisotropy(pose)),
-        **{name: float(value) for name, value in seen_elsewhere(Waves(), views, pose, 1.0).items()},
+        **{name: float(value) for name, value in finished(seen_elsewhere(Waves(), views, pose, 1.0)).items()},
     }
 
 

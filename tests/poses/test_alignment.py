@@ -13,6 +13,7 @@ from tips_ray.data.synthetic import synthesise
 from tips_ray.poses.alignment import closed_form, similarity_errors
 from tips_ray.poses.geometry import mirror_depth
 from tips_ray.poses.metrics import p_mpjpe, p_mpjpe_by_sign
+from tips_ray.poses.procrustes import best_rotation, rotation_by_squaring
 
 TOLERANCE_MM = {torch.float32: 1e-3, torch.float64: 1e-6}
 
@@ -150,3 +151,16 @@ def test_few_realistic_poses_are_left_to_svd(realistic):
         block, other = (poses.permute(2, 1, 0).contiguous() for poses in (predicted, realistic))
         errors, _ = similarity_errors(block, other, signs)
         assert float(errors.isnan().any(0).double().mean()) <= share
+
+
+@pytest.mark.parametrize("squeeze", [(1.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0), (1.0, 1.0, 1e-7), (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_rotation_by_squaring_fits_as_well_as_that_by_svd(squeeze, sign):
+    rng = torch.Generator().manual_seed(0)
+    moved, goal = torch.randn(2, 500, 16, 3, generator=rng, dtype=torch.float64)
+    moved = sign * (goal + 0.2 * moved) * torch.tensor(squeeze, dtype=torch.float64)
+    found, expected = (rotate(moved, goal) for rotate in (rotation_by_squaring, best_rotation))
+    torch.testing.assert_close(found @ found.mT, torch.eye(3, dtype=torch.float64).expand(500, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(found), torch.ones(500, dtype=torch.float64))
+    fits = [(moved @ rotation * goal).sum((1, 2)) for rotation in (found, expected)]
+    torch.testing.assert_close(*fits, rtol=1e-8, atol=1e-8)

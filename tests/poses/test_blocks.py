@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.lifting.test_train import NoWaiting
 from tips_ray.poses import blocks
 from tips_ray.poses.blocks import by_blocks
 from tips_ray.poses.metrics import auc, mpjpe, n_mpjpe, p_mpjpe, p_mpjpe_by_sign, pck
@@ -100,6 +101,28 @@ def test_poses_of_which_a_metric_says_nan_are_given_to_the_other():
 
     found = by_blocks(metric, predicted, target, otherwise)
     torch.testing.assert_close(found, torch.where(odd, target[:, 0, 0], 0.0))
+
+
+@pytest.mark.usefixtures("small_blocks", "two_threads")
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_vmap_gives_the_same_errors_and_leaves_nan_to_the_poses_that_hold_it(metric, dtype):
+    predicted, target = poses(3, 20).to(dtype), poses(20, seed=1).to(dtype)
+    predicted[0, ::3, :, 2] = 0.0
+    predicted[1, ::5, :, :2] = 0.0  # collinear or a point: the closed form cannot tell
+    predicted[2, ::4] = target[::4]
+    predicted[2, 1] = target[1] * torch.tensor([1, 1, -1])
+    expected = metric(predicted, target.expand(3, 20, 16, 3))
+    rows = expected.ndim - 2
+    with NoWaiting():
+        found = torch.vmap(lambda each: metric(each, target), out_dims=rows)(predicted)
+    torch.testing.assert_close(found, expected, rtol=1e-5 if dtype == torch.float32 else 1e-9, atol=1e-4)
+    predicted[1, 2, 3] = torch.nan
+    lost = torch.vmap(lambda each: metric(each, target), out_dims=rows)(predicted)
+    if metric not in (pck, auc):  # no joint of these poses is near
+        assert lost[..., 1, 2].isnan().all()
+    lost[..., 1, 2] = found[..., 1, 2]
+    assert torch.equal(lost, found)
 
 
 @pytest.mark.usefixtures("small_blocks")

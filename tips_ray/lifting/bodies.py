@@ -10,7 +10,7 @@ from tips_ray.data.dataset import Dataset
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.lifting.evaluate import NUM_COMPARED, lift_views, voters
 from tips_ray.poses.anatomy import depth_sign
-from tips_ray.poses.geometry import mirror_depth
+from tips_ray.poses.geometry import signed
 from tips_ray.poses.skeleton import JOINTS, LIFTED
 
 
@@ -23,8 +23,7 @@ def body_rows(lifter: nn.Module, dataset: Dataset) -> list[dict[str, Any]]:
     fits what was seen.
     """
     views, poses = dataset.train.spread(NUM_COMPARED), dataset.train_poses
-    lifted = lift_views(lifter, views)
-    lifted = lifted if depth_sign(lift_views(lifter, voters(dataset))) > 0 else mirror_depth(lifted)
+    lifted = signed(lift_views(lifter, views), depth_sign(lift_views(lifter, voters(dataset))))
     seen, true = lifted[..., :2], views.pose[..., :2]
     truth = views.pose * ((seen * true).sum((1, 2)) / true.square().sum((1, 2)))[:, None, None]
     frames = dataset.train.spread_places(NUM_COMPARED).cpu().numpy() % len(poses)  # a rendered pose has a view a camera

@@ -27,19 +27,20 @@ def fresh_critic(observed: KeypointsBatch, reprojected: KeypointsBatch) -> Tenso
     as a two-sample test after Lopez-Paz & Oquab (ICLR 2017). NaN where a keypoint is; 0.5 of a
     single view, of which none is left to ask about.
     """
-    if not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
-        return reprojected.new_tensor(math.nan)
     if len(observed) < 2:
-        return reprojected.new_tensor(0.5)
+        return torch.full_like(reprojected[0, 0, 0], 0.5)
     features = torch.stack(
         [torch.cat([seen.flatten(1), bone_products(seen)], dim=1) for seen in (observed, reprojected)]
     ).double()
     spread = features[0].std(0, correction=0).clamp(min=1e-6)
     features = ((features - features[0].mean(0)) / spread).clamp(-FARTHEST, FARTHEST)
     features = torch.nn.functional.pad(features, (0, 1), value=1.0)  # for the level
-    shown, answer = features[:, ::2], features.new_tensor([1.0, -1.0])
-    moments = torch.einsum("cvi,cvj->ij", shown, shown) + RIDGE * shown[..., 0].numel() * torch.eye(shown.shape[2]).to(shown)
-    weights = torch.linalg.solve(moments, torch.einsum("cvi,c->i", shown, answer))
-    real, fake = features[:, 1::2] @ weights
-    margin = real[:, None] - fake
-    return (margin > 0).double().add(0.5 * (margin == 0)).mean().to(observed.dtype)
+    shown = features[:, ::2]
+    eye = torch.eye(shown.shape[2], dtype=shown.dtype, device=shown.device)
+    moments = torch.einsum("cvi,cvj->ij", shown, shown) + RIDGE * shown[..., 0].numel() * eye
+    answer, _ = torch.linalg.solve_ex(moments, shown[0].sum(0) - shown[1].sum(0))  # solve would wait to see whether it can
+    real, fake = (scores.sort().values for scores in features[:, 1::2] @ answer)
+    beaten = torch.searchsorted(fake, real) + torch.searchsorted(fake, real, right=True)  # ties count half
+    share = beaten.sum() / (2.0 * len(real) * len(fake))
+    is_finite = torch.isfinite(observed).all() & torch.isfinite(reprojected).all()
+    return torch.where(is_finite, share, math.nan).to(observed.dtype)

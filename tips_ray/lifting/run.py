@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tips_ray.config import Config, fingerprint
 from tips_ray.data.dataset import Dataset, check_batch_size, check_labels
@@ -45,6 +45,8 @@ class Run:
         self.rng = make_streams(config, seed, device)
         self.streams_renewed = False
         """Whether the next epoch is the first on random streams made anew."""
+        self.lifted: Tensor | None = None
+        """The poses of the voters, in mm, that were lifted after the last epoch, if they were."""
         self.networks = Networks(config, seed).to(device)
         self.trained, self.discriminator, self.elevation = (
             self.networks.lifter,
@@ -92,7 +94,7 @@ class Run:
         """Count an epoch whose steps have been taken; returns its row, given the means of its
         losses and how long it took."""
         num_poses = self.steps_an_epoch * self.config.optimiser.batch_size
-        self.epoch += 1
+        self.epoch, self.lifted = self.epoch + 1, None
         for optimiser, rate in zip((self.lifter_optimiser, self.discriminator_optimiser), self.rates(), strict=True):
             set_rate(optimiser, rate)
         status = "ok" if all(map(math.isfinite, losses.values())) else "diverged"
@@ -121,7 +123,7 @@ class Run:
         try:
             for name, module in self._stateful().items():
                 module.load_state_dict(state[name])
-            self.epoch = state["epoch"]
+            self.epoch, self.lifted = state["epoch"], None
             self.streams_renewed = continue_streams(self.rng, state["rng"], self.seed, self.epoch)
         except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
             first_line = str(error).partition("\n")[0]

@@ -5,10 +5,12 @@ the same pose.
 """
 
 import math
+from collections.abc import Callable, Mapping
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from tips_ray.config import ELEVATION_DEGREES
 from tips_ray.data.views import Views
@@ -18,7 +20,7 @@ from tips_ray.poses.bones import LEFT_BONES, PROPORTIONS, RIGHT_BONES, bone_of, 
 from tips_ray.poses.geometry import View, lift, max_normalise, reproject, rotate
 from tips_ray.poses.select import select
 from tips_ray.poses.skeleton import LEGS_TORSO
-from tips_ray.poses.types import Keypoints, Pose, Scalar
+from tips_ray.poses.types import Depth, Keypoints, KeypointsBatch, Pose, Scalar
 from tips_ray.seeding import stream
 
 SHARPEST_DEGREES = 25.0
@@ -27,17 +29,32 @@ of flexion)."""
 HYPEREXTENSION_DEGREES = 10.0
 """Knees do not bend the wrong way by more than this."""
 
+FRECHET = "frechet_2d"
+
 Lengths = Float[Tensor, "views bones"]
 """In mm, in the order of `BONES`."""
 
 
+Lifts = Callable[[Keypoints], Depth]
+"""A lifter in eval mode, or what computes as it does with other weights."""
+Moments = Float[Tensor, "rows coordinates"]
+"""The mean of keypoints as vectors of 32 coordinates, and their covariance (32, 32) below it, in
+float64."""
+
+
 @torch.no_grad()
-def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, float]:
+def signals(lifter: Lifts, views: Views, pose: Pose, sign: Scalar | float) -> dict[str, float]:
     """All signals of a lifter in eval mode, by name, given the poses (views, 16, 3) in mm that it
     lifts of some views, with their depths multiplied by the `sign` that anatomy voted for.
     """
+    return {name: float(value) for name, value in finished(signal_tensors(lifter, views, pose, sign)).items()}
+
+
+def signal_tensors(lifter: Lifts, views: Views, pose: Pose, sign: Scalar | float) -> dict[str, Tensor]:
+    """The same, computed without waiting for the device: each a scalar, but for what `finished`
+    turns into one."""
     lengths = bone_lengths(pose)
-    values = {
+    return {
         "bone_asymmetry": asymmetry(lengths),
         "bone_variation": variation(lengths, views.clip),
         "bone_proportions": proportions(lengths),
@@ -46,7 +63,12 @@ def signals(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[st
         "depth_anisotropy": anisotropy(pose),
         **seen_elsewhere(lifter, views, pose, sign),
     }
-    return {name: float(value) for name, value in values.items()}
+
+
+def finished(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The values with the Fréchet distance in place of the moments that it is made of: eigenvalues
+    are found on the host."""
+    return {name: frechet_distance(*value) if name == FRECHET else value for name, value in values.items()}
 
 
 def bone_lengths(pose: Pose) -> Lengths:
@@ -68,12 +90,20 @@ def variation(lengths: Lengths, clip: Int[Tensor, " views"]) -> Scalar:
     The standard deviation about each clip's own mean (n - 1), pooled over clips with at least two
     views; NaN without any. The bones of a body do not change.
     """
-    _, group = clip.unique(return_inverse=True)
-    count = torch.bincount(group).to(lengths.dtype)
-    mean = torch.zeros(len(count), lengths.shape[1], dtype=lengths.dtype, device=lengths.device)
-    mean = mean.index_add_(0, group, lengths) / count[:, None]
-    deviation = ((lengths - mean[group]).square().sum(0) / (count - 1).sum()).sqrt()  # 0 / 0 without two views of a clip
+    group = torch.searchsorted(clip.sort().values, clip)  # the place of its clip's first view in the order of clips
+    count = group_sums(group, torch.ones_like(lengths[:, 0]), len(clip))
+    mean = group_sums(group, lengths, len(clip)) / count[:, None]
+    degrees = (count - 1).clamp(min=0).sum()
+    deviation = ((lengths - mean[group]).square().sum(0) / degrees).sqrt()  # 0 / 0 without two views of a clip
     return (deviation / lengths.mean(0).clamp(min=1e-9)).mean()
+
+
+def group_sums(
+    group: Int[Tensor, " views"], values: Float[Tensor, " views *values"], num_groups: int
+) -> Float[Tensor, " groups *values"]:
+    """The sum of the values of each group."""
+    zeros = torch.zeros((num_groups, *values.shape[1:]), dtype=values.dtype, device=values.device)
+    return torch.index_add(zeros, 0, group, values)
 
 
 def proportions(lengths: Lengths) -> Scalar:
@@ -84,8 +114,14 @@ def proportions(lengths: Lengths) -> Scalar:
     """
     mean = lengths.mean(0).clamp(min=1e-9)
     lifted = torch.stack([mean[bone_of(f"l_{joint}")] + mean[bone_of(f"r_{joint}")] for joint, _ in PROPORTIONS.values()])
-    adult = lifted.new_tensor([share for _, share in PROPORTIONS.values()])
-    return (lifted / lifted.sum()).log().sub((adult / adult.sum()).log()).square().mean().sqrt()
+    return (lifted / lifted.sum()).log().sub(_adult(lifted.dtype, lifted.device)).square().mean().sqrt()
+
+
+@cache
+def _adult(dtype: torch.dtype, device: torch.device) -> Float[Tensor, " segments"]:
+    """Logarithms of the shares of adults."""
+    share = torch.tensor([share for _, share in PROPORTIONS.values()], dtype=dtype)
+    return (share / share.sum()).log().to(device)
 
 
 def flipped_vote_share(pose: Pose) -> Scalar:
@@ -119,17 +155,16 @@ def anisotropy(pose: Pose) -> Scalar:
     return (0.5 * (spread[:, 2] / spread[:, 0]).log()).abs().mean()
 
 
-def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> dict[str, Scalar]:
+def seen_elsewhere(lifter: Lifts, views: Views, pose: Pose, sign: Scalar | float) -> dict[str, Tensor]:
     """Signals of the poses (views, 16, 3) in mm as seen from one random camera each; the cameras
     are the same at every epoch.
 
     `view_inconsistency_mm`: mean distance of the joints between a pose and what the lifter makes of
-    its image in that camera, both in that camera's frame. `frechet_2d`: distance of the reprojected
-    keypoints from the observed ones (`frechet`). `fresh_critic`: how well a fresh critic tells the
-    two apart.
+    its image in that camera, both in that camera's frame. `frechet_2d`: the moments of the observed
+    and of the reprojected keypoints, of which `frechet_distance` makes a distance. `fresh_critic`:
+    how well a fresh critic tells the two apart.
     """
-    rng = stream(0, "signals")
-    azimuth, elevation = (2 * torch.rand(2, len(views), generator=rng) - 1).to(pose)
+    azimuth, elevation = _cameras(len(views), pose.dtype, pose.device)
     view = View(azimuth * math.pi, elevation * math.radians(ELEVATION_DEGREES))
     rotated = rotate(pose / views.scale[:, None, None], view)
     reprojected = reproject(rotated)
@@ -138,9 +173,15 @@ def seen_elsewhere(lifter: nn.Module, views: Views, pose: Pose, sign: float) -> 
     seen, _ = max_normalise(reprojected)
     return {
         "view_inconsistency_mm": distance.mean(),
-        "frechet_2d": frechet(views.keypoints, seen),
+        FRECHET: torch.stack([moments(views.keypoints), moments(seen)]),
         "fresh_critic": fresh_critic(views.keypoints, seen),
     }
+
+
+@cache
+def _cameras(count: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "2 cameras"]:
+    """Azimuths and elevations as shares of their limits."""
+    return (2 * torch.rand(2, count, generator=stream(0, "signals"), dtype=torch.float32) - 1).to(device, dtype)
 
 
 def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
@@ -150,11 +191,23 @@ def frechet(observed: Keypoints, reprojected: Keypoints) -> Scalar:
     FID (Heusel et al., NeurIPS 2017) is this distance of features of images; here it is of
     max-normalised keypoints. NaN where some of them are.
     """
+    return frechet_distance(moments(observed), moments(reprojected))
+
+
+def moments(keypoints: KeypointsBatch) -> Moments:
+    """What a normal distribution of keypoints (views, 16, 2) is made of."""
+    seen = keypoints.flatten(1).double()
+    apart = seen.T - seen.T.mean(1, keepdim=True)
+    spread = apart @ apart.T / max(1, len(seen) - 1)  # torch.cov would wait for the device; of one view: 0
+    return torch.cat([seen.mean(0, keepdim=True), spread])
+
+
+def frechet_distance(observed: Moments, reprojected: Moments) -> Scalar:
+    """`frechet`, given the moments of both."""
     if not (torch.isfinite(observed).all() and torch.isfinite(reprojected).all()):
-        return reprojected.new_tensor(math.nan)
-    one, other = observed.flatten(1).double(), reprojected.flatten(1).double()
-    spread, other_spread = (torch.cov(each.T, correction=min(1, len(each) - 1)) for each in (one, other))  # of one view: 0
+        return torch.full_like(reprojected[0, 0], math.nan)
+    (mean, spread), (other_mean, other_spread) = ((each[0], each[1:]) for each in (observed, reprojected))
     values, vectors = torch.linalg.eigh(spread)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
     overlap = torch.linalg.eigvalsh(root @ other_spread @ root).clamp(min=0).sqrt().sum()
-    return (one.mean(0) - other.mean(0)).square().sum() + spread.trace() + other_spread.trace() - 2 * overlap
+    return (mean - other_mean).square().sum() + spread.trace() + other_spread.trace() - 2 * overlap

@@ -46,11 +46,11 @@ class Together:
         self.runs, self.config = list(runs), joint_config([run.config for run in runs])
         self.networks = Networks(self.config, first.seed).to(first.dataset.train.keypoints.device)
         """How a run computes; the numbers are those of `weights` and `settings`."""
-        self.settings = _stack([dict(run.networks.settings.named_buffers(prefix="settings")) for run in runs])
-        self.weights = _stack([run.networks.state_dict() for run in runs])
+        self.settings = stacked_states([dict(run.networks.settings.named_buffers(prefix="settings")) for run in runs])
+        self.weights = stacked_states([run.networks.state_dict() for run in runs])
         """Of all networks, and statistics of batch norm."""
         averaged = first.lifter is not first.trained
-        self.average = _stack([run.lifter.state_dict() for run in runs]) if averaged else {}
+        self.average = stacked_states([run.lifter.state_dict() for run in runs]) if averaged else {}
         names = [name for name, _ in self.networks.named_parameters()]
         for name in names:
             self.weights[name].requires_grad_()
@@ -145,7 +145,9 @@ def _parameters(optimiser: torch.optim.Adam) -> list[Tensor]:
     return optimiser.param_groups[0]["params"]
 
 
-def _stack(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+def stacked_states(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The states of networks that differ in numbers alone, with a leading dimension for the
+    networks."""
     return {name: torch.stack([state[name] for state in states]) for name in states[0]}
 
 

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from tips_ray.config import Config
 from tips_ray.data.dataset import Dataset
 from tips_ray.lifting.distil import Teachers
-from tips_ray.lifting.evaluate import beside_average, evaluate, lift_views, voters
+from tips_ray.lifting.measured import lifted_now, measured
 from tips_ray.lifting.numerics import computed
 from tips_ray.lifting.run import Run
 from tips_ray.lifting.together import Together
@@ -57,18 +55,11 @@ def train_epochs(run: Run) -> Iterator[Epoch]:
 
 
 def next_epochs(runs: Sequence[Run], together: Together | None = None) -> list[Epoch]:
-    """Train and measure the next epoch of some runs of a config: one after the other, or all
-    `together`, of which they are the runs."""
+    """Train and measure the next epoch of some runs of a config, all after the same one: one after
+    the other, or all `together`, of which they are the runs."""
+    vmapped = together.vmapped if together else runs[0].dataset.train.keypoints.is_cuda
     with computed(runs[0].config.numerics):
-        before = [lift_views(run.lifter, voters(run.dataset)) if run.epoch else None for run in runs]
+        before = {run: lifted_now(run) for run in runs if run.epoch}
         rows = together.train_epoch() if together else [run.train_epoch() for run in runs]
-        return [
-            Epoch(run.epoch, row if row["status"] == "diverged" else row | measured(run, lifted), run)
-            for run, row, lifted in zip(runs, rows, before, strict=True)
-        ]
-
-
-def measured(run: Run, before: Tensor | None) -> dict[str, Any]:
-    """What is measured of a run after an epoch, given the poses that it lifted an epoch ago."""
-    row = evaluate(run.lifter, run.dataset, before)
-    return row if run.trained is run.lifter else row | beside_average(run.trained, run.lifter, run.dataset)
+        found = measured([run for run, row in zip(runs, rows, strict=True) if row["status"] == "ok"], before, vmapped)
+    return [Epoch(run.epoch, row | found.get(run, {}), run) for run, row in zip(runs, rows, strict=True)]

@@ -7,6 +7,7 @@ reflection differs by the sign of s3 alone, so that one decomposition gives both
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -84,13 +85,19 @@ def closed_form(covariance: Float[Tensor, "3 3 poses"], signs: tuple[int, ...]) 
     angle = cosine.clamp_(-1, 1).acos_() / 3
     s1 = (centre + 2 * radius * angle.cos()).sqrt_()
     s2 = (centre + 2 * radius * (angle - 2 * math.pi / 3).cos_()).sqrt_()
-    sign = covariance.new_tensor(signs)[:, None]
+    sign = _column(signs, covariance.dtype, covariance.device)
     s3 = sign * (determinant / (s1 * s2))
 
     trace, pairs, gaps = s1 + s2 + s3, s1 * s2 + s3 * (s1 + s2), (s1 + s2) * (s2 + s3) * (s3 + s1)
     cube = _product(covariance, _product(covariance.transpose(0, 1), covariance))
     matrix = ((pairs + square) * covariance[:, :, None]).addcmul_(sign * trace, cofactors[:, :, None]).sub_(cube[:, :, None])
     return Rotations(matrix.div_(gaps), trace, s2 + s3)
+
+
+@cache
+def _column(signs: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Made once: the host would wait for each copy to the device."""
+    return torch.tensor(signs, dtype=dtype, device=device)[:, None]
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

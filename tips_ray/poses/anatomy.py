@@ -8,10 +8,9 @@ from sports videos, are forwards of the shoulders' facing.
 """
 
 import torch
-from torch import Tensor
 
 from tips_ray.poses.skeleton import LEGS_TORSO, LIFTED, Part
-from tips_ray.poses.types import PerPose, Pose
+from tips_ray.poses.types import PerPose, Pose, Scalar
 
 LIMBS = tuple(
     ((f"{side}_{root}", f"{side}_{hinge}", f"{side}_{end}"), (f"l_{root}", f"r_{root}"), direction)
@@ -35,16 +34,16 @@ def sign_votes(pose: Pose, part: Part) -> PerPose:
     return torch.stack(votes).sum(0) if votes else torch.zeros_like(pose[..., 0, 0])
 
 
-def depth_sign(pose: Pose) -> float:
+def depth_sign(pose: Pose) -> Scalar:
     """One sign for all poses (N, 16, 3): -1.0 if the votes of all knees together say that they are
     inside out, else 1.0."""
     legs, _ = LEGS_TORSO
-    return -1.0 if float(sign_votes(pose, legs).sum()) < 0 else 1.0
+    return torch.where(sign_votes(pose, legs).sum() < 0, -1.0, 1.0).to(pose.dtype)
 
 
-def correct_sign_share(pose: Pose, part: Part) -> Tensor:
+def correct_sign_share(pose: Pose, part: Part) -> Scalar:
     """Share of the poses (N, 16, 3) whose part votes for the sign they have, among those that vote
-    at all; a scalar tensor."""
+    at all."""
     votes = sign_votes(pose, part)
     return (votes > 0).sum() / (votes != 0).sum().clamp(min=1)
 

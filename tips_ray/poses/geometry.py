@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tips_ray.poses.skeleton import LIFTED, mirrored
-from tips_ray.poses.types import Depth, Keypoints, PerPose, Pose
+from tips_ray.poses.types import Depth, Keypoints, PerPose, Pose, Scalar
 
 
 class View(NamedTuple):
@@ -77,7 +77,12 @@ def max_normalise(keypoints: Keypoints) -> tuple[Keypoints, PerPose]:
 
 def mirror_depth(pose: Pose) -> Pose:
     """The pose turned inside out: every depth with the other sign."""
-    return pose * pose.new_tensor([1.0, 1.0, -1.0])
+    return signed(pose, -1.0)
+
+
+def signed(pose: Pose, sign: Scalar | float) -> Pose:
+    """The pose with its depths multiplied by a sign, 1 or -1."""
+    return torch.cat([pose[..., :2], sign * pose[..., 2:]], dim=-1)
 
 
 def mirror_keypoints(keypoints: Keypoints) -> Keypoints:

@@ -2,7 +2,8 @@
 
 Inputs have any leading dimensions, float32 or float64. All functions raise ValueError for
 non-finite input, so that a NaN never passes for an error, and for poses that differ in shape or
-type. Degenerate poses (collinear, coincident, all zero) give finite values: where no scale is
+type. Under torch.vmap the host does not wait to see whether values are finite, and the error of a
+NaN is NaN. Degenerate poses (collinear, coincident, all zero) give finite values: where no scale is
 defined it is 0, and where several rotations fit equally well one of them is taken, since they give
 the same squared error. The errors have no gradients, and need little memory beyond themselves for
 any number of poses.
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from tips_ray.poses.alignment import similarity_errors
 from tips_ray.poses.blocks import by_blocks
-from tips_ray.poses.procrustes import best_rotation, procrustes, ratio, unit
+from tips_ray.poses.procrustes import best_rotation, fitted, procrustes, ratio, rotation_by_squaring, unit
 from tips_ray.poses.types import PerPose, Pose
 
 __all__ = [
@@ -75,7 +76,11 @@ def p_mpjpe(predicted: Pose, target: Pose, reflection: bool = False) -> PerPose:
     """
     if reflection:
         return p_mpjpe_by_sign(predicted, target).reflected
-    return by_blocks(lambda guess, truth: similarity_errors(guess, truth, (1,))[0][0], predicted, target, _aligned_by_svd)
+
+    def aligned(guess: Tensor, truth: Tensor) -> Tensor:
+        return similarity_errors(guess, truth, (1,))[0][0]
+
+    return by_blocks(aligned, predicted, target, _aligned_by_svd, lambda guess, truth: _by_sign_by_squaring(guess, truth)[0])
 
 
 def p_mpjpe_by_sign(predicted: Pose, target: Pose) -> PMpjpe:
@@ -90,7 +95,7 @@ def p_mpjpe_by_sign(predicted: Pose, target: Pose) -> PMpjpe:
         either = _aligned_by_svd(guess, truth, reflection=True)
         return torch.stack([_aligned_by_svd(guess, truth), _aligned_by_svd(-guess, truth), either])
 
-    return PMpjpe(*by_blocks(aligned, predicted, target, aligned_by_svd))
+    return PMpjpe(*by_blocks(aligned, predicted, target, aligned_by_svd, _by_sign_by_squaring))
 
 
 def pck(predicted: Pose, target: Pose, threshold: float = 150.0) -> PerPose:
@@ -118,3 +123,12 @@ def _aligned_by_svd(predicted: Tensor, target: Tensor, reflection: bool = False)
     """P-MPJPE in float64, right also for degenerate, huge and tiny poses (n, joints, 3)."""
     predicted, target = predicted.double(), target.double()
     return torch.linalg.vector_norm(procrustes(predicted, target, reflection) - target, dim=-1).mean(-1)
+
+
+def _by_sign_by_squaring(predicted: Tensor, target: Tensor) -> Tensor:
+    """The rows of `p_mpjpe_by_sign` in float64, of poses of any kind, without LAPACK."""
+    predicted, target = predicted.double(), target.double()
+    proper, mirrored = (fitted(guess, target, rotation_by_squaring) - target for guess in (predicted, -predicted))
+    is_nearer = mirrored.square().sum((-2, -1)) < proper.square().sum((-2, -1))
+    errors = [torch.linalg.vector_norm(distance, dim=-1).mean(-1) for distance in (proper, mirrored)]
+    return torch.stack([*errors, torch.where(is_nearer, errors[1], errors[0])])
