@@ -33,8 +33,6 @@ FRECHET = "frechet_2d"
 
 Lengths = Float[Tensor, "views bones"]
 """In mm, in the order of `BONES`."""
-
-
 Lifts = Callable[[Keypoints], Depth]
 """A lifter in eval mode, or what computes as it does with other weights."""
 Moments = Float[Tensor, "rows coordinates"]
