@@ -70,7 +70,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     "stop rule": {"stability/rules.py": [("        Last(),\n", '        Last(),\n        Fixed(1, "first epoch"),\n')]},
     "data format": {
         "data/formats/npy.py": [("", READER)],
-        "data/formats/__init__.py": [("    npz,\n", "    npy,\n    npz,\n"), ("(npz, cmu)", "(npy, npz, cmu)")],
+        "data/formats/__init__.py": [("    npz,\n", "    npy,\n    npz,\n"), ("(yolo, npz, cmu)", "(yolo, npy, npz, cmu)")],
     },
     "arm": {"presets.py": [('    "parts": {},\n', '    "parts": {},\n    "flattened": {"weights": {"flat": 0.1}},\n')]},
     "figure": {
@@ -84,7 +84,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
     },
     "optimiser field": {
         "config.py": [("    beta1: float = 0.9\n", "    beta1: float = 0.9\n    amsgrad: bool = False\n")],
-        "lifting/optimise.py": [("fused=True)", "fused=True, amsgrad=settings.amsgrad)")],
+        "lifting/optimise.py": [("fused=True", "fused=True, amsgrad=settings.amsgrad")],
     },
 }
 
