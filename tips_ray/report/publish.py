@@ -20,6 +20,7 @@ from tips_ray.report.study.benchmark_text import print_benchmarks
 from tips_ray.report.study.headline import finding, headline_rows
 from tips_ray.report.study.label_free import label_free_figures, render_label_free
 from tips_ray.report.study.page import STATISTIC_LABELS, render, study_figures
+from tips_ray.report.study.predictions import draw_predictions
 from tips_ray.report.text import as_text
 from tips_ray.search.confirmation import CONFIRMATION
 from tips_ray.search.summary import SearchSummary, summarise_search
@@ -76,7 +77,10 @@ def figures_of(folder: Storage) -> dict[str, go.Figure]:
         return search_figures(summarise_search(tables, folder), tables.surface)
     campaign = load_campaign(folder)
     if campaign.manifest["data"]["labelled"]:
-        return study_figures(campaign.curves, summarise(campaign))
+        summary = summarise(campaign)
+        predicted = predictions(campaign, folder, list(summary.shown))
+        synthetic = bool(summary.data.get("synthetic"))
+        return study_figures(campaign.curves, summary) | draw_predictions(predicted, synthetic)
     summary = summarise_label_free(campaign)
     return label_free_figures(campaign.curves, summary, lifted_views(campaign, list(summary.arms)))
 

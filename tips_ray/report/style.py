@@ -65,7 +65,10 @@ def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
         hovermode="x unified",
         legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "grouped"},
     )
-    if synthetic:
-        figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)
-        figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-34, font_size=12)
-    return figure
+    return name_synthetic(figure) if synthetic else figure
+
+
+def name_synthetic(figure: go.Figure) -> go.Figure:
+    """Say on a figure that its data are synthetic."""
+    figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)
+    return figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-34, font_size=12)

@@ -16,9 +16,10 @@ from tips_ray.poses.skeleton import LIFTED
 from tips_ray.report.study import predictions as section
 from tips_ray.report.study.joint_bodies import joint_bodies
 from tips_ray.report.study.page import render
+from tips_ray.report.study.predictions import draw_predictions
 from tips_ray.report.text import mm
 from tips_ray.stability.choice import Choice
-from tips_ray.stability.predictions import FLAT, History, PredictedPose, Predictions
+from tips_ray.stability.predictions import FLAT, NO_PREDICTIONS, History, PredictedPose, Predictions
 
 HOSTILE = "</script><b>parts</b>"
 RNG = np.random.default_rng(0)
@@ -98,6 +99,16 @@ def test_each_arm_has_a_body_whose_largest_joint_errs_most(predicted):
     assert max(joint.share for joint in joints) == 1
     for body, errors in zip(bodies, predicted.by_joint.values(), strict=True):
         worst = max(body.joints, key=lambda joint: joint.radius)
-        assert worst.text == mm(errors.max())
-        assert f"{worst.name} {worst.text} mm" in body.result
+        assert worst.error == errors.max()
+        assert f"{worst.name} {mm(worst.error)} mm" in body.result
         assert len({(joint.x, joint.y) for joint in body.joints}) == len(body.joints) == 16
+
+
+def test_drawings_of_the_section_are_figures_too(predicted):
+    figures = draw_predictions(predicted, synthetic=True)
+    assert list(figures) == ["joints", "pose-1", "pose-2", "pose-3"]
+    shown = [trace.text for trace in figures["joints"].data if trace.text]
+    assert shown == [tuple(f"{error:.0f}" for error in errors) for errors in predicted.by_joint.values()]
+    for figure in figures.values():
+        assert "synthetic data" in [note.text for note in figure.layout.annotations]
+    assert not draw_predictions(NO_PREDICTIONS, synthetic=False)

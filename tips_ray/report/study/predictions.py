@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 from tips_ray.lift.lifter import Lifter
 from tips_ray.poses.skeleton import BONES, JOINTS, LIFTED, mirrored
 from tips_ray.report.browser import encoded, network_content
 from tips_ray.report.study.bodies import epochs
-from tips_ray.report.study.joint_bodies import HEIGHT, WIDTH, joint_bodies
-from tips_ray.report.viewer import COLOURS
+from tips_ray.report.study.joint_bodies import HEIGHT, WIDTH, draw_joints, joint_bodies
+from tips_ray.report.style import name_synthetic
+from tips_ray.report.viewer import COLOURS, skeleton_figure
 from tips_ray.stability.predictions import FLAT, History, PredictedPose, Predictions
 
 MAX_ARMS = 6
 """Beside each other."""
+MAX_DRAWN = 3
+"""The same in a figure for a file."""
 MAX_NETWORKS_BYTES = 4_000_000
 """Of all networks of a page, as they are trained; it has two thirds of that as text."""
 ERROR_UNIT_MM = 0.1
@@ -46,6 +50,19 @@ def prediction_content(predicted: Predictions, lifters: Mapping[str, Lifter]) ->
         "reach": 2.2 * max(float(np.linalg.norm(pose.truth, axis=-1).max()) for pose in predicted.poses),
         "start": [nearest_to(predicted, share) for share in (0.5, 1.0)],
     }
+
+
+def draw_predictions(predicted: Predictions, synthetic: bool) -> dict[str, go.Figure]:
+    """The drawings of the section as figures for files: errors by joint, and each pose as the first
+    arms predict it, beside the truth."""
+    figures = {"joints": draw_joints(joint_bodies(predicted), synthetic)} if predicted.by_joint else {}
+    for place, pose in enumerate(predicted.poses, start=1):
+        bodies = {f"{arm}: {pose.errors[arm]:.0f} mm": pose.bodies[arm] for arm in shown_arms(predicted)[:MAX_DRAWN]}
+        bodies["truth"] = pose.truth
+        figures[f"pose-{place}"] = skeleton_figure(np.stack(list(bodies.values())), list(bodies), face_viewer=False)
+        if synthetic:
+            name_synthetic(figures[f"pose-{place}"])
+    return figures
 
 
 def history_content(history: History | None) -> dict[str, Any] | None:
