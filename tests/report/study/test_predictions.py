@@ -1,6 +1,7 @@
 """The section on predictions, as a browser shows it: epochs are stepped through, joints dragged."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,8 +108,10 @@ def test_each_arm_has_a_body_whose_largest_joint_errs_most(predicted):
 def test_drawings_of_the_section_are_figures_too(predicted):
     figures = draw_predictions(predicted, synthetic=True)
     assert list(figures) == ["joints", "pose-1", "pose-2", "pose-3"]
-    shown = [trace.text for trace in figures["joints"].data if trace.text]
+    traces: Any = figures["joints"].data
+    shown = [trace.text for trace in traces if trace.text]
     assert shown == [tuple(f"{error:.0f}" for error in errors) for errors in predicted.by_joint.values()]
     for figure in figures.values():
-        assert "synthetic data" in [note.text for note in figure.layout.annotations]
+        layout: Any = figure.layout
+        assert "synthetic data" in [note.text for note in layout.annotations]
     assert not draw_predictions(NO_PREDICTIONS, synthetic=False)
