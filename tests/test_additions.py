@@ -67,7 +67,7 @@ ADDITIONS: dict[str, dict[str, list[tuple[str, str]]]] = {
             ('    Column("depth_anisotropy"', '    Column("mean_depth", "Mean depth", "signal"),\n    Column("depth_anisotropy"')
         ],
     },
-    "stop rule": {"stability/rules.py": [("        Last(),\n", '        Last(),\n        Fixed(1, "first epoch"),\n')]},
+    "stop rule": {"stability/rule_sets.py": [("        Last(),\n", '        Last(),\n        Fixed(1, "first epoch"),\n')]},
     "data format": {
         "data/formats/npy.py": [("", READER)],
         "data/formats/__init__.py": [("    npz,\n", "    npy,\n    npz,\n"), ("(yolo, npz, cmu)", "(yolo, npy, npz, cmu)")],

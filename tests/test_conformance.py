@@ -11,7 +11,8 @@ import torch
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.lifting.losses import TERMS
 from tips_ray.lifting.signals import signals
-from tips_ray.stability.rules import Last, Lowest, Plateau, rules_of_epochs, standard_rules
+from tips_ray.stability.rule_sets import rules_of_epochs, standard_rules
+from tips_ray.stability.rules import Last, Lowest, Plateau
 from tips_ray.stability.stopping import CausalRule, Curve, Rule, Window
 from tips_ray.testing import NUM_EPOCHS, ConformanceError, check_rule, check_signal, check_term
 

@@ -23,7 +23,7 @@ from tips_ray import MODULES, cli
 from tips_ray import config as configs
 from tips_ray.columns import TABLE
 from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge_by_arm
-from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.rule_sets import standard_rules
 from tips_ray.studies.arm_study import ArmStudy
 from tips_ray.studies.options import Options
 

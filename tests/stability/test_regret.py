@@ -31,7 +31,8 @@ from tips_ray.stability.regret import (
     whole_runs,
     windows_of,
 )
-from tips_ray.stability.rules import Average, Fixed, Last, Lowest, standard_rules
+from tips_ray.stability.rule_sets import standard_rules
+from tips_ray.stability.rules import Average, Fixed, Last, Lowest
 from tips_ray.stability.statistics import interval
 from tips_ray.stability.stopping import Curve, LabelledColumnError, Oracle, Rule, Window
 from tips_ray.stability.summary import strict

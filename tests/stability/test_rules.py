@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tips_ray.columns import DERIVED, LABEL_FREE, METRICS, SIGNALS, TRAIN_METRIC
 from tips_ray.config import Teacher
+from tips_ray.stability.rule_sets import rule_named, standard_rules
 from tips_ray.stability.rules import (
     WARMUP_SHARE,
     Average,
@@ -22,9 +23,7 @@ from tips_ray.stability.rules import (
     Lowest,
     Plateau,
     ranks,
-    rule_named,
     run_lengths,
-    standard_rules,
     trailing_mean,
 )
 from tips_ray.stability.stopping import Curve, Oracle, Rule, Window

@@ -18,7 +18,7 @@ from tips_ray.lifting.networks import Lifter
 from tips_ray.presets import knowledge_by_arm
 from tips_ray.stability.campaign import load_campaign
 from tips_ray.stability.regret import rules_for
-from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.rule_sets import standard_rules
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.stability.teachers import kept_window
 from tips_ray.store.curves import RUNS

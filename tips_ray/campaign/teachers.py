@@ -12,7 +12,7 @@ from tips_ray.config import Config
 from tips_ray.errors import UserError, sentence
 from tips_ray.lifting.distil import Teachers
 from tips_ray.stability.campaign import LoadedCampaign, load_campaign
-from tips_ray.stability.rules import rule_named, standard_rules
+from tips_ray.stability.rule_sets import rule_named, standard_rules
 from tips_ray.stability.stopping import Oracle
 from tips_ray.stability.teachers import CARDS, TeacherCard, TeacherWindow, TeachingRuns, choose_teachers, read_cards
 from tips_ray.store.curves import RUNS, DamagedCurveError

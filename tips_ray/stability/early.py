@@ -15,7 +15,7 @@ import pandas as pd
 from tips_ray.columns import DERIVED, HEADLINE_METRIC
 from tips_ray.errors import UserError
 from tips_ray.stability.regret import MedianRegret, median_interval
-from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.rule_sets import standard_rules
 from tips_ray.stability.statistics import LEFT_OUT, runs_of
 from tips_ray.stability.stopping import CausalRule, Curve
 

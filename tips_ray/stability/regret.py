@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC, LABEL_FREE, TRAIN_METRIC
-from tips_ray.stability.rules import standard_rules
+from tips_ray.stability.rule_sets import standard_rules
 from tips_ray.stability.statistics import LEFT_OUT, Interval, finite, interval, last_shared_epoch, runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Rule, Window, check_label_free
 from tips_ray.store.measurements import KEYS, WINDOWS

@@ -11,7 +11,7 @@ import pandas as pd
 from tips_ray.stability.answers import Answer, ArmFacts, answers_of
 from tips_ray.stability.groups import Count
 from tips_ray.stability.regret import RuleChoice, RuleScore, leave_one_run_out, rank_rules, score_stops, stops
-from tips_ray.stability.rules import averages_weights, rules_of_epochs, standard_rules
+from tips_ray.stability.rule_sets import averages_weights, rules_of_epochs, standard_rules
 from tips_ray.stability.statistics import (
     Interval,
     PairedDifference,

@@ -17,7 +17,7 @@ from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Teacher
 from tips_ray.errors import UserError
 from tips_ray.stability.regret import MedianRegret, best_epoch, median_interval, rules_for, score_stops, whole_runs
-from tips_ray.stability.rules import rule_named, standard_rules
+from tips_ray.stability.rule_sets import rule_named, standard_rules
 from tips_ray.stability.statistics import BEGUN, runs_of
 from tips_ray.stability.stopping import Curve, Oracle, Window
 from tips_ray.store.checked import Count, HalfLife, Positive, Real, RunName, closed, read_checked
