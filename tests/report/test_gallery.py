@@ -48,6 +48,7 @@ def test_a_result_is_kept_with_its_numbers_and_pictures(tmp_path, make_curves, c
     again = publish(folder) if kind == "study" else publish_search(folder)
     drawn = [picture for picture in pictures_of(again) if picture != "bodies"]  # no weights were kept that could lift
     assert page == describe("kept", again, drawn, "A note.")
+    assert "<h1>kept</h1>" in kept["report.html"].read_text()
     pictures = {name for name in kept if name.endswith(".png")}
     assert pictures >= ({"errors.png"} if kind == "study" else {"history-error_mm.png", "surface.png"})
     assert all(f"({picture})" in page and kept[picture].stat().st_size > 5000 for picture in pictures)

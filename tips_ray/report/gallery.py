@@ -7,8 +7,10 @@ Needs playwright, and a chromium on the path, which draws the pictures from the 
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,10 +76,17 @@ def keep(
     out.mkdir(parents=True, exist_ok=True)
     pictures = draw(campaign / "report.html", pictures_of(summary), out, chromium)
     (out / "summary.json").write_text(compact(summary.to_json()), encoding="utf-8")
-    page = (campaign / "report.html").read_text(encoding="utf-8")
+    page = titled((campaign / "report.html").read_text(encoding="utf-8"), out.name)
     (out / "report.html").write_text(with_library_beside(page, LIBRARY), encoding="utf-8")
     (out / "README.md").write_text(describe(out.name, summary, pictures, note, credit), encoding="utf-8")
     print(out)
+
+
+def titled(page: str, name: str) -> str:
+    """A report under another name: that of its folder in the gallery, not the campaign's."""
+    for before, after in ((r"(<title>[^<·]*· )", "</title>"), ("(<h1>)", "</h1>")):
+        page = re.sub(f"{before}[^<]*{after}", lambda found, end=after: f"{found[1]}{escape(name)}{end}", page, count=1)
+    return page
 
 
 def pictures_of(summary: Summary | LabelFreeSummary | SearchSummary) -> list[str]:
