@@ -12,6 +12,9 @@ from tips_ray.design import row_of
 COSINE_EPOCHS = 120
 """Horizon of the cosine of the learning rates where a study does not say how long it trains."""
 
+RATE = 1.5e-3
+"""Learning rate of the recipe's arms, their students, and what these are held against."""
+
 
 @dataclass(frozen=True)
 class Ingredient:
@@ -29,7 +32,7 @@ INGREDIENTS = {
         "higher learning rates, less dropout in the discriminator",
         {
             "network": {"discriminator_dropout": 0.1},
-            "optimiser": {"learning_rate": 1.5e-3, "discriminator_learning_rate": 1.5e-3},
+            "optimiser": {"learning_rate": RATE, "discriminator_learning_rate": RATE},
         },
     ),
     "weights": Ingredient(

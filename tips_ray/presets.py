@@ -7,14 +7,14 @@ from typing import Any
 from tips_ray.config import Adversary, Config, Data, KeepWeights, Network, Optimiser, Placement, Teacher, override
 from tips_ray.design import row_changes, row_of
 from tips_ray.errors import UserError
-from tips_ray.ingredients import CLIPS, COSINE_EPOCHS, INGREDIENTS, SINGLE, Ingredient, Variant, together, variant_of
+from tips_ray.ingredients import CLIPS, COSINE_EPOCHS, INGREDIENTS, RATE, SINGLE, Ingredient, Variant, together, variant_of
 
 TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 """A student sees the full 2D pose (section 3.4)."""
 
 VARIED: dict[str, Any] = {
     "network": {"mirror_mean": True},
-    "optimiser": {"averaging": 0.998, "learning_rate": 1.5e-3},
+    "optimiser": {"averaging": 0.998, "learning_rate": RATE},
     "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1},
 }
 """How depths that a teacher or the truth tells are learnt, so that the two can be compared."""

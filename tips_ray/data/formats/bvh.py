@@ -50,14 +50,13 @@ def read(file: Opened) -> RawPoses:
     paths = [file.path] if file.path.is_file() else files_in(file.path)
     read_clips = [clip_of(path, file) for path in paths]
     lengths = [len(positions) for _, positions, _ in read_clips]
-    notes = dict.fromkeys(note for *_, own in read_clips for note in own)
+    notes = [note for *_, own in read_clips for note in own]
     skeletons = list(dict.fromkeys(tuple(clip_names) for clip_names, _, _ in read_clips))
     names = [name for name in dict.fromkeys(skeletons[0]) if all(name in others for others in skeletons)]
     if len(skeletons) > 1:
-        notes[f"The .bvh files have {len(skeletons)} different skeletons; the {len(names)} joints that all have are read."] = None
+        notes.append(f"The .bvh files have {len(skeletons)} different skeletons; the {len(names)} joints that all have are read.")
     subjects, told_by = subjects_of(paths, file.path)
-    if told_by:
-        notes[told_by] = None
+    notes += [told_by] if told_by else []
     return RawPoses(
         np.concatenate([positions[:, [own.index(name) for name in names]] for own, positions, _ in read_clips]),
         file.name,
@@ -66,7 +65,7 @@ def read(file: Opened) -> RawPoses:
         subject=np.repeat(subjects, lengths),
         clip=np.repeat([path.stem for path in paths], lengths),
         joint_map=None if file.reading.joint_map is None else read_joint_map(file.reading.joint_map),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -78,11 +77,13 @@ def subjects_of(paths: list[Path], folder: Path) -> tuple[list[str], str]:
     """
     if any(path.parent != folder for path in paths) and folder.is_dir():
         return [path.parent.name if path.parent != folder else path.stem for path in paths], ""
+    if len(paths) == 1:
+        return [paths[0].stem], ""
     told = [next((found[1] for pattern in SUBJECTS if (found := pattern.search(path.stem))), "") for path in paths]
-    if len(paths) > 1 and all(told):
+    if all(told):
         return told, f"Subjects are told by the names of the .bvh files: {', '.join(natural_sorted(set(told)))}."
     alone = "Each .bvh file counts as a subject of its own; put those of one person into a sub-folder."
-    return [path.stem for path in paths], alone if len(paths) > 1 else ""
+    return [path.stem for path in paths], alone
 
 
 def clip_of(path: Path, file: Opened) -> tuple[list[str], np.ndarray, list[str]]:
