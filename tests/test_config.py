@@ -32,7 +32,7 @@ from tips_ray.config import (
 from tips_ray.ingredients import INGREDIENTS, SINGLE, base_of, pairs_to_compare
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
-from tips_ray.presets import ARMS, PRESETS, arm_config, knowledge, laptop, variants
+from tips_ray.presets import ARMS, PRESETS, TWICE, arm_config, knowledge, laptop, variants
 
 
 def test_defaults_are_the_paper_s():
@@ -110,6 +110,8 @@ def test_override_of_what_is_not_there_is_refused(changes, said):
         (Augmentation, "mirror", "half", "True or False"),
         (Augmentation, "turned", 1.5, r"a number, at least 0 and at most 1"),
         (Augmentation, "stretched", -0.1, r"a number, at least 0 and at most 1"),
+        (Augmentation, "noise", -0.1, r"a number, at least 0 and at most 1"),
+        (Augmentation, "bent", 1.1, r"a number, at least 0 and at most 1"),
         (Adversary, "rotation", "clip", "one of pose, batch"),
         (Adversary, "real_label", 0.0, r"a number, above 0 and at most 1"),
         (Adversary, "real_label", 1.1, r"a number, above 0 and at most 1"),
@@ -254,7 +256,7 @@ def test_arms_change_what_they_are_named_for():
     assert arm_config(base, "parts") == base
     assert parts_of(arm_config(base, "solo")) == SOLO
     assert arm_config(base, "supervised").objective == "supervised"
-    assert all(arm_config(base, arm).network.width == 64 for arm in ARMS)
+    assert {arm for arm in ARMS if arm_config(base, arm).network.width != 64} == {arm for arm in TWICE if TWICE[arm] == "width"}
     with pytest.raises(
         ValueError, match="Unknown arm 'duo'; there are solo, solo_deep, parts, left_right, five, tips, tips_last"
     ):
@@ -284,6 +286,8 @@ def test_what_an_arm_is_told_beyond_single_2d_poses():
         ({"adversary": {"sees": "pair"}}, ("time",)),
         ({"network": {"mirror_mean": True}}, ("anatomy",)),
         ({"augmentation": {"mirror": True}}, ("anatomy",)),
+        ({"weights": {"augmented": 1.0}, "augmentation": {"stretched": 0.1}}, ("anatomy",)),
+        ({"weights": {"augmented": 1.0}, "augmentation": {"bent": 0.1}}, ()),
         ({"adversary": {"features": "bones"}, "network": {"start_depth": 0.1}, "optimiser": {"averaging": 0.9}}, ()),
         ({"objective": "supervised", "weights": {"proportions": 1.0, "rigidity": 1.0}}, ("true depths",)),
     ],
@@ -296,8 +300,12 @@ def test_each_ingredient_says_what_it_is_told(changes, told):
 ADVERSARIAL = ("solo", "parts", "single", "clips_solo")
 
 
-@pytest.mark.parametrize("ingredient", INGREDIENTS)
-@pytest.mark.parametrize("arm", ADVERSARIAL)
+CHANGED = [
+    (arm, name) for arm in ADVERSARIAL for name in INGREDIENTS if name != "noise" or arm_config(Config(), arm).share_augmented
+]
+
+
+@pytest.mark.parametrize(("arm", "ingredient"), CHANGED)
 def test_an_ingredient_changes_its_own_fields_alone_and_back_again(arm, ingredient):
     base = laptop().config
     whole = arm_config(base, arm)
@@ -345,6 +353,7 @@ def test_the_horizon_of_a_cosine_is_the_studys_length():
         ("duo_without_symmetry", "Unknown arm 'duo'"),
         ("parts_without_symmetry", "'symmetry' is off in the arm 'parts' already"),
         ("single_with_symmetry", "'symmetry' is on in the arm 'single' already"),
+        ("parts_with_noise", "'noise' is on in the arm 'parts' already, or does nothing there"),
         ("parts_with_adversary", "'adversary' is on in the arm 'parts' already"),
         ("supervised_with_symmetry", "'symmetry' is on in the arm 'supervised' already, or does nothing there"),
     ],
@@ -355,11 +364,12 @@ def test_an_ingredient_that_is_unknown_or_changes_nothing_is_refused(arm, said):
 
 
 def test_variants_know_what_their_ingredients_tell_them():
-    told = {arm: knowledge(arm_config(Config(), arm)) for arm in ("single_without_proportions", "parts_with_symmetry")}
-    assert told == {"single_without_proportions": ("anatomy",), "parts_with_symmetry": ("anatomy",)}
+    arms = ("single_without_proportions", "parts_with_symmetry", "parts_with_augmented")
+    assert {knowledge(arm_config(Config(), arm)) for arm in arms} == {("anatomy",)}
     assert knowledge(arm_config(Config(), "parts_with_rigidity")) == ("time",)
     assert knowledge(arm_config(Config(), "clips_without_rigidity_without_pair")) == ("anatomy",)
-    stripped = "single" + "".join(f"_without_{name}" for name in ("symmetry", "proportions", "anatomy", "mirror", "mirror_mean"))
+    told = ("symmetry", "proportions", "anatomy", "mirror", "mirror_mean", "augmented")
+    stripped = "single" + "".join(f"_without_{name}" for name in told)
     assert knowledge(arm_config(Config(), stripped)) == ()
     for unknowing in (
         "start",
@@ -392,6 +402,7 @@ def test_arms_that_are_compared_share_their_data():
 def test_the_ceiling_is_trained_as_the_students_are():
     student, ceiling = (arm_config(laptop().config, arm) for arm in ("tips_single", "supervised"))
     assert override(student, {"objective": "adversarial", "teacher": None}) == override(ceiling, {"objective": "adversarial"})
+    assert student.network.width == 2 * arm_config(laptop().config, "single").network.width
 
 
 def test_students_see_the_whole_pose_and_name_their_teacher():

@@ -44,6 +44,7 @@ TABLE = (
     Column("loss_knees", "Knees bent backwards", "loss"),
     Column("loss_facing", "Hips and shoulders face apart", "loss"),
     Column("loss_rigidity", "Bones: change between two frames", "loss"),
+    Column("loss_augmented", "Augmented poses, lifted again", "loss"),
     Column("loss_discriminator", "Discriminator", "loss"),
     Column("loss_r1", "Discriminator's slope at real poses (R1)", "loss"),
     Column("loss_r2", "Discriminator's slope at fake poses (R2)", "loss"),

@@ -164,6 +164,9 @@ class Weights:
     rigidity: float = 0.0
     """Bones keep their lengths between two frames of a clip (time); a batch is then made of
     pairs."""
+    augmented: float = 0.0
+    """Lifted poses with other bones and bent limbs (`augmentation.stretched`, `augmentation.bent`),
+    seen from elsewhere, are lifted as what they are."""
 
     def __post_init__(self) -> None:
         check_fields(self, **dict.fromkeys((entry.name for entry in dataclasses.fields(self)), "[0, 1000000]"))
@@ -187,6 +190,8 @@ class WeightRanges:
     proportions: tuple[float, float] | None = None
     """None: not searched."""
     rigidity: tuple[float, float] | None = None
+    """None: not searched."""
+    augmented: tuple[float, float] | None = None
     """None: not searched."""
 
 
@@ -314,11 +319,17 @@ class Augmentation:
     """Share of a distilled or supervised run's views that are replaced by their poses, as the
     teacher or the truth has them, turned to a random view."""
     stretched: float = 0.0
-    """Standard deviation of the logarithm of factors on the bones of the poses that are turned, the
-    same on both sides of a body."""
+    """Standard deviation of the logarithm of factors on the bones of the poses that are turned, or
+    that `weights.augmented` is about, the same on both sides of a body."""
+    bent: float = 0.0
+    """Standard deviation of noise on the direction of each bone of those poses, as a share of its
+    length."""
+    noise: float = 0.0
+    """Largest standard deviation of noise on the keypoints of those poses, as a share of their
+    largest coordinate; each pose has its own, between 0 and this."""
 
     def __post_init__(self) -> None:
-        check_fields(self, turned="[0, 1]", stretched="[0, 1]")
+        check_fields(self, turned="[0, 1]", stretched="[0, 1]", bent="[0, 1]", noise="[0, 1]")
 
 
 @dataclass(frozen=True)
@@ -402,6 +413,12 @@ class Config:
         """Whether a batch is made of pairs of frames of a clip: its second half has the partners of
         its first."""
         return self.objective == "adversarial" and (self.weights.rigidity > 0 or self.adversary.sees == "pair")
+
+    @property
+    def share_augmented(self) -> float:
+        """Which share of a batch's poses is bent, stretched and turned: some of what a student or a
+        supervised lifter is given; of what an adversarial one has lifted, all or none."""
+        return float(self.weights.augmented > 0) if self.objective == "adversarial" else self.augmentation.turned
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,14 @@ INGREDIENTS = {
     "pair": Ingredient(
         "discriminator sees pairs of frames", {"adversary": {"sees": "pair", "gap": 8}}, {"adversary": {"sees": "pose"}}
     ),
+    "augmented": Ingredient(
+        "augmented poses lifted as what they are",
+        {"weights": {"augmented": 10.0}, "augmentation": {"stretched": 0.2, "bent": 0.3}},
+        {"weights": {"augmented": 0.0}, "augmentation": {"stretched": 0.0, "bent": 0.0}},
+    ),
+    "noise": Ingredient(
+        "noise on the keypoints of augmented poses", {"augmentation": {"noise": 0.05}}, {"augmentation": {"noise": 0.0}}
+    ),
     "adversary": Ingredient("the adversary itself", {}, {"weights": {"legs": 0.0, "torso": 0.0}}),
     "layer_norm": Ingredient(
         "layer norm in the generators", {"network": {"generator_norm": "layer"}}, {"network": {"generator_norm": "batch"}}
@@ -86,7 +94,10 @@ INGREDIENTS = {
 batch norm, so `all_angles` is to be held against `layer_norm`; every arm but those without it has
 the adversary."""
 
-_RECIPE = ("start", "rates", "weights", "averaging", "mirror_mean", "mirror", "anatomy", "bones", "renormalise", "symmetry")
+_RECIPE = (
+    *("start", "rates", "weights", "averaging", "mirror_mean", "mirror", "augmented"),
+    *("anatomy", "bones", "renormalise", "symmetry"),
+)
 SINGLE = (*_RECIPE, "proportions")
 """Of single 2D poses, anatomy and the proportions of adults."""
 CLIPS = (*_RECIPE, "rigidity", "pair")

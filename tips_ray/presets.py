@@ -15,7 +15,7 @@ TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 VARIED: dict[str, Any] = {
     "network": {"mirror_mean": True},
     "optimiser": {"averaging": 0.998, "learning_rate": RATE},
-    "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1},
+    "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1, "bent": 0.15},
 }
 """How depths that a teacher or the truth tells are learnt, so that the two can be compared."""
 
@@ -43,13 +43,19 @@ ARMS: dict[str, dict[str, Any]] = {
     "supervised_plain": {"objective": "supervised", "partition": "solo"},
 }
 """Arms by name: what each changes in the study's config, whose partition `parts` takes as it is;
-`solo_deep` also has twice the residual blocks, and so about as many parameters as two parts;
 `parts_new_views` sees the poses from new true views in each epoch (appendix A.3).
 `tips…` are distilled: `tips_solo` is the control, with solo as its teacher; students of an
 `ensemble` learn from the mean of all runs of their teacher. `single` and `clips` are named after
 what they learn from; `supervised` is trained as their students are, but on true depths: the
 ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the paper's terms
 that the recipe has were found by a search with labels, on validation subjects."""
+
+TWICE = {
+    "solo_deep": "generator_blocks",
+    **dict.fromkeys(("tips_single", "tips_clips", "tips_single_ensemble", "tips_clips_ensemble", "supervised"), "width"),
+}
+"""Arms whose networks have twice the study's value of a field. So `solo_deep` has about as many
+parameters as two parts; the recipe's students, and their ceiling, learn more if they are wide."""
 
 ARM_SETS: dict[str, tuple[str, ...]] = {"paper": ("solo", "parts", "supervised_plain")}
 """Names that stand for several arms."""
@@ -115,7 +121,7 @@ def knowledge(config: Config, teacher: Config | None = None) -> tuple[str, ...]:
     """
     weights, varied = config.weights, config.augmentation
     adversarial = config.objective == "adversarial"
-    bodies = varied.mirror or config.network.mirror_mean or (varied.stretched and varied.turned and not adversarial)
+    bodies = varied.mirror or config.network.mirror_mean or (varied.stretched and config.share_augmented)
     told = {
         "anatomy": bodies or (adversarial and (weights.symmetry or weights.knees or weights.facing)),
         "anthropometry": adversarial and weights.proportions,
@@ -160,8 +166,9 @@ def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epoch
     changes = ARMS[arm]
     if changes.get("objective") == "distilled":
         changes = {**changes, "teacher": override(teacher or Teacher(), changes.get("teacher", {}))}
-    if arm == "solo_deep":
-        changes = {**changes, "network": {"generator_blocks": 2 * base.network.generator_blocks}}
+    if arm in TWICE:
+        twice = {TWICE[arm]: 2 * getattr(base.network, TWICE[arm])}
+        changes = {**changes, "network": {**changes.get("network", {}), **twice}}
     return override(base, changes)
 
 
@@ -186,7 +193,7 @@ def _varied(base: Config, whole: Config, variant: Variant, num_epochs: int) -> C
     if whole.objective != "adversarial":  # no other objective looks at these
         changes = {group: fields for group, fields in changes.items() if group not in ("weights", "adversary")}
     config = override(whole, changes)
-    if config == whole:
+    if config == whole or (variant.ingredient == "noise" and not whole.share_augmented):
         is_on = "on" if variant.is_on else "off"
         raise UserError(
             f"{variant.ingredient!r} is {is_on} in the arm {variant.base!r} already, or does nothing there; leave out the arm"

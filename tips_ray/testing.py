@@ -234,6 +234,8 @@ def _step(lifter: "torch.nn.Module") -> "Step":
 
     import torch
 
+    from tips_ray.config import Augmentation
+    from tips_ray.lifting.augment import Batch, turn_share
     from tips_ray.lifting.losses import Step
     from tips_ray.poses.geometry import View, lift, quarter_turns, reproject, rotate, rotate_back
 
@@ -245,4 +247,7 @@ def _step(lifter: "torch.nn.Module") -> "Step":
     again = lifter(reprojected)
     cycled = reproject(rotate_back(lift(reprojected, again), view))
     turned = tuple(lifter(each) for each, _ in turns), tuple(expected for _, expected in turns)
-    return Step(lifter, seen, torch.ones(len(seen)), depth, *turned, reprojected, again, cycled)
+    scale, numbers = torch.ones(len(seen)), torch.rand(2, len(seen), generator=rng)
+    elsewhere = turn_share(Batch(seen, depth.detach(), scale), Augmentation(), pi / 18, {"turn": numbers})
+    augmented = lifter(elsewhere.keypoints), elsewhere.depth
+    return Step(lifter, seen, scale, depth, *turned, reprojected, again, cycled, augmented)

@@ -1,5 +1,7 @@
 """What a step draws: from the streams of its run alone, and all that it uses."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,11 +10,13 @@ from tips_ray.config import override
 from tips_ray.data.dataset import Dataset, prepare
 from tips_ray.data.synthetic import synthesise
 from tips_ray.lifting import draws
-from tips_ray.lifting.augment import Batch
+from tips_ray.lifting.augment import Batch, stretch_factors
 from tips_ray.lifting.draws import draw_steps
 from tips_ray.lifting.run import Run
 from tips_ray.lifting.step import Networks, discriminator_losses, generator_losses, scores, see_anew, what_is_shown
 from tips_ray.lifting.streams import make_streams
+from tips_ray.poses.bones import bend, stretch
+from tips_ray.poses.geometry import View, lift, max_normalise, rotate
 
 PAIRS = override(TINY, {"adversary": {"sees": "pair"}, "augmentation": {"mirror": True}})
 SUPERVISED = override(TINY, {"objective": "supervised", **VARIED})
@@ -65,3 +69,26 @@ def test_a_step_stays_on_its_device(changes):
     losses = judged | generator_losses(networks, seen, given)
     assert {value.device for value in losses.values()} == {meta}
     assert all(gradient.device == meta for gradient in torch.autograd.grad(losses["loss"], list(networks.lifter.parameters())))
+
+
+def test_augmented_poses_are_lifted_again_and_held_against_the_depths_that_they_have(dataset):
+    """Without batch norm, which would mix the poses of a batch; the lifted poses are no way to make
+    the term smaller."""
+    plain = {"generator_norm": "none", "generator_dropout": 0.0, "discriminator_dropout": 0.0}
+    changes = {"network": plain, "weights": {"augmented": 1.0}, "augmentation": {"stretched": 0.2, "bent": 0.3}}
+    run = Run(override(TINY, changes), dataset, 0)
+    numbers, batch = run.draw(64), first(dataset, 64)
+    seen = see_anew(run.networks, batch, numbers)
+    term = generator_losses(run.networks, seen, numbers)["loss_augmented"]
+    (by_depth,) = torch.autograd.grad(term, [seen.depth], retain_graph=True)
+    assert not by_depth.any()
+    bent = bend(lift(batch.keypoints, seen.depth.detach()), 0.3 * numbers["bend"])
+    azimuth, elevation = 2 * numbers["turn"] - 1
+    turned = rotate(
+        stretch(bent, stretch_factors(numbers["stretch"], 0.2)), View(math.pi * azimuth, math.radians(10.0) * elevation)
+    )
+    keypoints, size = max_normalise(turned[..., :2])
+    found = run.trained(keypoints)
+    expected = (found - turned[..., 2] / size[:, None]).square().mean()
+    assert term.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert term.item() > 1e-4

@@ -23,16 +23,22 @@ from tips_ray.search.space import changes
 
 NUM_COMBINED = 2
 """Configs to which all changes that can share a model are dealt: each is trained in one of them."""
-ALL_TERMS = dict.fromkeys(("symmetry", "proportions", "knees", "facing", "rigidity"), 0.5)
+ALL_TERMS = dict.fromkeys(("symmetry", "proportions", "knees", "facing", "rigidity", "augmented"), 0.5)
+BENT = {"stretched": 0.1, "bent": 0.1, "noise": 0.1}
 BASES = {
-    "all weights": {"weights": ALL_TERMS, "adversary": {"r1": 0.2, "r2": 0.2}, "optimiser": {"averaging": 0.5}},
+    "all weights": {
+        "weights": ALL_TERMS,
+        "adversary": {"r1": 0.2, "r2": 0.2},
+        "augmentation": BENT,
+        "optimiser": {"averaging": 0.5},
+    },
     "all angles": {
         "weights": {"all_angles": 0.5},
         "network": {"generator_norm": "layer"},
         "adversary": {"loss": "least_squares"},
         "optimiser": {"decay": 0.5, "cosine_epochs": 3},
     },
-    "supervised": {"objective": "supervised", "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1}},
+    "supervised": {"objective": "supervised", "augmentation": {"mirror": True, "turned": 0.5, **BENT}},
 }
 
 

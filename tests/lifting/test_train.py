@@ -45,6 +45,7 @@ TINY = override(
 FACTORS = [
     *({"weights": {name: 1.0}} for name in ("symmetry", "proportions", "knees", "facing", "rigidity")),
     {"weights": {"all_angles": 1.0}, "network": {"generator_norm": "layer"}},
+    {"weights": {"augmented": 1.0}, "augmentation": {"stretched": 0.1, "bent": 0.1, "noise": 0.1}},
     {"network": {"start_depth": 0.1}},
     {"augmentation": {"mirror": True}},
     {"adversary": {"features": "bones"}},
@@ -133,7 +134,7 @@ def test_a_continued_run_is_the_run_that_was_never_stopped(dataset, changes, sto
     assert epochs(config, dataset, 4 - stop, state=stored(last.run.state())) == whole[stop:]
 
 
-VARIED = {"augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1}}
+VARIED = {"augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1, "bent": 0.1, "noise": 0.1}}
 
 
 @pytest.mark.parametrize("changes", [*FACTORS, {"objective": "supervised", **VARIED}], ids=str)

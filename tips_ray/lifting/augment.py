@@ -1,4 +1,4 @@
-"""Batches, and how they are varied: seen in a mirror, turned, with other bones."""
+"""Batches, and how they are varied: seen in a mirror, turned, with bent limbs and other bones."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tips_ray.config import Augmentation
 from tips_ray.lifting.draws import Draws
-from tips_ray.poses.bones import LEFT_BONES, RIGHT_BONES, stretch
+from tips_ray.poses.bones import LEFT_BONES, RIGHT_BONES, bend, stretch
 from tips_ray.poses.geometry import View, lift, max_normalise, mirror_keypoints, mirror_sides, reproject, rotate
 from tips_ray.poses.select import select
 from tips_ray.poses.skeleton import BONES
@@ -42,23 +42,36 @@ def mirror_half(batch: Batch, numbers: Float[Tensor, " half"], in_pairs: bool = 
 
 
 def turn_share(batch: Batch, augmentation: Augmentation, elevation_limit: float, draws: Draws) -> Batch:
-    """The first `turned` of the batch replaced by its poses seen from elsewhere, with stretched
-    bones: depths are known there exactly, whoever told those of the batch (after PoseAug).
+    """The first poses of the batch, as many as there are numbers for, replaced by the same seen
+    from elsewhere, with bent limbs, stretched bones and noise on what is seen: depths are known
+    there exactly, whoever told those of the batch (after PoseAug).
 
     `elevation_limit` is in radians.
     """
     azimuth, elevation = 2 * draws["turn"] - 1
     count = len(azimuth)
     pose = lift(batch.keypoints[:count], batch.depth[:count])
+    if augmentation.bent:
+        pose = bend(pose, (augmentation.bent * draws["bend"]).to(pose))
     if augmentation.stretched:
         pose = stretch(pose, stretch_factors(draws["stretch"], augmentation.stretched).to(pose))
     turned = rotate(pose, View(math.pi * azimuth, elevation_limit * elevation))
-    keypoints, size = max_normalise(reproject(turned))
+    seen = reproject(turned)
+    if augmentation.noise:
+        seen = with_noise(seen, augmentation.noise * draws["noisy"].to(seen), draws["noise"].to(seen))
+    keypoints, size = max_normalise(seen)
     return Batch(
         torch.cat([keypoints, batch.keypoints[count:]]),
         torch.cat([turned[..., 2] / size[:, None], batch.depth[count:]]),
         torch.cat([batch.scale[:count] * size, batch.scale[count:]]),
     )
+
+
+def with_noise(keypoints: KeypointsBatch, spread: PerPose, normal: KeypointsBatch) -> KeypointsBatch:
+    """Keypoints with noise made of `normal` numbers; `spread` is its standard deviation as a share
+    of a pose's largest coordinate."""
+    _, size = max_normalise(keypoints)
+    return keypoints + (spread * size)[:, None, None] * normal
 
 
 def stretch_factors(normal: Float[Tensor, "poses bones"], spread: float) -> Float[Tensor, "poses bones"]:

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from tips_ray.config import Config, parts_of
-from tips_ray.poses.skeleton import BONES
+from tips_ray.poses.skeleton import BONES, LIFTED
 
 Draws = Mapping[str, Tensor]
 """What one step uses, by the name of the stream that it comes from: uniform numbers in [0, 1), but
-normal ones of `stretch`. Those of dropout are `dropout_lift`, `dropout_judge` and
+normal ones of `NORMAL`. Those of dropout are `dropout_lift`, `dropout_judge` and
 `dropout_learn`."""
 PARTS = ("lift", "judge", "learn")
 """Of a step: a batch is lifted, the discriminator is trained, the generators are trained."""
-NORMAL = ("stretch",)
+NORMAL = ("stretch", "bend", "noise")
 AT_ONCE = 1 << 24
 """Numbers that a run draws in one call, if a step needs fewer: a GPU is then asked once for several
 steps. On a CPU the numbers are the same for any value."""
@@ -33,10 +33,11 @@ def shapes(config: Config, num_poses: int) -> dict[str, tuple[int, ...]]:
         needed |= {"azimuth": (num_views,), "elevation": (num_views,)}
         needed |= {"swap": ()} if adversary.swap_labels else {}
         needed |= {"pairs": (num_poses // 2,)} if config.has_pairs else {}
-    elif varied.turned:
-        num_turned = round(varied.turned * num_poses)
+    if num_turned := round(config.share_augmented * num_poses):
         needed["turn"] = (2, num_turned)
         needed |= {"stretch": (num_turned, len(BONES))} if varied.stretched else {}
+        needed |= {"bend": (num_turned, len(BONES), 3)} if varied.bent else {}
+        needed |= {"noise": (num_turned, len(LIFTED), 2), "noisy": (num_turned,)} if varied.noise else {}
     return {name: shape for name, shape in needed.items() if shape != (0,)}
 
 
@@ -56,7 +57,7 @@ def num_dropped(config: Config, num_poses: int) -> tuple[int, int, int]:
     if config.objective != "adversarial":
         return lifted, 0, 0
     judged = num_shown(config, num_poses) * units(network.discriminator_blocks, network.discriminator_dropout)
-    lifts = 1 + 3 * (weights.ninety_degree > 0) + 2 * (weights.all_angles > 0)
+    lifts = 1 + 3 * (weights.ninety_degree > 0) + 2 * (weights.all_angles > 0) + (weights.augmented > 0)
     judgements = 2 if config.adversary.loss == "relativistic" else 1
     return lifted, 2 * judged, lifts * lifted + judgements * judged
 

@@ -59,6 +59,9 @@ class Step:
     """Their depths, as lifted."""
     cycled: KeypointsBatch
     """The keypoints after lifting, rotating, reprojecting, lifting again and rotating back."""
+    augmented: tuple[DepthBatch, DepthBatch] | None = None
+    """What the lifter makes of the lifted poses after augmentation, and the depths that these
+    have."""
 
     @cached_property
     def pose(self) -> PoseBatch:
@@ -80,6 +83,14 @@ def ninety_degree_loss(step: Step) -> PerJoint:
     """Equations 3 to 5: squared difference of depths, mean over poses, summed over the turns."""
     pairs = zip(step.turned_depths, step.expected_depths, strict=True)
     return torch.stack([(depth - expected).square().mean(dim=0) for depth, expected in pairs]).sum(0)
+
+
+def augmented_loss(step: Step) -> PerJoint:
+    """Squared difference of depths, mean over poses, as equations 3 to 5 have it, of poses with
+    other bones and bent limbs that are seen from elsewhere (after PoseAug)."""
+    assert step.augmented is not None, "a step with this term augments its poses"
+    found, expected = step.augmented
+    return (found - expected).square().mean(dim=0)
 
 
 def all_angles_loss(step: Step) -> PerJoint:
@@ -141,6 +152,7 @@ TERMS: dict[str, Callable[[Step], Term]] = {
     "knees": knees_loss,
     "facing": facing_loss,
     "rigidity": rigidity_loss,
+    "augmented": augmented_loss,
 }
 """The consistency terms by the names of their weights."""
 

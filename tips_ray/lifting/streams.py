@@ -16,7 +16,15 @@ def make_streams(config: Config, seed: int, device: torch.device) -> dict[str, t
     """The streams that a run of a config draws from, by name; none depends on which others there
     are."""
     varied = config.augmentation
-    needed = {"pairs": config.has_pairs, "mirror": varied.mirror, "turn": varied.turned, "stretch": varied.stretched}
+    needed = {
+        "pairs": config.has_pairs,
+        "mirror": varied.mirror,
+        "turn": config.share_augmented,
+        "stretch": varied.stretched,
+        "bend": varied.bent,
+        "noise": varied.noise,
+        "noisy": varied.noise,
+    }
     names = (*STREAMS, *(name for name, is_needed in needed.items() if is_needed))
     return {name: stream(seed, name, device=device) for name in names}
 

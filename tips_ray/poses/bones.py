@@ -5,6 +5,7 @@ from functools import cache
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from tips_ray.poses.skeleton import BONES, JOINTS, LEFT, LIFTED, PARENTS, ROOT, mirrored
 
@@ -41,7 +42,19 @@ def smooth_lengths(pose: Float[Tensor, "*poses joints 3"], least: float = 1e-3) 
 
 def stretch(pose: Float[Tensor, "*poses joints 3"], factors: BoneLengths) -> Float[Tensor, "*poses joints 3"]:
     """The pose with each bone's length multiplied by a factor, and its direction kept."""
-    bones = bone_vectors(pose) * factors[..., None]
+    return _joined(bone_vectors(pose) * factors[..., None])
+
+
+def bend(pose: Float[Tensor, "*poses joints 3"], noise: Float[Tensor, "*poses bones 3"]) -> Float[Tensor, "*poses joints 3"]:
+    """The pose with `noise`, in units of a bone's length, added to the end of each bone, whose
+    length is kept."""
+    bones = bone_vectors(pose)
+    moved = bones + noise * bones.norm(dim=-1, keepdim=True)
+    return _joined(functional.normalize(moved, dim=-1) * bones.norm(dim=-1, keepdim=True))
+
+
+def _joined(bones: Float[Tensor, "*poses bones 3"]) -> Float[Tensor, "*poses joints 3"]:
+    """The joints of bones that start where their parents end."""
     placed: dict[int, Tensor] = {ROOT: torch.zeros_like(bones[..., 0, :])}
     for bone, (parent, child) in enumerate(BONES):  # a parent comes before its children
         placed[child] = placed[parent] + bones[..., bone, :]

@@ -29,11 +29,12 @@ class Recipe(ArmStudy):
     bases: tuple[str, ...] = ("single", "single_solo", "parts", "solo")
     """Arms that are trained as they are, and changed in one ingredient."""
     ingredients: tuple[str, ...] = (
-        *("start", "rates", "weights", "averaging", "mirror_mean", "mirror"),
+        *("start", "rates", "weights", "averaging", "mirror_mean", "mirror", "augmented"),
         *("symmetry", "proportions", "anatomy", "bones", "adversary"),
     )
     """Left out of the bases that have them, added to those that lack them. Also rigidity and pair
-    (of clips), renormalise, layer_norm, all_angles, elevation, r1, r2, relativistic, cosine."""
+    (of clips), noise, renormalise, layer_norm, all_angles, elevation, r1, r2, relativistic,
+    cosine."""
     arms: tuple[str, ...] = ()
     """Further arms to train beside them, such as supervised or single_without_r1_with_r2;
     `paper` stands for solo, parts and supervised_plain."""
