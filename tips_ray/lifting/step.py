@@ -7,7 +7,7 @@ a leading dimension for the runs, and `Trained.call` gives each run its own part
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -210,16 +210,17 @@ def generator_losses(networks: Networks, seen: Seen, draws: Draws) -> dict[str, 
     adversary, weights, settings = networks.config.adversary, networks.config.weights, networks.settings
     keypoints, scale, depth, reprojected = seen[:4]
     turns = quarter_turns(keypoints, depth) if weights.ninety_degree else []
-    augmented = [augmented_poses(networks, seen, draws)] if weights.augmented else []
-    asked = [reprojected, *(shown for shown, _ in turns), *(batch.keypoints for batch in augmented)]
+    asked = [reprojected, *(shown for shown, _ in turns)]
+    augmented = augmented_poses(networks, seen, draws) if weights.augmented else None
+    if augmented:
+        asked.append(augmented.keypoints)
     lifted_again, *found = networks.lift(torch.stack(asked, dim=1)).unbind(1)
     cycled = reproject(rotate_back(lift(reprojected, lifted_again), seen.view))
     score = networks.discriminate(networks.shown(weigh_gradient(reprojected, settings.adversarial), scale))
     adversarial = generator_adversarial_loss(score, adversary, real_score(networks, seen))  # eq 6
     turned = tuple(found[: len(turns)]), tuple(expected for _, expected in turns)
-    step = Step(networks.lift, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled)
-    if augmented:
-        step = replace(step, augmented=(found[-1], augmented[0].depth))
+    held_against = (found[-1], augmented.depth) if augmented else None
+    step = Step(networks.lift, keypoints, scale, depth, *turned, reprojected, lifted_again, cycled, held_against)
     terms = consistency_terms(step, weights)  # eqs 2 to 5, 16
     loss = generator_loss(adversarial, terms, settings.weights, networks.part_means)  # eqs 8, 9
     return {"loss": loss, "loss_adversarial": adversarial, **{f"loss_{name}": term.mean() for name, term in terms.items()}}

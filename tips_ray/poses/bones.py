@@ -49,8 +49,8 @@ def bend(pose: Float[Tensor, "*poses joints 3"], noise: Float[Tensor, "*poses bo
     """The pose with `noise`, in units of a bone's length, added to the end of each bone, whose
     length is kept."""
     bones = bone_vectors(pose)
-    moved = bones + noise * bones.norm(dim=-1, keepdim=True)
-    return _joined(functional.normalize(moved, dim=-1) * bones.norm(dim=-1, keepdim=True))
+    length = bones.norm(dim=-1, keepdim=True)
+    return _joined(functional.normalize(bones + noise * length, dim=-1) * length)
 
 
 def _joined(bones: Float[Tensor, "*poses bones 3"]) -> Float[Tensor, "*poses joints 3"]:
