@@ -32,7 +32,7 @@ from tips_ray.config import (
 from tips_ray.ingredients import INGREDIENTS, SINGLE, base_of, pairs_to_compare
 from tips_ray.lifting.networks import Lifter
 from tips_ray.poses.skeleton import FIVE, LEGS, LEGS_TORSO, LIFTED, SOLO, TORSO
-from tips_ray.presets import ARMS, PRESETS, TWICE, arm_config, knowledge, laptop, variants
+from tips_ray.presets import ARMS, LEARNERS, PRESETS, SCALED, arm_config, knowledge, laptop, variants
 
 
 def test_defaults_are_the_paper_s():
@@ -256,7 +256,9 @@ def test_arms_change_what_they_are_named_for():
     assert arm_config(base, "parts") == base
     assert parts_of(arm_config(base, "solo")) == SOLO
     assert arm_config(base, "supervised").objective == "supervised"
-    assert {arm for arm in ARMS if arm_config(base, arm).network.width != 64} == {arm for arm in TWICE if TWICE[arm] == "width"}
+    learners = {arm for arm, scaled in SCALED.items() if scaled is LEARNERS}
+    sizes = {arm: (config.network.width, config.optimiser.batch_size) for arm in ARMS for config in (arm_config(base, arm),)}
+    assert sizes == {arm: (128, 4096) if arm in learners else (64, 8192) for arm in ARMS}
     with pytest.raises(
         ValueError, match="Unknown arm 'duo'; there are solo, solo_deep, parts, left_right, five, tips, tips_last"
     ):

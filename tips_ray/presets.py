@@ -15,7 +15,7 @@ TIPS: dict[str, Any] = {"objective": "distilled", "partition": "solo"}
 VARIED: dict[str, Any] = {
     "network": {"mirror_mean": True},
     "optimiser": {"averaging": 0.998, "learning_rate": RATE},
-    "augmentation": {"mirror": True, "turned": 0.5, "stretched": 0.1, "bent": 0.15},
+    "augmentation": {"mirror": True, "turned": 0.75, "stretched": 0.1, "bent": 0.15},
 }
 """How depths that a teacher or the truth tells are learnt, so that the two can be compared."""
 
@@ -50,12 +50,15 @@ what they learn from; `supervised` is trained as their students are, but on true
 ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the paper's terms
 that the recipe has were found by a search with labels, on validation subjects."""
 
-TWICE = {
-    "solo_deep": "generator_blocks",
-    **dict.fromkeys(("tips_single", "tips_clips", "tips_single_ensemble", "tips_clips_ensemble", "supervised"), "width"),
+LEARNERS = {"network": {"width": 2.0}, "optimiser": {"batch_size": 0.5}}
+"""What is gained by those who learn depths that are told: a wider network, and more steps."""
+
+SCALED: dict[str, dict[str, dict[str, float]]] = {
+    "solo_deep": {"network": {"generator_blocks": 2.0}},
+    **dict.fromkeys(("tips_single", "tips_clips", "tips_single_ensemble", "tips_clips_ensemble", "supervised"), LEARNERS),
 }
-"""Arms whose networks have twice the study's value of a field. So `solo_deep` has about as many
-parameters as two parts; the recipe's students, and their ceiling, learn more if they are wide."""
+"""Arms, and what each multiplies of the study's config. So `solo_deep` has about as many parameters
+as two parts."""
 
 ARM_SETS: dict[str, tuple[str, ...]] = {"paper": ("solo", "parts", "supervised_plain")}
 """Names that stand for several arms."""
@@ -166,10 +169,11 @@ def arm_config(base: Config, arm: str, teacher: Teacher | None = None, num_epoch
     changes = ARMS[arm]
     if changes.get("objective") == "distilled":
         changes = {**changes, "teacher": override(teacher or Teacher(), changes.get("teacher", {}))}
-    if arm in TWICE:
-        twice = {TWICE[arm]: 2 * getattr(base.network, TWICE[arm])}
-        changes = {**changes, "network": {**changes.get("network", {}), **twice}}
-    return override(base, changes)
+    scaled = {
+        group: {name: int(factor * getattr(getattr(base, group), name)) for name, factor in fields.items()}
+        for group, fields in SCALED.get(arm, {}).items()
+    }
+    return override(override(base, changes), scaled)
 
 
 def variants(base: Config, arm: str, ingredients: Sequence[str]) -> list[str]:
