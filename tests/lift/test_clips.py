@@ -74,6 +74,8 @@ def test_smoothing_takes_noise_away_and_does_not_cross_gaps(clips):
     alone = smoothed(replace(clip, poses=clip.poses[:10], frame=clip.frame[:10]), 7)
     np.testing.assert_array_equal(smooth.poses[:10], alone.poses)
     np.testing.assert_array_equal(smoothed(clip, 11).poses, clip.poses)  # no run is so long
+    every_other = replace(clip, frame=2 * clip.frame)
+    np.testing.assert_array_equal(smoothed(every_other, 7).poses, smooth.poses)
     with pytest.raises(UserError, match="odd"):
         smoothed(clip, 8)
 

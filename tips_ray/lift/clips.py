@@ -74,12 +74,13 @@ def lift_clips(lifter: Lifter, keypoints: KeypointSet) -> list[LiftedClip]:
 
 def smoothed(clip: LiftedClip, window: int) -> LiftedClip:
     """The clip with the way of each joint smoothed by a Savitzky-Golay filter over so many frames
-    (odd, at least 5); each run of frames without a gap on its own, and runs shorter than the window
-    as they are."""
+    (odd, at least 5); each run of frames without a gap, which is a larger step than the clip's
+    middle one, on its own, and runs shorter than the window as they are."""
     if window < 5 or window % 2 == 0:
         raise UserError(f"Smoothing is over {window} frames; give an odd number of at least 5, such as 9.")
     poses = clip.poses.copy()
-    ends = np.flatnonzero(np.diff(clip.frame) != 1) + 1
+    steps = np.diff(clip.frame)
+    ends = np.flatnonzero(steps > np.median(steps)) + 1 if len(steps) else []
     for run in np.split(np.arange(len(poses)), ends):
         if len(run) >= window:
             poses[run] = savgol_filter(poses[run], window, SMOOTH_ORDER, axis=0)

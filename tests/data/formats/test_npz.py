@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tips_ray.data import load_keypoints
 from tips_ray.data.formats import npz
 from tips_ray.data.formats.npz import write_npz
 from tips_ray.data.poseset import PoseSet
@@ -154,3 +155,10 @@ def test_real_poses_are_read():
     assert len(poses) == 40_409
     assert not poses.synthetic
     assert len(set(poses.clip.tolist())) == 208
+
+
+def test_numbers_of_frames_are_whole(tmp_path):
+    keypoints = {"keypoints": plain()["positions"][..., :2], "joint_names": np.array(JOINTS)}
+    with pytest.raises(UserError, match="give whole numbers"):
+        load_keypoints(str(saved(tmp_path, keypoints | {"frame": np.arange(6) / 30})))
+    assert load_keypoints(str(saved(tmp_path, keypoints | {"frame": np.arange(6.0)}))).frame.tolist() == list(range(6))

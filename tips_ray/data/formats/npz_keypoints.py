@@ -82,7 +82,8 @@ def read_keypoints(path: Path) -> RawKeypoints:
     for key, (array, shape) in expected.items():
         if array is not None and (array.shape != shape or array.dtype.kind not in "fiub"):
             raise UserError(f"{path}: {key!r} has shape {array.shape} of {array.dtype.name}; give numbers of shape {shape}.")
-    if "frame" in arrays and not (np.abs(arrays["frame"]) <= 1e15).all():
+    frame = arrays.get("frame", np.zeros(0))
+    if not ((np.abs(frame) <= 1e15) & (frame == np.round(frame))).all():
         raise UserError(f"{path}: 'frame' holds what is no number of a frame; give whole numbers.")
     labels = {"subject": arrays.get("subject"), "action": action, "clip": clip}
     cleaned = {key: None if values is None else clean_labels(values, key, frames) for key, values in labels.items()}

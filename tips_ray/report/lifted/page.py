@@ -81,7 +81,7 @@ def clip_content(clip: LiftedClip) -> dict[str, Any]:
     mm = float((seen * lifted).sum() / max(float(np.square(seen).sum()), 1e-9))
     return {
         "image": clip.image_size,
-        "frames": encoded(clip.frame, "<i4"),
+        "frames": encoded(clip.frame, "<f8"),
         "keypoints": encoded(clip.keypoints / unit, "<i2"),
         "unit": unit,
         "mm": mm,

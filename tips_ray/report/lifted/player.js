@@ -9,7 +9,7 @@
   let clip, at = 0, playing = false, started = 0, turned = 0.5, raised = 0.15, changed = null;
 
   function opened({ keypoints, unit, poses, spread, missing, frames, ...rest }) {
-    return { ...rest, unit, frames: numbers(frames, Int32Array), keypoints: numbers(keypoints, Int16Array), poses: numbers(poses, Int16Array), spread: numbers(spread, Uint8Array), missing: numbers(missing, Uint8Array) };
+    return { ...rest, unit, frames: numbers(frames, Float64Array), keypoints: numbers(keypoints, Int16Array), poses: numbers(poses, Int16Array), spread: numbers(spread, Uint8Array), missing: numbers(missing, Uint8Array) };
   }
 
   const point = (values, frame, joint, axes) => Array.from({ length: axes }, (_, axis) => values[(frame * NUM + joint) * axes + axis]);
