@@ -49,6 +49,15 @@ def test_help_says_none_of_an_empty_default(command: list[str], capsys: pytest.C
         assert "empty: STUDY-PRESET-DATA. (default: none)" in output
 
 
+@pytest.mark.parametrize("command", list(STUDIES))
+def test_each_example_of_help_has_a_line_of_its_own(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    examples = capsys.readouterr().out.partition("╭")[0].splitlines()[1:]
+    starting = [line for line in examples if f"tips-ray {command}" in line and "`" not in line]
+    assert all(line.strip().startswith("tips-ray") and line.count("tips-ray ") <= 1 for line in starting)
+
+
 def test_the_help_of_arms_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["stability", "--help"])

@@ -16,7 +16,7 @@ WORDS = {
     NoneType: "None",
 }
 
-PREFIXES = {"config": "", "placement": "", "file-reading": "", "observation": "data.observation."}
+PREFIXES = {"config": "", "placement": "", "file-reading": "", "lift": "", "observation": "data.observation."}
 """What stands before the options of groups that are not called as their class is."""
 
 

@@ -67,7 +67,7 @@ def test_an_empty_file_is_refused(model, tmp_path, capsys):
     ("options", "said"),
     [
         (["--smooth", "4"], "odd"),
-        (["--fps", "0"], "fps"),
+        (["--fps", "0"], "--fps is 0"),
         (["--up", "z"], "--up"),
         (["--model", "nowhere"], "no lifter and no campaign"),
         (["--arm", "parts"], "leave out the arm"),

@@ -72,7 +72,10 @@ def load_keypoints(
     """
     stated = read(spec, files)
     if isinstance(stated, RawPoses):
-        raise UserError(f"{stated.name}: {stated.format or 'a file'}: 3D poses without 2D keypoints; load it as poses.")
+        raise UserError(
+            f"{stated.name}: {stated.format or 'a file'}: 3D poses without 2D keypoints, which are wanted here;"
+            " load_poses and studies (--data) read it."
+        )
     return keypoints_as_stated(stated, up, sides, files, complete)
 
 

@@ -198,7 +198,7 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
         "without a whole 3D pose": sum(clip.unposed for clip in ready),
         "of a number that the clip has twice": sum(clip.repeated for clip in ready),
     }
-    reasons["not taken (every_nth)"] = frames - sum(lengths) - sum(reasons.values())
+    reasons["not taken (--every-nth)"] = frames - sum(lengths) - sum(reasons.values())
     left_out = tuple((reason, count) for reason, count in reasons.items() if count > 0)
     if not sum(lengths):
         said = ", ".join(f"{count:,} {reason}" for reason, count in left_out) or "the file holds none"

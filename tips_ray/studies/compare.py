@@ -2,7 +2,7 @@
 
 Takes the folders of studies, and pairs their runs by seed:
 
-tips-ray compare reports/A reports/B
+    tips-ray compare reports/A reports/B
 """
 
 import json

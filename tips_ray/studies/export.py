@@ -1,8 +1,10 @@
 """A lifter from a campaign: two files that lift without it, or one ONNX graph.
 
-tips-ray export reports/CAMPAIGN --arm single --out my-lifter --data poses.npz
-tips-ray export my-lifter --onnx lifter.onnx
-tips-ray export reports/CAMPAIGN --to tensorboard --out logs
+Writes a folder of a lifter, an ONNX graph, or the curves of a campaign:
+
+    tips-ray export reports/CAMPAIGN --arm single --out my-lifter --data poses.npz
+    tips-ray export my-lifter --onnx lifter.onnx
+    tips-ray export reports/CAMPAIGN --to tensorboard --out logs
 """
 
 from dataclasses import asdict, dataclass, field, replace

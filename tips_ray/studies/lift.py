@@ -1,8 +1,10 @@
 """2D keypoints in, 3D poses out.
 
-tips-ray lift keypoints.json               # with the lifter that comes with tips-ray
-tips-ray lift clip.mp4                     # a detector finds the keypoints (docs/howto/video.md)
-tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
+Writes the poses as .npz, .csv and .bvh, and a page that plays them:
+
+    tips-ray lift keypoints.json              # with the lifter that comes with tips-ray
+    tips-ray lift clip.mp4                    # a detector finds the keypoints (docs/howto/video.md)
+    tips-ray lift openpose/ --model reports/CAMPAIGN --arm single --smooth 9
 """
 
 import sys

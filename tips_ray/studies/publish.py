@@ -1,7 +1,9 @@
 """A lifter as a folder that is ready to be uploaded to a model hub.
 
-tips-ray publish cmu-single --out my-model
-tips-ray publish reports/CAMPAIGN --arm single --data poses.npz --licence MIT
+Takes the lifter that comes with tips-ray, a folder of a lifter, or a campaign's:
+
+    tips-ray publish cmu-single --out my-model
+    tips-ray publish reports/CAMPAIGN --arm single --data poses.npz --licence MIT
 """
 
 import io

@@ -4,7 +4,7 @@ Takes the folders of finished studies, each on its own poses: rules are chosen o
 the others, and the error of each run is predicted from its label-free signals by what the other
 studies say. A study without labels gets predicted errors alone:
 
-tips-ray transfer reports/A reports/B reports/WILD
+    tips-ray transfer reports/A reports/B reports/WILD
 """
 
 import json

@@ -1,6 +1,6 @@
 """How far is a study, and what does it say so far? Its page, live on this machine.
 
-tips-ray watch reports/CAMPAIGN
+    tips-ray watch reports/CAMPAIGN
 
 On another machine: `ssh -L 8765:127.0.0.1:8765 HOST tips-ray watch STORAGE/NAME`, and open the
 same address here.
