@@ -64,7 +64,7 @@ def test_a_study_without_labels_is_kept_without_an_error(tmp_path, make_curves, 
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "kept" / "README.md").read_text()
     assert page.splitlines()[2].startswith("No labels: ")
-    assert "Use of solo the weights of solo-seed0, averaged over epochs 19 to 20; of parts" in page
+    assert "For solo, use the weights of solo-seed0, averaged over epochs 19 to 20. For parts," in page
     assert "| **average of the last 10 %** | 19–20; 19–20; 19–20 | 19–20; 19–20; 19–20 |" in page
     assert "it cost 0.2 mm in the median" in page
     assert "error" not in page.lower()

@@ -233,7 +233,7 @@ def of_arm(rows: pd.DataFrame, columns: TableColumns) -> tuple[pd.DataFrame | No
     if len(common) < len(until):
         notes.append(f"{len(until) - len(common)} of {len(until)} epochs are left out, which not all of its runs have.")
     if max(map(max, whole.values())) > common[-1]:
-        notes.append(f"its runs end at different epochs; all are compared up to {columns.epoch} {common[-1]:g}.")
+        notes.append(f"runs end at different epochs; all are compared up to {columns.epoch} {common[-1]:g}.")
     curves = [run_on(common, of_run, str(label) in diverged) for label, of_run in rows.groupby("label", sort=False)]
     kept = pd.concat([curve for curve in curves if len(curve) and curve["label"].iloc[0] not in short], ignore_index=True)
     return kept, [int(step) if step == int(step) else step for step in common], notes

@@ -30,11 +30,11 @@ def test_the_first_sentence_of_the_page_is_what_to_take_of_the_first_arm(curves,
     page = render(curves, summary)
     header = page[page.index("<header>") : page.index("</header>")]
     first = answer_sentences(summary.answers)[0]
-    assert first.startswith(f"Of parts take “{summary.answers['parts'].rule}”: ")
+    assert first.startswith(f"For parts, take “{summary.answers['parts'].rule}”: ")
     assert "above the best epoch, at worst" in first
     assert "; the last epoch costs " in first
     assert first.endswith("This choice used 3D labels of training subjects.")
-    assert header.index("Of parts take") < header.index("Over the last half of training")
+    assert header.index("For parts, take") < header.index("Over the last half of training")
 
 
 def test_a_campaign_that_gets_worse_by_2_5_mm_an_epoch_reads_differently(curves, summary, make_summary) -> None:

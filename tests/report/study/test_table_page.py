@@ -25,9 +25,12 @@ def test_the_first_sentence_says_what_to_take_and_what_it_costs(tmp_path: Path, 
     main([*COMMAND, "--out", str(tmp_path / "page.html")])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith(
-        "Of all runs take the last epoch: 0.2 mm (0.1 to 0.5) above the best epoch, at worst 0.5 (n = 3 runs)"
+        "For all runs, take the last epoch: 0.2 mm (0.1 to 0.5) above the best epoch, at worst 0.5 (n = 3 runs)"
     )
-    assert "This choice used the errors “mpjpe”; made for each run by the other runs alone, it costs 0.4 mm" in printed[0]
+    assert (
+        "This choice used the errors “mpjpe”. A rule that is chosen for each run by the other runs alone costs 0.4 mm"
+        in printed[0]
+    )
     assert any("are left out: a table of errors has no weights" in line for line in printed)
     assert printed[-1] == f"Page: {tmp_path / 'page.html'}"
 
@@ -41,7 +44,7 @@ def test_the_howto_shows_what_the_command_answers(capsys: pytest.CaptureFixture[
 
 def test_the_page_opens_and_shows_answer_and_rules(opening, barriers, page: Path) -> None:
     with opening(page) as opened:
-        assert opened.locator(".answers li").first.inner_text().startswith("Of all runs take the last epoch")
+        assert opened.locator(".answers li").first.inner_text().startswith("For all runs, take the last epoch")
         text = opened.locator("main").inner_text()
         plots = opened.evaluate("[...document.querySelectorAll('.plot')].map(plot => plot.id)")
         assert plots == ["plot-rules", "plot-errors", "plot-regret"]

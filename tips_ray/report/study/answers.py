@@ -50,7 +50,7 @@ def answer_sentence(arm: str, answer: Answer, unit: Unit) -> str:
     worst = f", at worst {unit.number(answer.regret_mm.worst)}" if answer.n > 1 else ""
     last = "" if is_last else f"; the last epoch costs {with_ends(answer.last_epoch_mm, unit)}"
     runs = f"n = {answer.n} runs" if answer.n > 1 else "n = 1 run, no interval"
-    return f"Of {arm} take {what}: {against_best(answer.regret_mm, unit)}{worst} ({runs}){last}. {used_labels(answer, unit)}"
+    return f"For {arm}, take {what}: {against_best(answer.regret_mm, unit)}{worst} ({runs}){last}. {used_labels(answer, unit)}"
 
 
 def against_best(regret: MedianRegret, unit: Unit) -> str:
@@ -79,7 +79,10 @@ def used_labels(answer: Answer, unit: Unit) -> str:
         return f"This choice used {answer.labels}."
     cost = with_ends(answer.chosen_by_others_mm, unit)
     worst = unit.number(answer.chosen_by_others_mm.worst)
-    return f"This choice used {answer.labels}; made for each run by the other runs alone, it costs {cost}, at worst {worst}."
+    return (
+        f"This choice used {answer.labels}. A rule that is chosen for each run by the other runs alone costs {cost}, at worst"
+        f" {worst}."
+    )
 
 
 def early_sentences(stops: Mapping[str, EarlyStops]) -> list[str]:
@@ -120,11 +123,11 @@ def answer_cautions(
         size = unit.size(None if change is None else abs(change))
         texts: dict[Caution, str] = {
             "too early": (
-                f"Training ended too early to say when {arm} should stop: its error was lowest at epoch {best or 0:.1f} of {end}"
+                f"Training ended too early to say when {arm} should stop: the error was lowest at epoch {best or 0:.1f} of {end}"
                 " on average, so it may have gone on falling."
             ),
             "still falling": (
-                f"Training ended too early to say when {arm} should stop: its error still fell by {size} over the last half."
+                f"Training ended too early to say when {arm} should stop: the error still fell by {size} over the last half."
             ),
             "rising": f"The error of {arm} rose by {size} over the last half of training: do not train on blindly.",
             "worse than flat": (

@@ -100,12 +100,11 @@ def weights_to_use(summary: LabelFreeSummary) -> str:
     chosen = {arm: entry.choice for arm, entry in summary.arms.items() if entry.choice}
     if not chosen:
         return "No run has finished an epoch yet, so there is nothing to choose."
-    words = [
-        f"of {arm} the weights of {choice.run}, "
-        + (f"epoch {choice.last}" if choice.first == choice.last else f"averaged over epochs {choice.first} to {choice.last}")
+    epochs = {
+        arm: f"epoch {choice.last}" if choice.first == choice.last else f"averaged over epochs {choice.first} to {choice.last}"
         for arm, choice in chosen.items()
-    ]
-    return f"Use {'; '.join(words)}."
+    }
+    return " ".join(f"For {arm}, use the weights of {choice.run}, {epochs[arm]}." for arm, choice in chosen.items())
 
 
 def agreement(summary: LabelFreeSummary) -> list[str]:

@@ -57,7 +57,7 @@ def draw_rules(
             mode="markers+text",
             marker={
                 "color": colours[arm],
-                "size": 8,
+                "size": [11 if score.chosen else 8 for score in of_arm],
                 "symbol": [_symbol(score, shown) for score, shown in zip(of_arm, inside, strict=True)],
             },
             text=["" if shown else f"{regret.median:.3g} " for regret, shown in zip(regrets, inside, strict=True)],

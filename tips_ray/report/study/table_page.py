@@ -100,7 +100,7 @@ def table_cautions(summary: TableSummary, unit: Unit) -> list[str]:
     best = {arm: run_best_epoch(summary, arm) for arm in summary.arms}
     epochs = {arm: (best[arm], len(entry.epochs)) for arm, entry in summary.arms.items()}
     diverged = [
-        f"{len(entry.diverged)} of {entry.num_runs} runs of {arm} diverged ({', '.join(entry.diverged)}) and are left out of all"
+        f"{arm}: {len(entry.diverged)} of {entry.num_runs} diverged ({', '.join(entry.diverged)}) and are left out of all"
         " numbers."
         for arm, entry in summary.arms.items()
         if entry.diverged
