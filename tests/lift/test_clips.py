@@ -9,7 +9,7 @@ import pytest
 from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.load import load_poses
 from tips_ray.errors import UserError
-from tips_ray.lift.bvh import bvh_text, every_frame
+from tips_ray.lift.bvh import LONGEST_GAP, bvh_text, every_frame
 from tips_ray.lift.clips import LiftedClip, bone_lengths, lift_clips, posed, smoothed, with_constant_bones
 from tips_ray.lift.write import write_clips
 from tips_ray.poses.skeleton import JOINTS, PARENTS
@@ -87,13 +87,24 @@ def test_another_program_reads_the_same_joints_from_bvh(clips, tmp_path):
     skeleton = bvhio.readAsHierarchy(str(tmp_path / "clip.bvh"))
     names = {"Hips": "pelvis", "LeftUpLeg": "l_hip", "RightFoot": "r_ankle", "Neck": "thorax", "HeadTop": "head"}
     names |= {"LeftForeArm": "l_elbow", "RightHand": "r_wrist", "Spine": "spine", "Head": "neck", "LeftLeg": "l_knee"}
-    expected = posed(every_frame(clip), bone_lengths(clip.poses)) / 10
+    expected = posed(every_frame(clip, 1), bone_lengths(clip.poses)) / 10
     assert len(expected) == 24
     for frame in (0, 9, 11, 23):
         skeleton.loadPose(frame)
         for name, joint in names.items():
             place = np.array(next(node for node in skeleton.filter(name) if node.Name == name).PositionWorld)
             np.testing.assert_allclose(place, expected[frame, JOINTS.index(joint)], atol=0.1, err_msg=joint)
+
+
+def test_frames_of_bvh_are_as_far_apart_as_the_clip_takes_them_and_gaps_are_not_endless(clips):
+    clip = replace(clips[0], frame=2 * clips[0].frame)
+    every_other, whole = (bvh_text(shown, fps=50).split("MOTION")[1].splitlines() for shown in (clip, clips[0]))
+    assert every_other[1:3] == ["Frames: 20", "Frame Time: 0.0400000"]
+    assert whole[2] == "Frame Time: 0.0200000"
+    assert every_other[3:] == whole[3:]
+    times = clips[0].frame.astype(np.int64) * 40
+    times[10:] += 10**12
+    assert bvh_text(replace(clip, frame=times), fps=50).split("MOTION")[1].splitlines()[1] == f"Frames: {20 + LONGEST_GAP - 1}"
 
 
 def test_files_hold_the_poses_with_their_labels(clips, tmp_path):

@@ -13,6 +13,8 @@ from tips_ray.lift.clips import LiftedClip, bone_lengths, posed
 from tips_ray.poses.skeleton import JOINTS, PARENTS, ROOT
 
 SIDED = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"}
+LONGEST_GAP = 1000
+"""Steps; a longer one is shortened, since numbers of frames may be times, or jump."""
 ORDER = "ZXY"
 CHANNELS = "Zrotation Xrotation Yrotation"
 UP, DOWN, LEFT, RIGHT = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
@@ -45,26 +47,34 @@ class Bone:
 def bvh_text(clip: LiftedClip, fps: float) -> str:
     """A clip as the text of a .bvh file in cm, y up; its bones have the clip's middle lengths.
 
-    Frames that the clip lacks are those between their neighbours.
+    Frames that the clip lacks are those between their neighbours; `LONGEST_GAP` of them at most.
     """
     lengths = bone_lengths(clip.poses)
-    poses = posed(every_frame(clip), lengths)
+    step = middle_step(clip)
+    poses = posed(every_frame(clip, step), lengths)
     root = skeleton(poses, lengths)
     lines = ["HIERARCHY", *hierarchy(root)]
     columns = [poses[:, ROOT] / 10, *rotations(root, None)]
     rows = np.concatenate(columns, axis=1)
-    lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.7f}"]
+    lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {step / fps:.7f}"]
     row_text = " ".join(["%.4f"] * rows.shape[1])
     lines += [row_text % tuple(row) for row in rows.tolist()]
     return "\n".join(lines) + "\n"
 
 
-def every_frame(clip: LiftedClip) -> np.ndarray:
-    """The poses of all frames from the first to the last; straight lines where the clip has
-    none."""
-    numbers = np.arange(clip.frame[0], clip.frame[-1] + 1)
+def middle_step(clip: LiftedClip) -> int:
+    """From one pose of a clip to the next, in the frames that its file counts: 2 where every second
+    one was taken."""
+    return max(1, round(np.median(np.diff(clip.frame)))) if len(clip.frame) > 1 else 1
+
+
+def every_frame(clip: LiftedClip, step: int) -> np.ndarray:
+    """The poses of a clip at even steps from the first to the last; straight lines where the clip
+    has none."""
+    place = np.cumsum([0.0, *np.minimum(np.diff(clip.frame) / step, LONGEST_GAP)])
+    numbers = np.arange(round(place[-1]) + 1)
     flat = clip.poses.reshape(len(clip.poses), -1)
-    filled = [np.interp(numbers, clip.frame, column) for column in flat.T]
+    filled = [np.interp(numbers, place, column) for column in flat.T]
     return np.stack(filled, axis=-1).reshape(len(numbers), len(JOINTS), 3)
 
 
