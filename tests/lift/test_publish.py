@@ -16,7 +16,7 @@ from tips_ray.cli import main
 def folder(tmp_path_factory) -> Path:
     """Of the lifter that comes along."""
     out = tmp_path_factory.mktemp("published") / "model"
-    assert main(["publish", "cmu-single", "--out", str(out)]) == 0
+    assert main(["publish", "cmu-tips", "--out", str(out)]) == 0
     return out
 
 

@@ -18,7 +18,7 @@ from tips_ray.poses.skeleton import JOINTS, ROOT
 from tips_ray.store.atomic import read_file, replace_file
 
 WEIGHTS, CARD = "lifter.safetensors", "lifter.json"
-SHIPPED, SHIPPED_NAME = Path(__file__).parent / "shipped", "cmu-single"
+SHIPPED, SHIPPED_NAME = Path(__file__).parent / "shipped", "cmu-tips"
 TURN = np.pi / 6
 """To either side: how far a lifted pose is turned, to be lifted again."""
 
@@ -34,7 +34,7 @@ class Lifter:
     @classmethod
     def open(cls, source: str | Path | None = None, arm: str | None = None, rule: str | None = None) -> "Lifter":
         """The lifter in a folder that `save` wrote; of a campaign (`reports/NAME`), the weights of
-        an arm that a stop rule picks; without `source`, or as "cmu-single", the lifter that comes
+        an arm that a stop rule picks; without `source`, or as "cmu-tips", the lifter that comes
         with tips-ray.
 
         Raises UserError for anything else, and for files that are damaged or do not belong

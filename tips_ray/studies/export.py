@@ -27,7 +27,7 @@ class LifterOptions:
     """A lifter, and what its card is to say."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="STORAGE/NAME")]
-    """Folder of a campaign, as the study printed it, or of a lifter; `cmu-single` is the one that
+    """Folder of a campaign, as the study printed it, or of a lifter; `cmu-tips` is the one that
     comes along."""
     arm: str | None = None
     """The arm that lifts, where the campaign has several."""

@@ -2,7 +2,7 @@
 
 Takes the lifter that comes with tips-ray, a folder of a lifter, or a campaign's:
 
-    tips-ray publish cmu-single --out my-model
+    tips-ray publish cmu-tips --out my-model
     tips-ray publish reports/CAMPAIGN --arm single --data poses.npz --licence MIT
 """
 
