@@ -221,7 +221,7 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     notes += [f"Joints that the file lacks are derived: {', '.join(joints.derived)}."] if joints.derived else []
     notes += [f"{count:,} of {frames:,} frames left out: {reason}." for reason, count in left_out]
     source = "their neighbours or the other joints" if estimated else "their neighbours"
-    notes += [f"Joints of {filled:,} frames are filled from {source}."] if filled else []
+    notes += [f"Joints of {filled:,} frame{'' if filled == 1 else 's'} are filled from {source}."] if filled else []
     spread = {"subject": subject, "action": action, "clip": clip}
     return KeypointSet(
         **arrays,

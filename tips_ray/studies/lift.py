@@ -101,7 +101,7 @@ def lift(options: Lift) -> None:
     else:
         keypoints = read_keypoints(options.keypoints, options, lifter)
     fps = options.fps or rate or DEFAULT_FPS
-    print(f"Lifting {len(keypoints):,} frames, and writing them ...", file=sys.stderr)
+    print(f"Lifting {len(keypoints):,} frame{'' if len(keypoints) == 1 else 's'}, and writing the poses ...", file=sys.stderr)
     clips = lift_clips(lifter, keypoints)
     clips = [smoothed(clip, options.smooth) for clip in clips] if options.smooth else clips
     clips = [with_constant_bones(clip) for clip in clips] if options.constant_bones else clips

@@ -34,6 +34,7 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
     if len(played) < len(clips):
         cautions.append(f"The page plays the first {len(played):,} of {len(clips):,} clips; the files have all of them.")
     scripts = [(PAGES / file).read_text(encoding="utf-8") for file in ("skeleton.js", "network.js", "lifted/player.js")]
+    counts = f"{frames:,} frame{'' if frames == 1 else 's'} of {len(clips):,} clip{'' if len(clips) == 1 else 's'}"
     return filled(
         "lifted/page.html.j2",
         {},
@@ -48,7 +49,7 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
         },
         title="Lifted poses",
         campaign=name,
-        finding=f"{frames:,} frames of {len(clips)} clip{'' if len(clips) == 1 else 's'}, lifted to 3D.",
+        finding=f"{counts}, lifted to 3D.",
         cautions=cautions,
         colours=COLOURS,
         draggable=network is not None,
