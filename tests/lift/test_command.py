@@ -32,11 +32,17 @@ def test_keypoints_become_poses_in_all_kinds_of_files(model, file, tmp_path, cap
     assert main(["lift", str(file), *options]) == 0
     printed = capsys.readouterr()
     assert "1 of 30 frames left out" in printed.err
+    assert "not smoothed" not in printed.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["poses.bvh", "poses.csv", "poses.html", "poses.npz"]
     lifted = np.load(tmp_path / "out" / "poses.npz")
     assert lifted["positions"].shape == (29, 17, 3)
     assert lifted["missing"][3, JOINTS.index("l_wrist")]
     assert str(tmp_path / "out" / "poses.html") in printed.out
+
+
+def test_clips_that_are_too_short_to_be_smoothed_are_counted(model, file, tmp_path, capsys):
+    assert main(["lift", str(file), "--model", model, "--out", str(tmp_path / "out"), "--smooth", "31"]) == 0
+    assert "caution: not smoothed, without 31 frames in a row: 1 of 1 clips." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

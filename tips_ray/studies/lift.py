@@ -85,7 +85,7 @@ def lift(options: Lift) -> None:
     from rich.console import Console
 
     from tips_ray.detection import detect, is_footage
-    from tips_ray.lift.clips import lift_clips, smoothed, with_constant_bones
+    from tips_ray.lift.clips import lift_clips, with_constant_bones
     from tips_ray.lift.lifter import Lifter
     from tips_ray.lift.write import write_clips
     from tips_ray.report.lifted.page import write_lifted_page
@@ -103,7 +103,7 @@ def lift(options: Lift) -> None:
     fps = options.fps or rate or DEFAULT_FPS
     print(f"Lifting {len(keypoints):,} frame{'' if len(keypoints) == 1 else 's'}, and writing the poses ...", file=sys.stderr)
     clips = lift_clips(lifter, keypoints)
-    clips = [smoothed(clip, options.smooth) for clip in clips] if options.smooth else clips
+    clips = all_smoothed(clips, options.smooth) if options.smooth else clips
     clips = [with_constant_bones(clip) for clip in clips] if options.constant_bones else clips
     name = Path(options.keypoints).name if detected else keypoints.name
     out = options.out or Path("lifted") / safe_name(Path(name).stem)
@@ -118,6 +118,20 @@ def lift(options: Lift) -> None:
     for file in files:
         print(f"Poses: {file}")
     print(f"Page: {page}")
+
+
+def all_smoothed(clips: list["LiftedClip"], window: int) -> list["LiftedClip"]:
+    """The clips, smoothed over so many frames; says how many are too short for it."""
+    from tips_ray.lift.clips import smoothed
+
+    changed = [smoothed(clip, window) for clip in clips]
+    same = sum((one.poses == other.poses).all() for one, other in zip(clips, changed, strict=True))
+    if same:
+        print(
+            f"caution: not smoothed, without {window} frames in a row: {same:,} of {len(clips):,} clips.",
+            file=sys.stderr,
+        )
+    return changed
 
 
 def read_keypoints(path: str, options: Lift, lifter: "Lifter") -> "KeypointSet":
