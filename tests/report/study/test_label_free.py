@@ -51,7 +51,7 @@ def test_it_is_drawn_offline_and_calls_nothing_an_error(opening, barriers, make_
 def test_it_names_the_weights_to_use(make_curves):
     campaign = without_labels(make_curves(("solo", "parts"), num_epochs=20))
     summary = summarise_label_free(campaign)
-    assert "of parts the weights of parts-seed0, averaged over epochs 19 to 20" in finding(summary)
+    assert "For parts, use the weights of parts-seed0, averaged over epochs 19 to 20" in finding(summary)
     nothing = without_labels(make_curves(("solo",), num_seeds=1, num_epochs=1))
     assert "solo-seed0, epoch 1" in finding(summarise_label_free(nothing))
 
