@@ -16,6 +16,7 @@ from tips_ray.data.poseset import Origin
 from tips_ray.data.raw import OTHER_SIDE
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS, Sides
+from tips_ray.wording import counted
 
 MAX_COORDINATE = 1e6
 """Larger ones are no place in an image: the joint is missing."""
@@ -221,7 +222,7 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     notes += [f"Joints that the file lacks are derived: {', '.join(joints.derived)}."] if joints.derived else []
     notes += [f"{count:,} of {frames:,} frames left out: {reason}." for reason, count in left_out]
     source = "their neighbours or the other joints" if estimated else "their neighbours"
-    notes += [f"Joints of {filled:,} frame{'' if filled == 1 else 's'} are filled from {source}."] if filled else []
+    notes += [f"Joints of {counted(filled, 'frame')} are filled from {source}."] if filled else []
     spread = {"subject": subject, "action": action, "clip": clip}
     return KeypointSet(
         **arrays,

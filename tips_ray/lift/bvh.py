@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from tips_ray.lift.clips import LiftedClip, bone_lengths, posed
+from tips_ray.lift.clips import LiftedClip, bone_lengths, middle_step, posed
 from tips_ray.poses.skeleton import JOINTS, PARENTS, ROOT
 
 SIDED = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand"}
@@ -50,7 +50,7 @@ def bvh_text(clip: LiftedClip, fps: float) -> str:
     Frames that the clip lacks are those between their neighbours; `LONGEST_GAP` of them at most.
     """
     lengths = bone_lengths(clip.poses)
-    step = middle_step(clip)
+    step = max(1, round(middle_step(clip)))
     poses = posed(every_frame(clip, step), lengths)
     root = skeleton(poses, lengths)
     lines = ["HIERARCHY", *hierarchy(root)]
@@ -60,12 +60,6 @@ def bvh_text(clip: LiftedClip, fps: float) -> str:
     row_text = " ".join(["%.4f"] * rows.shape[1])
     lines += [row_text % tuple(row) for row in rows.tolist()]
     return "\n".join(lines) + "\n"
-
-
-def middle_step(clip: LiftedClip) -> int:
-    """From one pose of a clip to the next, in the frames that its file counts: 2 where every second
-    one was taken."""
-    return max(1, round(np.median(np.diff(clip.frame)))) if len(clip.frame) > 1 else 1
 
 
 def every_frame(clip: LiftedClip, step: int) -> np.ndarray:

@@ -72,6 +72,12 @@ def lift_clips(lifter: Lifter, keypoints: KeypointSet) -> list[LiftedClip]:
     return clips
 
 
+def middle_step(clip: LiftedClip) -> float:
+    """From one pose of a clip to the next, in the frames that its file counts: 2 where every second
+    one was taken."""
+    return float(np.median(np.diff(clip.frame))) if len(clip.frame) > 1 else 1.0
+
+
 def smoothed(clip: LiftedClip, window: int) -> LiftedClip:
     """The clip with the way of each joint smoothed by a Savitzky-Golay filter over so many frames
     (odd, at least 5); each run of frames without a gap, which is a larger step than the clip's
@@ -79,8 +85,7 @@ def smoothed(clip: LiftedClip, window: int) -> LiftedClip:
     if window < 5 or window % 2 == 0:
         raise UserError(f"Smoothing is over {window} frames; give an odd number of at least 5, such as 9.")
     poses = clip.poses.copy()
-    steps = np.diff(clip.frame)
-    ends = np.flatnonzero(steps > np.median(steps)) + 1 if len(steps) else []
+    ends = np.flatnonzero(np.diff(clip.frame) > middle_step(clip)) + 1
     for run in np.split(np.arange(len(poses)), ends):
         if len(run) >= window:
             poses[run] = savgol_filter(poses[run], window, SMOOTH_ORDER, axis=0)

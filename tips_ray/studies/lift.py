@@ -22,6 +22,7 @@ from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import Sides
 from tips_ray.store.names import safe_name
 from tips_ray.studies.options import AGAIN, run_command
+from tips_ray.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +102,7 @@ def lift(options: Lift) -> None:
     else:
         keypoints = read_keypoints(options.keypoints, options, lifter)
     fps = options.fps or rate or DEFAULT_FPS
-    print(f"Lifting {len(keypoints):,} frame{'' if len(keypoints) == 1 else 's'}, and writing the poses ...", file=sys.stderr)
+    print(f"Lifting {counted(len(keypoints), 'frame')}, and writing the poses ...", file=sys.stderr)
     clips = lift_clips(lifter, keypoints)
     clips = all_smoothed(clips, options.smooth) if options.smooth else clips
     clips = [with_constant_bones(clip) for clip in clips] if options.constant_bones else clips
@@ -127,10 +128,7 @@ def all_smoothed(clips: list["LiftedClip"], window: int) -> list["LiftedClip"]:
     changed = [smoothed(clip, window) for clip in clips]
     same = sum((one.poses == other.poses).all() for one, other in zip(clips, changed, strict=True))
     if same:
-        print(
-            f"caution: not smoothed, without {window} frames in a row: {same:,} of {len(clips):,} clips.",
-            file=sys.stderr,
-        )
+        print(f"caution: not smoothed, without {window} frames in a row: {same:,} of {len(clips):,} clips.", file=sys.stderr)
     return changed
 
 

@@ -15,6 +15,7 @@ from tips_ray.report.base import PAGES, filled
 from tips_ray.report.browser import encoded, network_content
 from tips_ray.report.viewer import COLOURS
 from tips_ray.store.atomic import replace_file
+from tips_ray.wording import counted
 
 MAX_FRAMES = 20_000
 """Of the clips that the page plays, the first ones: it has 5 MB then."""
@@ -34,7 +35,6 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
     if len(played) < len(clips):
         cautions.append(f"The page plays the first {len(played):,} of {len(clips):,} clips; the files have all of them.")
     scripts = [(PAGES / file).read_text(encoding="utf-8") for file in ("skeleton.js", "network.js", "lifted/player.js")]
-    counts = f"{frames:,} frame{'' if frames == 1 else 's'} of {len(clips):,} clip{'' if len(clips) == 1 else 's'}"
     return filled(
         "lifted/page.html.j2",
         {},
@@ -49,7 +49,7 @@ def render_lifted(name: str, clips: Sequence[LiftedClip], lifter: Lifter, fps: f
         },
         title="Lifted poses",
         campaign=name,
-        finding=f"{counts}, lifted to 3D.",
+        finding=f"{counted(frames, 'frame')} of {counted(len(clips), 'clip')}, lifted to 3D.",
         cautions=cautions,
         colours=COLOURS,
         draggable=network is not None,

@@ -11,6 +11,7 @@ from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_see
 from tips_ray.search.confirmation import Confirmation, Gain
 from tips_ray.search.summary import SearchSummary
 from tips_ray.stability.statistics import Correlation
+from tips_ray.wording import counted
 
 NO_ERRORS = "There are no labels here, so nothing below is an error. "
 
@@ -54,7 +55,7 @@ def choice_of(summary: SearchSummary) -> str:
 def searched(complete: pd.DataFrame, summary: SearchSummary) -> str:
     """How many trials are complete, and what they vary."""
     fields = listed(list(short_names(list(summary.space)).values()))
-    return f"{len(complete):,} complete trial{'' if len(complete) == 1 else 's'} over {fields}"
+    return f"{counted(len(complete), 'complete trial')} over {fields}"
 
 
 def lead(complete: pd.DataFrame, summary: SearchSummary) -> str:
@@ -170,10 +171,10 @@ def cautions(summary: SearchSummary) -> list[str]:
         sentences += confirmation_cautions(summary.confirmation, complete)
     if counts.get("pruned"):
         sentences.append(
-            f"Stopped early by a pruner: {many(counts['pruned'])}. A score of fewer epochs is not"
+            f"Stopped early by a pruner: {counted(counts['pruned'], 'trial')}. A score of fewer epochs is not"
             " comparable, so they are in no ranking, front or importance."
         )
-    lost = [f"{many(counts[state])} {state}" for state in ("diverged", "failed", "unfinished") if counts.get(state)]
+    lost = [f"{counted(counts[state], 'trial')} {state}" for state in ("diverged", "failed", "unfinished") if counts.get(state)]
     if lost:
         sentences.append(f"{', '.join(lost)}: listed below, and in no ranking, front or importance.")
     if len(complete):
@@ -219,8 +220,10 @@ def confirmation_cautions(confirmation: Confirmation, complete: pd.DataFrame) ->
         sentences.append(few_seeds(n))
     lost = {"the start": confirmation.baseline.num_diverged} | {gain.trial: gain.num_diverged for gain in confirmation.gains}
     if any(lost.values()):
-        counted = listed([f"{count} of {name}" for name, count in lost.items() if count])
-        sentences.append(f"Fresh seeds that diverged, and are in no gain or error: {counted} (of {confirmation.num_seeds} each).")
+        diverged = listed([f"{count} of {name}" for name, count in lost.items() if count])
+        sentences.append(
+            f"Fresh seeds that diverged, and are in no gain or error: {diverged} (of {confirmation.num_seeds} each)."
+        )
     tested = [gain.trial for gain in confirmation.gains if gain.primary]
     now = complete.loc[~complete["baseline"], "trial"].tolist()[:1]
     if tested and now and now != tested:
@@ -228,15 +231,10 @@ def confirmation_cautions(confirmation: Confirmation, complete: pd.DataFrame) ->
     others = sum(not gain.primary for gain in confirmation.gains)
     if others:
         sentences.append(
-            f"The search's first choice is the one that the confirmation tests; the {others} other"
-            f" trial{'' if others == 1 else 's'} in it are further looks, and the best of them would again be picked by luck."
+            f"The search's first choice is the one that the confirmation tests; the"
+            f" {counted(others, 'other trial')} in it are further looks, and the best of them would again be picked by luck."
         )
     return sentences
-
-
-def many(count: int) -> str:
-    """A count of trials."""
-    return f"{count:,} trial{'' if count == 1 else 's'}"
 
 
 def listed(names: list[str], most: int = 8) -> str:
