@@ -42,7 +42,7 @@ def test_info_prints_the_tables_and_writes_a_page(plain):
     [
         (("info", "metres.npz"), "multiply by 1000"),
         (("info", "pickled.npz"), "'action' needs pickle"),
-        (("info", "missing.npz"), "no such file"),
+        (("info", "missing.npz"), "does not exist"),
         (("info", "good.npz", "--test-subjects", "z"), "there are a, b, c"),
         (("info", "good.npz", "--out", "good.npz/page.html"), "Cannot use 'good.npz' (File exists)"),
         (("convert", "good.npz", "out.txt"), "ends in .npz"),
@@ -65,7 +65,7 @@ def test_keypoints_are_described_drawn_and_converted(tmp_path, monkeypatch, caps
     (coco,) = made.coco(tmp_path)
     main(["data", "info", "coco.json", "--max-gap", "1"])
     printed = " ".join(capsys.readouterr().out.split())
-    for said in ("COCO keypoints", "4 frames have joints from their neighbours", "1000 x 800", "pelvis from l_hip and r_hip"):
+    for said in ("COCO keypoints", "Joints of 4 frames are filled", "1000 x 800", "pelvis from l_hip and r_hip"):
         assert said in printed
     page = (tmp_path / "reports" / "data-coco.html").read_text(encoding="utf-8")
     assert "on its image plane" in page

@@ -92,12 +92,13 @@ def info(
     from rich.console import Console
 
     from tips_ray.data.keypoint_summary import summarise_keypoints
-    from tips_ray.data.load import load_any
+    from tips_ray.data.load import check_known, load_any
     from tips_ray.data.poseset import PoseSet
     from tips_ray.data.summary import summarise
     from tips_ray.report.data.page import write_data_page
 
     poses = load_any(spec, reading, files)
+    check_known(poses, test_subjects, "test on")
     summary = summarise(poses, test_subjects) if isinstance(poses, PoseSet) else summarise_keypoints(poses)
     page = out or Path("reports") / f"data-{Path(poses.name).stem}.html"
     write_data_page(poses, summary, page)  # first: whoever reads the tables may stop reading

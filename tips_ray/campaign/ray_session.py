@@ -83,8 +83,7 @@ def start_here(**settings: Any) -> None:
         if not any(sign in str(error) for sign in late) or "Traceback" in str(error):
             raise
         raise OSError(
-            "Ray did not start within half a minute: this machine is too busy, or short of memory;"
-            " the same command starts it again."
+            "Ray did not start in time: this machine is too busy, or short of memory; the same command starts it again."
         ) from error
 
 

@@ -12,6 +12,7 @@ from tips_ray.data.labels import clean_text
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import JOINTS
 from tips_ray.store.atomic import read_file
+from tips_ray.wording import listed
 
 DERIVED: dict[str, tuple[tuple[str, ...], ...]] = {
     "pelvis": (("l_hip", "r_hip"),),
@@ -100,7 +101,7 @@ def derivation(names: Sequence[object], joint_map: JointMap | None = None) -> De
     for joint, sources in (joint_map or {}).items():
         absent = [name for name in sources if name not in given]
         if absent:
-            raise UserError(f"the joint map takes {joint} from {absent[0]!r}, but the file's joints are {listed(given)}.")
+            raise UserError(f"the joint map takes {joint} from {absent[0]!r}, but the file's joints are {shown(given)}.")
         mapped[joint] = tuple(given.index(name) for name in sources)
     available = {*canonical, *mapped}
     for joint in DERIVED:
@@ -110,8 +111,9 @@ def derivation(names: Sequence[object], joint_map: JointMap | None = None) -> De
     twice = [joint for joint in JOINTS if canonical.count(joint) > 1 and joint not in mapped]
     if missing or twice:
         unknown = [name for name, joint in zip(given, canonical, strict=True) if not joint and name]
+        foreign = f"unknown joints: {shown(unknown)}; " if unknown else ""
         raise UserError(
-            f"unknown joints: {listed(unknown)}; missing or repeated: {', '.join([*missing, *twice])}."
+            f"{foreign}missing or repeated: {', '.join([*missing, *twice])}."
             f' Say which joints these are with --joint-map FILE, such as {{"l_hip": "LeftUpLeg"}}.'
         )
     return Derivation(tuple(canonical), mapped)
@@ -146,10 +148,9 @@ def filled(joint: tuple[np.ndarray, np.ndarray] | None, other: tuple[np.ndarray,
     return np.where(missing[:, None], other[0], joint[0]), np.where(missing, other[1], joint[1])
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names for a sentence; the first twenty of many."""
-    shown = [clean_text(name)[:40] for name in names[:20]]
-    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "") if names else "none"
+def shown(names: Sequence[str]) -> str:
+    """Names of joints for a sentence: the first of many, and of long ones the beginning."""
+    return listed([name[:40] for name in names], 20)
 
 
 def read_joint_map(path: Path) -> JointMap:

@@ -12,15 +12,12 @@ from tips_ray.poses.skeleton import JOINTS
 def summarise_keypoints(keypoints: KeypointSet) -> Summary:
     """Count and measure a set of keypoints."""
     origin = keypoints.origin
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in origin.left_out)
     sizes = np.linalg.norm(np.ptp(keypoints.keypoints, axis=1), axis=-1)
     low, middle, high = np.percentile(sizes, (5, 50, 95))
     overview = {
         "Source": keypoints.name + (" (synthetic: no human was measured)" if keypoints.synthetic else ""),
         "Format": origin.format,
-        "Frames": f"{len(keypoints):,}",
-        "Frames read": f"{origin.frames:,}" + (f"; left out: {left_out}" if left_out else ""),
-        "Filled": f"{origin.filled:,} frames have joints from their neighbours",
+        "Frames": f"{len(keypoints):,}" + (f" of {origin.frames:,}" if origin.left_out else ""),
         "People": f"{origin.people:,}",
         "Subjects": f"{len(keypoints.subjects):,}",
         "Actions": f"{len(keypoints.actions):,}",
@@ -28,7 +25,6 @@ def summarise_keypoints(keypoints: KeypointSet) -> Summary:
         "Image size": image_sizes(keypoints),
         "Size of a person": f"{middle:,.4g} across (90 % between {low:,.4g} and {high:,.4g}), in the unit of the file",
         "Confidence": confidence(keypoints),
-        "Joints derived": ", ".join(origin.derived) or "none",
         "3D poses": "none: keypoints alone" if keypoints.positions is None else "paired, in the frame of the camera",
         "Fingerprint": keypoints.fingerprint,
     }

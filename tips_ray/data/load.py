@@ -14,6 +14,7 @@ from tips_ray.data.raw import RawPoses, make_poseset
 from tips_ray.data.rawkeypoints import Complete, RawKeypoints, check_upright, labels_of, make_keypointset
 from tips_ray.errors import UserError
 from tips_ray.poses.skeleton import Sides, UpAxis
+from tips_ray.wording import listed
 
 
 def load_poses(
@@ -149,7 +150,7 @@ def check_known(poses: PoseSet | KeypointSet, subjects: tuple[str, ...], purpose
     """Raise UserError for a subject that the poses do not have."""
     unknown = [subject for subject in subjects if subject not in poses.subjects]
     if unknown:
-        raise UserError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {', '.join(poses.subjects)}.")
+        raise UserError(f"{poses.name}: no subject {unknown[0]!r} to {purpose}; there are {listed(poses.subjects, 20)}.")
 
 
 def split_by_subject(

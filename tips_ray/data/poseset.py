@@ -22,10 +22,6 @@ class Origin:
     """People seen in it: tracks where it has them, else the most in one frame of each clip."""
     left_out: tuple[tuple[str, int], ...] = ()
     """Why frames are not in the set, and how many."""
-    filled: int = 0
-    """Frames of the set with a joint that was filled from neighbours."""
-    derived: tuple[str, ...] = ()
-    """Joints that the file lacks, such as "pelvis from l_hip and r_hip"."""
 
 
 class Labelled:

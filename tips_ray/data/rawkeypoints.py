@@ -98,20 +98,22 @@ def make_keypointset(raw: RawKeypoints, reading: FileReading | None = None, comp
         for field, value, accepted in (("up axis of keypoints", raw.up, ("y", "-y")), ("sides", raw.sides, get_args(Sides))):
             if value not in accepted:
                 raise UserError(f"the {field} {clean_text(value)!r} is not known; give one of {', '.join(accepted)}.")
+        clips, scaling = in_pixels(raw.clips, reading, len(raw.joint_names))
         joints = derivation(raw.joint_names, None if reading.joint_map is None else read_joint_map(reading.joint_map))
-        clips, scaling = in_pixels(raw.clips, reading)
         ready = [ready_clip(clip, raw, joints, reading, complete) for clip in clips]
         return assembled(replace(raw, clips=clips, notes=(*raw.notes, *scaling)), ready, joints, name, complete is not None)
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
 
 
-def in_pixels(clips: Sequence[RawClip], reading: FileReading) -> tuple[list[RawClip], tuple[str, ...]]:
+def in_pixels(clips: Sequence[RawClip], reading: FileReading, num_joints: int) -> tuple[list[RawClip], tuple[str, ...]]:
     """The clips with the image size that the user gives; keypoints that are shares of it are
     scaled. Says if they look like shares of an unknown size."""
     for clip in clips:
         if np.ndim(clip.keypoints) != 3 or np.shape(clip.keypoints)[-1] != 2:
             raise UserError(f"'keypoints' has shape {np.shape(clip.keypoints)}; give (frames, joints, 2).")
+        if clip.keypoints.shape[1] != num_joints:
+            raise UserError(f"'keypoints' has shape {clip.keypoints.shape} for {num_joints} joint names.")
         if clip.keypoints.dtype.kind not in "fiu":
             raise UserError(f"'keypoints' holds {clip.keypoints.dtype.name} values; give real numbers.")
     given = reading.image_size
@@ -127,7 +129,7 @@ def in_pixels(clips: Sequence[RawClip], reading: FileReading) -> tuple[list[RawC
 
 def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: FileReading, complete: Complete | None) -> Ready:
     """One clip with the 17 joints, sorted, filled, and without frames that are short of joints."""
-    points, confidence, frame = checked(clip, len(raw.joint_names))
+    points, confidence, frame = checked(clip)
     lost = ~every_axis(np.abs(points) <= MAX_COORDINATE)  # NaN is not at most anything
     at_origin = every_axis(np.equal(points, 0))
     lost |= at_origin & ~at_origin.all(axis=0)  # in all frames: the origin of the coordinates
@@ -165,11 +167,9 @@ def ready_clip(clip: RawClip, raw: RawKeypoints, joints: Derivation, reading: Fi
     return Ready({key: values[chosen] for key, values in arrays.items()}, *counts)
 
 
-def checked(clip: RawClip, num_joints: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def checked(clip: RawClip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keypoints (float64, a copy), confidences from 0 to 1 and numbers of a clip's frames."""
     points = clip.keypoints.astype(np.float64 if clip.keypoints.dtype == np.float64 else np.float32)
-    if points.shape[1] != num_joints:
-        raise UserError(f"'keypoints' has shape {points.shape} for {num_joints} joint names.")
     confidence = np.ones(points.shape[:2]) if clip.confidence is None else np.asarray(clip.confidence, dtype=float)
     frame = np.arange(len(points)) if clip.frame is None else np.asarray(clip.frame)
     for field, values, shape in (("confidence", confidence, points.shape[:2]), ("frame", frame, points.shape[:1])):
@@ -217,10 +217,13 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     if paired:
         check_unit(arrays["positions"])
     filled = int(arrays["missing"].any(axis=1).sum())
-    origin = Origin(raw.format, frames, raw.people or len(raw.clips), left_out, filled, joints.derived)
+    origin = Origin(raw.format, frames, raw.people or len(raw.clips), left_out)
     notes = [*raw.notes, *takes]
     notes += [f"Joints that the file lacks are derived: {', '.join(joints.derived)}."] if joints.derived else []
     notes += [f"{count:,} of {frames:,} frames left out: {reason}." for reason, count in left_out]
+    notes += (
+        ["--max-gap FRAMES fills joints that are missing in a few frames."] if reasons["short of joints"] > filled == 0 else []
+    )
     source = "their neighbours or the other joints" if estimated else "their neighbours"
     notes += [f"Joints of {counted(filled, 'frame')} are filled from {source}."] if filled else []
     spread = {"subject": subject, "action": action, "clip": clip}

@@ -63,7 +63,6 @@ def summarise(poses: PoseSet, test_subjects: tuple[str, ...] = ()) -> Summary:
     }
     if poses.origin.format:
         overview["Format"] = poses.origin.format
-        overview["Joints derived"] = ", ".join(poses.origin.derived) or "none"
     if poses.notes:
         overview["Notes"] = " ".join(poses.notes)
     return Summary(poses.name, poses.synthetic, overview, subjects, action_table(poses))

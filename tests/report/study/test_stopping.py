@@ -92,7 +92,7 @@ def test_the_page_draws_and_tells_all_of_it(opening, page):
 def test_a_diamond_marks_the_rule_that_was_chosen(summary):
     figure = draw_rules(summary.stop_rules, arm_colours(ARMS), synthetic=True)
     order = list(figure.layout.yaxis.ticktext)
-    for trace in figure.data:
+    for trace in filter(lambda trace: trace.name, figure.data):
         chosen = {score.rule: score.chosen for score in summary.stop_rules if score.arm == trace.name}
         rules = [rule for rule, _, _ in trace.customdata]
         inside = [rule for rule, symbol in zip(rules, trace.marker.symbol, strict=True) if symbol != "triangle-right"]
@@ -109,10 +109,20 @@ def test_a_rule_beyond_the_axis_is_an_arrow_with_its_number(summary):
     scores = [replace(score, arm="solo") for score in summary.stop_rules if score.arm == ARMS[0]]
     scores[3] = replace(scores[3], chosen=True, regret_mm=replace(scores[3].regret_mm, median=500.0))
     figure = draw_rules(scores, {"solo": "#D55E00"}, synthetic=False)
-    (trace,) = figure.data
+    trace = figure.data[0]
     place = [rule for rule, _, _ in trace.customdata].index(scores[3].rule)
     assert (trace.marker.symbol[place], trace.text[place].strip()) == ("triangle-right", "500")
     assert trace.x[place] == pytest.approx(figure.layout.xaxis.range[1], abs=0.01)
+
+
+def test_an_interval_that_goes_beyond_the_axis_ends_in_an_empty_arrow(summary):
+    scores = [replace(score, arm="solo") for score in summary.stop_rules if score.arm == ARMS[0]]
+    scores = [replace(score, regret_mm=replace(score.regret_mm, median=1.0, low=0.5, high=1.5)) for score in scores]
+    colours = {"solo": "#D55E00"}
+    assert len(draw_rules(scores, colours, synthetic=False).data) == 1
+    scores[0] = replace(scores[0], regret_mm=replace(scores[0].regret_mm, high=500.0))
+    points, arrows = draw_rules(scores, colours, synthetic=False).data
+    assert list(arrows.y) == [points.y[[rule for rule, _, _ in points.customdata].index(scores[0].rule)]]
 
 
 def test_a_heat_map_has_depths_as_rows():

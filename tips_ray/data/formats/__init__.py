@@ -47,6 +47,10 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
     """The poses or keypoints of the file or folder that `spec` names; raises UserError for one of
     no known format."""
     path = Path(spec).expanduser()
+    if not path.exists():
+        raise UserError(f"{clean_text(spec)!r} does not exist; poses are 'synthetic', or a file or folder of poses or keypoints.")
+    if path.is_file() and not path.stat().st_size:
+        raise UserError(f"{clean_text(spec)!r} is an empty file; write it again.")
     file = Opened(path, reading or FileReading())
     for reader in FORMATS:
         if reader.detect(file):
@@ -56,14 +60,13 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
                 if str(path) in str(error):
                     raise
                 raise UserError(f"{path}: {error}") from error
-    kinds = {"is a file of another kind": path.is_file(), "is a folder without such files": path.is_dir(), "does not exist": True}
-    fault = next(fault for fault, true in kinds.items() if true)
+    fault = "is a folder without such files" if path.is_dir() else "is a file of another kind"
     raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {accepted(path)}.")
 
 
 def accepted(path: Path) -> str:
-    """What is read of a path's kind: of folders, or of files that end like it; of all kinds where
-    there is none."""
+    """What is read of folders, or of files that end like a path; of all kinds where there is
+    none."""
     kind = "folder" if path.is_dir() else path.suffix.lower()
     fitting = [reader.ACCEPTS for reader in FORMATS if kind and kind in reader.ACCEPTS]
     return f"{', '.join(fitting[:-1])}, or {fitting[-1]}" if len(fitting) > 1 else fitting[0] if fitting else ACCEPTED

@@ -51,8 +51,9 @@ def read_npz(path: Path) -> RawPoses:
     missing = [key for key in REQUIRED if key not in arrays]
     if missing:
         raise UserError(
-            f"{path}: no {' and no '.join(map(repr, missing))} in the file; the plain format has"
-            f" 'positions' (frames, {len(JOINTS)}, 3) in millimetres and 'joint_names', and may have {', '.join(OPTIONAL)}."
+            f"{path}: no {' and no '.join(map(repr, missing))} in the file; it has {', '.join((*arrays, *ignored)) or 'nothing'}."
+            f" The plain format has 'joint_names', and 'positions' (frames, {len(JOINTS)}, 3) in millimetres or 'keypoints'"
+            f" (frames, {len(JOINTS)}, 2) in pixels, and may have {', '.join(OPTIONAL)}."
         )
     clip, action = expand_clips(arrays, path)
     return RawPoses(

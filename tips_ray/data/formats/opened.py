@@ -100,7 +100,10 @@ class Opened:
         """The one value of an array of objects, such as a dict."""
         array = self.array(key)
         if array.size != 1:
-            raise UserError(f"{self.path}: {key!r} has shape {array.shape}; one object was expected.")
+            raise UserError(
+                f"{self.path}: {key!r} is an array of shape {array.shape}, and not one dict as in the files of other projects;"
+                " the plain format calls poses 'positions', and keypoints 'keypoints'."
+            )
         return array.reshape(()).item()
 
 

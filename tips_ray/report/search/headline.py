@@ -11,7 +11,7 @@ from tips_ray.report.text import ENOUGH_SEEDS, FEW_SEEDS, data_cautions, few_see
 from tips_ray.search.confirmation import Confirmation, Gain
 from tips_ray.search.summary import SearchSummary
 from tips_ray.stability.statistics import Correlation
-from tips_ray.wording import counted
+from tips_ray.wording import counted, listed
 
 NO_ERRORS = "There are no labels here, so nothing below is an error. "
 
@@ -235,9 +235,3 @@ def confirmation_cautions(confirmation: Confirmation, complete: pd.DataFrame) ->
             f" {counted(others, 'other trial')} in it are further looks, and the best of them would again be picked by luck."
         )
     return sentences
-
-
-def listed(names: list[str], most: int = 8) -> str:
-    """Names with commas; of many the first, and how many more."""
-    shown = ", ".join(map(str, names[:most]))
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

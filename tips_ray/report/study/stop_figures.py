@@ -27,7 +27,8 @@ def draw_rules(
 ) -> go.Figure:
     """Median regret of the best stop rules with its 95% interval, arms beside each other; the best
     rule over all arms at the top. The axis reaches from half a `least` below 0 to two above, or
-    further; a triangle with its number stands for what lies beyond."""
+    further; a triangle with its number stands for what lies beyond, an empty one for an interval
+    that does."""
     order = rules_to_draw(scores)
     arms = list(dict.fromkeys(score.arm for score in scores))
     present = sorted(score.regret_mm.median for score in scores if score.rule in order and score.regret_mm.median is not None)
@@ -39,6 +40,7 @@ def draw_rules(
         shift = 0.7 * ((place + 0.5) / len(arms) - 0.5)
         regrets = [score.regret_mm for score in of_arm]
         inside = [(regret.median or 0.0) <= high for regret in regrets]
+        cut = [score for score, shown in zip(of_arm, inside, strict=True) if shown and (score.regret_mm.high or 0.0) > high]
         figure.add_scatter(
             x=rounded([regret.median if shown else high for regret, shown in zip(regrets, inside, strict=True)]),
             y=[order.index(score.rule) + shift for score in of_arm],
@@ -65,16 +67,30 @@ def draw_rules(
             textfont_size=10,
             cliponaxis=False,
             name=arm,
+            legendgroup=arm if cut else None,
             customdata=[[score.rule, _in_words(score.regret_mm, unit), score.n] for score in of_arm],
             hovertemplate=f"{arm}, %{{customdata[0]}}: %{{customdata[1]}}, n = %{{customdata[2]}}<extra></extra>",
         )
+        if cut:
+            figure.add_scatter(
+                x=rounded([high] * len(cut)),
+                y=[order.index(score.rule) + shift for score in cut],
+                mode="markers",
+                marker={"color": colours[arm], "size": 7, "symbol": "triangle-right-open"},
+                cliponaxis=False,
+                showlegend=False,
+                legendgroup=arm,
+                hoverinfo="skip",
+            )
     finish(figure, synthetic, 120 + max(ROW_HEIGHT, ARM_HEIGHT * len(arms)) * len(order))
     chosen = [f"{score.arm}, {score.rule}: {_in_words(score.regret_mm, unit)}" for score in scores if score.chosen]
     figure.update_layout(
         meta={"result": f"The rule that is chosen, and its median regret: {'; '.join(chosen)}."} if chosen else None
     )
     longest = max(map(len, order), default=0)
-    figure.update_layout(hovermode="closest", legend_traceorder="normal", margin_r=28, margin_l=16 + LETTER_WIDTH * longest)
+    figure.update_layout(
+        hovermode="closest", legend_traceorder="normal", legend_tracegroupgap=0, margin_r=28, margin_l=16 + LETTER_WIDTH * longest
+    )
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=order, range=[len(order) - 0.5, -0.5])
     figure.update_yaxes(tickfont_size=11, showgrid=False, automargin=False)
     title = f"median regret{f' ({unit})' if unit else ''}"
