@@ -39,6 +39,10 @@ INGREDIENTS = {
         "searched weights of the paper's terms",
         {"weights": {"legs": 0.22, "torso": 0.26, "reprojection": 24.0, "ninety_degree": 1.8}},
     ),
+    "label_free_weights": Ingredient(
+        "weights of the paper's terms from a search without labels",
+        {"weights": {"legs": 0.45, "torso": 0.91, "reprojection": 2.8, "ninety_degree": 3.2}},
+    ),
     "averaging": Ingredient(
         "moving average of the weights", {"optimiser": {"averaging": 0.998}}, {"optimiser": {"averaging": 0.0}}
     ),
@@ -95,12 +99,12 @@ batch norm, so `all_angles` is to be held against `layer_norm`; every arm but th
 the adversary."""
 
 _RECIPE = (
-    *("start", "rates", "weights", "averaging", "mirror_mean", "mirror", "augmented"),
+    *("start", "rates", "averaging", "mirror_mean", "mirror", "augmented"),
     *("anatomy", "bones", "renormalise", "symmetry"),
 )
-SINGLE = (*_RECIPE, "proportions")
+SINGLE = (*_RECIPE, "weights", "proportions")
 """Of single 2D poses, anatomy and the proportions of adults."""
-CLIPS = (*_RECIPE, "rigidity", "pair")
+CLIPS = (*_RECIPE, "label_free_weights", "rigidity", "pair")
 """Of 2D poses, anatomy, and which of them are frames of one clip."""
 
 

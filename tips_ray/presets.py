@@ -47,8 +47,9 @@ ARMS: dict[str, dict[str, Any]] = {
 `tips…` are distilled: `tips_solo` is the control, with solo as its teacher; students of an
 `ensemble` learn from the mean of all runs of their teacher. `single` and `clips` are named after
 what they learn from; `supervised` is trained as their students are, but on true depths: the
-ceiling. `knowledge` says what an arm is told beyond 2D poses. The four weights of the paper's terms
-that the recipe has were found by a search with labels, on validation subjects."""
+ceiling. `knowledge` says what an arm is told beyond 2D poses. The weights that `single` has of the
+paper's four terms were found by a search with labels, on validation subjects; those of `clips` by
+one without labels."""
 
 LEARNERS = {"network": {"width": 2.0}, "optimiser": {"batch_size": 0.5}}
 """What is gained by those who learn depths that are told: a wider network, and more steps."""
