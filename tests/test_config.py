@@ -324,6 +324,7 @@ def test_an_ingredient_changes_its_own_fields_alone_and_back_again(arm, ingredie
         "all_angles",
         "rates",
         "weights",
+        "label_free_weights",
         "pair",
     ):  # these have fields that stay, or the study's own
         back = f"{name}_{'without' if '_with_' in name else 'with'}_{ingredient}"
@@ -377,6 +378,7 @@ def test_variants_know_what_their_ingredients_tell_them():
         "start",
         "rates",
         "weights",
+        "label_free_weights",
         "averaging",
         "bones",
         "elevation",

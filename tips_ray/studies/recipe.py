@@ -32,9 +32,9 @@ class Recipe(ArmStudy):
         *("start", "rates", "weights", "averaging", "mirror_mean", "mirror", "augmented"),
         *("symmetry", "proportions", "anatomy", "bones", "adversary"),
     )
-    """Left out of the bases that have them, added to those that lack them. Also rigidity and pair
-    (of clips), noise, renormalise, layer_norm, all_angles, elevation, r1, r2, relativistic,
-    cosine."""
+    """Left out of the bases that have them, added to those that lack them. Also label_free_weights,
+    rigidity and pair (of clips), noise, renormalise, layer_norm, all_angles, elevation, r1, r2,
+    relativistic, cosine."""
     arms: tuple[str, ...] = ()
     """Further arms to train beside them, such as supervised or single_without_r1_with_r2;
     `paper` stands for solo, parts and supervised_plain."""
