@@ -70,7 +70,7 @@ def test_keypoints_are_described_drawn_and_converted(tmp_path, monkeypatch, caps
     page = (tmp_path / "reports" / "data-coco.html").read_text(encoding="utf-8")
     assert "on its image plane" in page
     main(["data", "convert", "coco.json", "out.npz", "--max-gap", "1"])
-    assert "out.npz: 48 frames of keypoints, 4 subjects, 4 clips" in capsys.readouterr().out
+    assert "out.npz: 48 frames, 4 subjects, 4 clips" in capsys.readouterr().out
     again = load_keypoints("out.npz")
     first = load_keypoints(str(coco), files=FileReading(max_gap=1))
     np.testing.assert_array_equal(again.keypoints, first.keypoints)

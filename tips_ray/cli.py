@@ -5,13 +5,18 @@ import importlib
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from tips_ray.command_line import shown_defaults
 from tips_ray.config import FileReading, Reading
 from tips_ray.errors import UserError, user_errors
+from tips_ray.wording import counted
+
+if TYPE_CHECKING:
+    from tips_ray.data.keypointset import KeypointSet
+    from tips_ray.data.poseset import PoseSet
 
 STUDIES = {
     "stability": "How good are arms, how stable, and when should training stop?",
@@ -69,7 +74,7 @@ def convert_cmu(
     check_suffix(out)
     poses = make_poseset(read_cmu(folder, min_displacement_mm, index))
     write_npz(poses, out)
-    print(f"{out}: {len(poses):,} poses, {len(poses.subjects)} subjects, {len(set(poses.clip.tolist()))} clips")
+    print(f"{out}: {held(poses, 'pose')}")
 
 
 @data.command(name="info")
@@ -137,8 +142,13 @@ def convert(
         write_keypoints(converted, out)
     for note in converted.notes:
         print(f"note: {note}", file=sys.stderr)
-    kind = "poses" if isinstance(converted, PoseSet) else "frames of keypoints"
-    print(f"{out}: {len(converted):,} {kind}, {len(converted.subjects)} subjects, {len(set(converted.clip.tolist()))} clips")
+    print(f"{out}: {held(converted, 'pose' if isinstance(converted, PoseSet) else 'frame')}")
+
+
+def held(frames: "PoseSet | KeypointSet", thing: str) -> str:
+    """How much a set holds, in words."""
+    counts = {thing: len(frames), "subject": len(frames.subjects), "clip": len(set(frames.clip.tolist()))}
+    return ", ".join(counted(count, name) for name, count in counts.items())
 
 
 def print_summary(summary, console) -> None:

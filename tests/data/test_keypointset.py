@@ -123,7 +123,7 @@ def test_images_are_frames_where_their_numbers_follow_each_other():
         (RawClip(points()[0], "a"), {}, r"shape \(17, 2\)"),
         (RawClip(points().astype(str), "a"), {}, "give real numbers"),
         (RawClip(points(), "a", frame=np.arange(3)), {}, "'frame' has shape"),
-        (RawClip(points() * np.nan, "a"), {}, "no usable frame .6 without a person.; lower --min-confidence"),
+        (RawClip(points() * np.nan, "a"), {}, "no usable frame .6 without any joint.; lower --min-confidence"),
         (RawClip(points(), "a"), {"up": "z"}, "up axis of keypoints 'z' is not known; give one of y, -y"),
         (RawClip(points(), "a", positions=np.ones((6, 17, 2))), {}, "'positions' has shape"),
         (RawClip(points(), "a", positions=points(6, 51).reshape(-1, 17, 3)[:6] / 1000), {}, "metres: multiply by 1000"),

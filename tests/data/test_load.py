@@ -54,6 +54,12 @@ def test_other_specs_are_told_what_is_accepted(spec, said):
         load_poses(spec)
 
 
+def test_a_folder_that_is_none_of_a_format_names_the_files_in_it(tmp_path):
+    (tmp_path / "demo.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"give one file of it: demo\.csv"):
+        load_poses(str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["a.npz", "a.json", "a.csv"])
 def test_an_empty_file_is_called_so(tmp_path, name):
     (tmp_path / name).touch()

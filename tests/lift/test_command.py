@@ -50,7 +50,7 @@ def test_clips_that_are_too_short_to_be_smoothed_are_counted(model, file, tmp_pa
     [
         ({}, "mine"),
         ({"keypoints": np.zeros((0, 17, 2)), "joint_names": np.array(JOINTS)}, "at least one frame"),
-        ({"keypoints": np.full((4, 17, 2), np.nan), "joint_names": np.array(JOINTS)}, "without a person"),
+        ({"keypoints": np.full((4, 17, 2), np.nan), "joint_names": np.array(JOINTS)}, "without any joint"),
         (
             {"keypoints": np.ones((4, 3, 2)), "joint_names": np.array(["l_hip", "r_hip", "head"])},
             "missing",

@@ -8,6 +8,7 @@ import pytest
 
 from helpers import run_python
 from tips_ray import Lifter
+from tips_ray.data.rawkeypoints import RawClip, RawKeypoints, make_keypointset
 from tips_ray.errors import UserError
 from tips_ray.lift.lifter import turn
 from tips_ray.poses.skeleton import JOINTS
@@ -39,6 +40,21 @@ def test_joints_are_found_by_name_and_lacking_ones_are_derived(lifter, pixels):
 
 def test_y_may_point_up(lifter, pixels):
     np.testing.assert_allclose(lifter.lift(pixels * [1, -1], y_down=False), lifter.lift(pixels), atol=1e-3)
+
+
+def test_people_on_their_heads_are_refused_unless_they_are_said_to_be_so(lifter, pixels):
+    with pytest.raises(UserError, match="stand on their heads: give y_down=False"):
+        lifter.lift(pixels * [1, -1])
+    assert (lifter.lift(pixels * [1, -1], y_down=True)[:, JOINTS.index("head"), 1] < 0).mean() > 0.5
+
+
+def test_loaded_keypoints_are_lifted_as_they_are(lifter, pixels):
+    loaded = make_keypointset(RawKeypoints([RawClip(pixels, "clip")], JOINTS, "mine", "plain"))
+    np.testing.assert_allclose(lifter.lift(loaded), lifter.lift(pixels), atol=1e-3)
+
+
+def test_a_lifter_is_shown_by_its_name(lifter):
+    assert repr(lifter) == f"Lifter({lifter.card.name!r})"
 
 
 def test_a_missing_joint_is_estimated_whether_it_is_nan_or_not_sure(lifter, pixels):

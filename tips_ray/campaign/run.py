@@ -68,11 +68,21 @@ def run_study(campaign: Campaign, session: Session) -> Ending:
         if state and not unfinished(campaign, state, campaign.arms) and not unmeasured(campaign, state, campaign.arms):
             console.print("All runs are trained and measured.")
             return Ending({}, [])
+        check_taught(campaign, state)
         with recorded(campaign.folder, MANIFEST, session.placement), running_ray(console):
             check_capacity(session.placement, campaign.num_seeds)
             write_manifest(campaign.folder, manifest)
             forget(campaign.folder, set(campaign.arms) - trained_arms(campaign.folder))
             return run_phases(campaign, state, session)
+
+
+def check_taught(campaign: Campaign, state: LoadedCampaign | None) -> None:
+    """Raise UserError if all that is left to train are students whom nobody can teach."""
+    missing = unfinished(campaign, state, campaign.arms)
+    if missing and all(campaign.arms[arm].teacher for arm in missing):
+        failures = pick_teachers(campaign, missing, state)
+        if failures.keys() == set(missing):
+            raise UserError(failures[missing[0]])
 
 
 def run_phases(campaign: Campaign, state: LoadedCampaign | None, session: Session) -> Ending:

@@ -93,7 +93,7 @@ def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> 
     Raises UserError for the id of a track that no recording has.
     """
     clips: list[RawClip] = []
-    seen, untracked = 0, False
+    seen, others, untracked = 0, 0, False
     for recording in recordings:
         tracks = defaultdict(list)
         frames = defaultdict(list)
@@ -112,6 +112,7 @@ def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> 
             untracked |= len(frames) > 1
         else:
             clips.append(clip_of(recording, taken(tracks, frames, way, tracked), num_joints))
+            others += max(0, (len(tracks) if tracked else most) - 1)
     if way not in Ways and not any(np.isfinite(clip.keypoints).any() for clip in clips):
         ids = list(dict.fromkeys(one.track for recording in recordings for one in recording.people if one.track))
         raise UserError(
@@ -122,7 +123,9 @@ def chosen_clips(recordings: Sequence[Recording], way: str, num_joints: int) -> 
                 else "; the file has no tracks."
             )
         )
-    return Chosen(clips, seen, (NO_TRACKS,) if untracked else ())
+    notes = [NO_TRACKS] if untracked else []
+    notes += [f"Of {seen:,} people, one a recording is taken: --person all takes the other {others:,}, too."] if others else []
+    return Chosen(clips, seen, tuple(notes))
 
 
 def taken(tracks: dict[str, list[Person]], frames: dict[int, list[Person]], way: str, tracked: bool) -> list[Person]:

@@ -194,7 +194,7 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     frames = sum(len(clip.keypoints) for clip in raw.clips)
     lengths = [len(clip.arrays["keypoints"]) for clip in ready]
     reasons = {
-        "without a person": sum(clip.absent for clip in ready),
+        "without any joint": sum(clip.absent for clip in ready),
         "short of joints": sum(clip.short for clip in ready),
         "without a whole 3D pose": sum(clip.unposed for clip in ready),
         "of a number that the clip has twice": sum(clip.repeated for clip in ready),
@@ -246,11 +246,16 @@ def labels_of(clip: RawClip) -> tuple[str, str, str]:
 
 def check_upright(keypoints: KeypointSet) -> None:
     """Raise UserError if people stand on their heads in nearly all frames."""
-    head, ankles = JOINTS.index("head"), [JOINTS.index("l_ankle"), JOINTS.index("r_ankle")]
-    body = keypoints.keypoints[:, head] - keypoints.keypoints[:, ankles].mean(axis=1)
-    upright = body[:, 1] / np.maximum(np.linalg.norm(body, axis=-1), 1e-9)
-    if len(keypoints) >= MIN_UPRIGHT_FRAMES and np.median(upright) < -0.5:
+    if upside_down(keypoints.keypoints):
         raise UserError(
             f"{keypoints.name}: people stand on their heads; if y points up in the file, say --up y, if down, --up=-y"
             " (the same again keeps them as they are)."
         )
+
+
+def upside_down(points: np.ndarray) -> bool:
+    """Whether people (frames, 17, 2), y up, stand on their heads in nearly all of many frames."""
+    head, ankles = JOINTS.index("head"), [JOINTS.index("l_ankle"), JOINTS.index("r_ankle")]
+    body = points[:, head] - points[:, ankles].mean(axis=1)
+    upright = body[:, 1] / np.maximum(np.linalg.norm(body, axis=-1), 1e-9)
+    return len(points) >= MIN_UPRIGHT_FRAMES and bool(np.median(upright) < -0.5)

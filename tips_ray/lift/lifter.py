@@ -11,6 +11,8 @@ from safetensors.numpy import load, save
 
 from tips_ray.data.completion import LEAST_SEEN, Prior
 from tips_ray.data.derive import derivation
+from tips_ray.data.keypointset import KeypointSet
+from tips_ray.data.rawkeypoints import upside_down
 from tips_ray.errors import UserError
 from tips_ray.lift.card import Card, read_card
 from tips_ray.lift.network import MIRRORED, Network, network_of
@@ -23,13 +25,16 @@ TURN = np.pi / 6
 """To either side: how far a lifted pose is turned, to be lifted again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Lifter:
     """Lifts 2D keypoints of any detector to 3D poses; `open` reads one, `lift` does it."""
 
     network: Network
     prior: Prior
     card: Card
+
+    def __repr__(self) -> str:
+        return f"Lifter({self.card.name!r})"
 
     @classmethod
     def open(cls, source: str | Path | None = None, arm: str | None = None, rule: str | None = None) -> "Lifter":
@@ -53,26 +58,29 @@ class Lifter:
 
     def lift(
         self,
-        keypoints: np.ndarray,
+        keypoints: np.ndarray | KeypointSet,
         confidence: np.ndarray | None = None,
         joint_names: Sequence[str] | None = None,
-        y_down: bool = True,
+        y_down: bool | None = None,
         min_confidence: float = 0.3,
         noise: float = 0.0,
     ) -> np.ndarray:
         """Poses float32 (n, 17, 3) about the pelvis, in the unit of the keypoints: x to the right,
         y up, z towards the camera; joints in the order of `tips_ray.poses.skeleton.JOINTS`.
 
-        keypoints: (n, joints, 2), in pixels or any unit; NaN where a joint is missing. confidence:
-        (n, joints), of which those below `min_confidence` are missing. joint_names: those of the
-        keypoints, by any usual name; None: the 17 joints. y_down: as in images. Missing joints are
-        estimated from the others; frames with fewer than 6 are NaN. noise: of the keypoints, as a
-        share of the body's height (0.01 to 0.02 of a good detector's): it is taken out as far as
-        the other joints tell.
+        keypoints: (n, joints, 2), in pixels or any unit; NaN where a joint is missing; or what
+        `load_keypoints` returned. confidence: (n, joints), of which those below `min_confidence`
+        are missing. joint_names: those of the keypoints, by any usual name; None: the 17 joints.
+        y_down: as in images; None: so, unless people would stand on their heads, which is refused.
+        Missing joints are estimated from the others; frames with fewer than 6 are NaN. noise: of
+        the keypoints, as a share of the body's height (0.01 to 0.02 of a good detector's): it is
+        taken out as far as the other joints tell.
 
         Raises UserError for another shape, for joints that cannot be had, and where no frame has 6
         joints.
         """
+        if isinstance(keypoints, KeypointSet):
+            return self.lift(keypoints.keypoints, y_down=False, noise=noise)
         points = np.array(keypoints, dtype=float)
         names = JOINTS if joint_names is None else tuple(joint_names)
         if points.ndim != 3 or points.shape[1:] != (len(names), 2) or not len(points):
@@ -85,9 +93,11 @@ class Lifter:
             raise UserError(f"The confidence has shape {certain.shape}; give {points.shape[:2]}, one a keypoint.")
         points[~(certain >= min_confidence)] = np.nan
         whole, _ = derivation(names).apply(points, certain)
-        completed = self.prior.complete(whole * np.array([1, -1] if y_down else [1, 1]), noise)
+        completed = self.prior.complete(whole * np.array([1, 1] if y_down is False else [1, -1]), noise)
         if not np.isfinite(completed).all(axis=(1, 2)).any():
             raise UserError(f"No frame has {LEAST_SEEN} of the {len(JOINTS)} joints; a pose cannot be lifted from fewer.")
+        if y_down is None and upside_down(completed[np.isfinite(completed).all(axis=(1, 2))]):
+            raise UserError("People stand on their heads: give y_down=False if y points up, True if it points down all the same.")
         return self.lift_whole(completed)
 
     def lift_whole(self, keypoints: np.ndarray, mirror_mean: bool | None = None) -> np.ndarray:

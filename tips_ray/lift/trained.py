@@ -42,7 +42,10 @@ def lifter_of(campaign: str, arm: str | None = None, rule: str | None = None) ->
     loaded, rule = load_campaign(folder), rule or DEFAULT_RULE
     arms: list[str] = list(loaded.manifest["arms"])
     if arm is None and len(arms) > 1:
-        raise UserError(f"The campaign {campaign!r} has several arms ({', '.join(arms)}); say which one is to lift.")
+        raise UserError(
+            f"The campaign {campaign!r} has several arms ({', '.join(arms)}); say which one is to lift: --arm NAME, or"
+            " arm=NAME in Python."
+        )
     arm = arm or arms[0]
     if arm not in arms:
         raise UserError(f"The campaign {campaign!r} has no arm {arm!r}; it has {', '.join(arms)}.")

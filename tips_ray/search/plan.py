@@ -35,12 +35,11 @@ class Budget:
     known."""
 
     def __post_init__(self) -> None:
-        others = [limit for limit in (self.max_run_epochs, self.max_hours) if limit is not None]
-        if not (0 < self.num_trials <= MAX_TRIALS and all(0 < limit < math.inf for limit in others)):
-            raise UserError(
-                f"num_trials = {self.num_trials}, max_run_epochs = {self.max_run_epochs}, max_hours = {self.max_hours}:"
-                f" give more than 0 of each, and at most {MAX_TRIALS:,} trials, or leave the last two out."
-            )
+        if not 0 < self.num_trials <= MAX_TRIALS:
+            raise UserError(f"The number of trials is {self.num_trials:,}; give 1 to {MAX_TRIALS:,}.")
+        for name, limit in (("max_run_epochs", self.max_run_epochs), ("max_hours", self.max_hours)):
+            if limit is not None and not 0 < limit < math.inf:
+                raise UserError(f"{name} is {limit}; give more than 0, or leave it out for no limit.")
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,9 @@ def carry_out(study: ArmStudy, command: str, campaign_name: str, arguments: list
     for arm, error in ending.failures.items():
         print(f"{arm} failed:\n{error}", file=sys.stderr)
     if ending.unfinished:
+        mended = "once that is mended, " if ending.failures else ""
         console.print(
-            f"Not all epochs were trained ({', '.join(ending.unfinished)}); the same command continues where it stopped."
+            f"Not all epochs were trained ({', '.join(ending.unfinished)}); {mended}the same command continues where it stopped."
         )
     print(f"Report: {campaign.folder / 'report.html'}")
     return 1 if ending.failures else INTERRUPTED if ending.unfinished else 0

@@ -235,7 +235,7 @@ def test_a_track_the_largest_the_nearest_the_most_confident_or_all_people(folder
 
 def test_frames_short_of_joints_are_left_out_or_filled_over_small_gaps(folder):
     left_out = load_keypoints(str(folder / "openpose"))
-    assert dict(left_out.origin.left_out) == {"without a person": 1, "short of joints": 1}
+    assert dict(left_out.origin.left_out) == {"without any joint": 1, "short of joints": 1}
     short = load_keypoints(str(folder / "openpose"), files=FileReading(max_gap=1))
     assert short.frame.tolist() == left_out.frame.tolist()  # the wrist is missing in two frames
     whole = load_keypoints(str(folder / "openpose"), files=FileReading(max_gap=2))

@@ -29,6 +29,7 @@ from tips_ray.data.labels import clean_text
 from tips_ray.data.raw import RawPoses
 from tips_ray.data.rawkeypoints import RawKeypoints
 from tips_ray.errors import UserError
+from tips_ray.wording import listed
 
 FORMATS = (
     *(refused, videopose3d, detectron, mmpose_npz, npz_keypoints),
@@ -60,6 +61,10 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
                 if str(path) in str(error):
                     raise
                 raise UserError(f"{path}: {error}") from error
+    inside = path.iterdir() if path.is_dir() else ()
+    readable = sorted(clean_text(each.name) for each in inside if each.suffix and each.suffix.lower() in ACCEPTED)
+    if readable:
+        raise UserError(f"{clean_text(spec)!r} is a folder that is not read as a whole; give one file of it: {listed(readable)}.")
     fault = "is a folder without such files" if path.is_dir() else "is a file of another kind"
     raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {accepted(path)}.")
 

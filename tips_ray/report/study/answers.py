@@ -50,7 +50,9 @@ def answer_sentence(arm: str, answer: Answer, unit: Unit) -> str:
     worst = f", at worst {unit.number(answer.regret_mm.worst)}" if answer.n > 1 else ""
     last = "" if is_last else f"; the last epoch costs {with_ends(answer.last_epoch_mm, unit)}"
     runs = f"n = {answer.n} runs" if answer.n > 1 else "n = 1 run, no interval"
-    return f"For {arm}, take {what}: {against_best(answer.regret_mm, unit)}{worst} ({runs}){last}. {used_labels(answer, unit)}"
+    early = " Training ended too early to be sure." if {"too early", "still falling"} & {*answer.cautions} else ""
+    cost = f"{against_best(answer.regret_mm, unit)}{worst} ({runs}){last}"
+    return f"For {arm}, take {what}: {cost}.{early} {used_labels(answer, unit)}"
 
 
 def against_best(regret: MedianRegret, unit: Unit) -> str:
