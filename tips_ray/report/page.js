@@ -14,7 +14,7 @@ const tipsRay = (() => {
   let figures = {};
 
   const scheme = () => chosen ?? (prefersDark.matches ? "dark" : "light");
-  const fileName = (part) => `${document.title.split("·").at(-1).trim()} ${part}`;
+  const fileName = (part) => `${document.title.split("·").at(-1).trim()}-${part.toLowerCase()}`.replace(/[^\p{L}\p{N}_.]+/gu, "-");
 
   // What is kept as base64 of gzip, as text.
   async function unpacked(id) {

@@ -58,10 +58,12 @@ def faded(colour: str, opacity: float) -> str:
 
 
 def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
-    """Give a figure the layout that all share, and name synthetic data on it."""
+    """Give a figure the layout that all share, and name synthetic data on it, beneath the title of
+    the axis, which may be long; that takes further pixels."""
+    room = 16 if synthetic else 0
     figure.update_layout(
-        height=height,
-        margin={"l": 60, "r": 16, "t": 44, "b": 52},
+        height=height + room,
+        margin={"l": 60, "r": 16, "t": 44, "b": 52 + room},
         hovermode="x unified",
         legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "grouped"},
     )
@@ -71,4 +73,4 @@ def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
 def name_synthetic(figure: go.Figure) -> go.Figure:
     """Say on a figure that its data are synthetic."""
     figure.add_annotation(text="synthetic data", name="synthetic", showarrow=False, xref="paper", yref="paper", x=1, y=0)
-    return figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-34, font_size=12)
+    return figure.update_annotations(selector={"name": "synthetic"}, xanchor="right", yanchor="top", yshift=-50, font_size=12)

@@ -1,5 +1,5 @@
 "use strict";
-// Buttons by each table save what its cells say as CSV and LaTeX; tables of runs are sorted and filtered.
+// Buttons by each table save what its cells say as CSV, each number in a column of its own, and as LaTeX; tables of runs are sorted and filtered.
 (() => {
   const words = (cell) => {
     const text = (node) => (node.nodeName === "SMALL" ? `(${node.textContent.trim()})` : node.textContent);
@@ -7,10 +7,37 @@
   };
   const rowsOf = (part) => [...part.rows].filter((row) => !row.hidden);
 
+  const number = (text) => (text === "–" ? "" : /^[+−]?\d[\d,]*(\.\d+)?%?$/.test(text) ? text.replaceAll(",", "").replace("−", "-").replace("+", "") : text);
+
+  // What a cell says, by kind: the value itself is "", then the names of what stands with it.
+  function valuesOf(cell) {
+    const values = {};
+    const say = (text, kind) => {
+      const [, epoch, rest] = text.match(/^(?:epoch (\d+): )?(.*)$/s);
+      const [, low, high] = rest.match(/^([+−]?[\d.]+%?) to ([+−]?[\d.]+%?)$/) ?? [];
+      const [, mean, deviation] = rest.match(/^([+−]?[\d.]+) ± ([\d.]+)$/) ?? [];
+      const median = rest.match(/^median ([+−]?[\d.]+)$/)?.[1];
+      Object.assign(values, epoch && { epoch }, low ? { low, high } : mean ? { "": mean, SD: deviation } : median ? { median } : rest && { [kind]: rest });
+    };
+    const smalls = [...cell.querySelectorAll("small")].map((small) => small.textContent.trim().replace(/\s+/g, " "));
+    const main = [...cell.childNodes].filter((node) => node.nodeName !== "SMALL").map((node) => node.textContent).join(" ");
+    say(main.trim().replace(/\s+/g, " "), "");
+    smalls.forEach((text) => say(text, "note"));
+    return values;
+  }
+
+  // One row of heads; a column of the table takes as many as its cells have kinds of values.
   function csv(table) {
-    const quoted = (cell) => `"${words(cell).replaceAll('"', '""')}"`;
-    const cells = (row) => [...row.cells].flatMap((cell) => [quoted(cell), ...Array(cell.colSpan - 1).fill("")]);
-    return rowsOf(table).map((row) => cells(row).join(",")).join("\r\n") + "\r\n";
+    const spread = (row, said) => [...row.cells].flatMap((cell) => [said(cell), ...Array(cell.colSpan - 1).fill(said(cell, true))]);
+    const heads = rowsOf(table.tHead).map((row) => spread(row, words));
+    const rows = [...table.tBodies].flatMap(rowsOf).map((row) => spread(row, (cell, isMore) => (isMore ? {} : valuesOf(cell))));
+    const columns = heads[0].map((_, place) => {
+      const kinds = [...new Set(rows.flatMap((row) => Object.keys(row[place] ?? {})))];
+      return { title: heads.map((head) => head[place]).join(" ").trim(), kinds: kinds.length ? kinds : [""] };
+    });
+    const lines = rows.map((row) => columns.flatMap(({ kinds }, place) => kinds.map((kind) => number(row[place]?.[kind] ?? ""))));
+    const all = [columns.flatMap(({ title, kinds }) => kinds.map((kind) => `${title} ${kind}`.trim())), ...lines];
+    return all.map((line) => line.map((text) => `"${text.replaceAll('"', '""')}"`).join(",")).join("\r\n") + "\r\n";
   }
 
   const SIGNS = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "−": "$-$", "±": "$\\pm$", "–": "--", "“": "``", "”": "''", "’": "'", "…": "\\dots{}", "ő": "\\H{o}", "τ": "$\\tau$", "<": "$<$", ">": "$>$" };
@@ -26,16 +53,22 @@
     return `${caption}% needs \\usepackage{booktabs}\n\\begin{tabular}{l${"r".repeat(columns - 1)}}\n\\toprule\n${head}${bodies.join("\n\\midrule\n")}\n\\bottomrule\n\\end{tabular}\n`;
   }
 
-  function saveButton(table, format, text) {
+  const names = new Map();
+  function nameOf(table) {
+    const name = table.closest(".scroll")?.getAttribute("aria-label") ?? table.closest("section")?.id ?? "table";
+    names.set(name, (names.get(name) ?? 0) + 1);
+    return names.get(name) > 1 ? `${name} ${names.get(name)}` : name;
+  }
+
+  function saveButton(table, name, format, text) {
     const button = document.createElement("button");
-    const section = table.closest("section")?.id ?? "table";
     button.type = "button";
     button.textContent = format;
     button.title = `Save this table as ${format}`;
     button.addEventListener("click", () => {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([text(table)], { type: "text/plain" }));
-      link.download = tipsRay.fileName(`${section}.${format === "CSV" ? "csv" : "tex"}`);
+      link.download = `${tipsRay.fileName(name)}.${format === "CSV" ? "csv" : "tex"}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href));
     });
@@ -89,9 +122,10 @@
 
   document.querySelectorAll("table").forEach((table) => {
     const row = document.createElement("div");
+    const name = nameOf(table);
     row.className = "saves";
-    row.append(saveButton(table, "CSV", csv), saveButton(table, "LaTeX", latex));
-    (table.closest(".scroll") ?? table).before(row);
+    row.append(saveButton(table, name, "CSV", csv), saveButton(table, name, "LaTeX", latex));
     if (table.classList.contains("sortable")) sortable(table);
+    (table.closest(".scroll") ?? table).before(row);
   });
 })();

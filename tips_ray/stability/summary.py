@@ -25,7 +25,7 @@ from tips_ray.stability.distillation import StudentComparison, compare_students,
 from tips_ray.stability.early import EarlyStops, early_stops
 from tips_ray.stability.groups import Grouped, grouped, mixed_signs, of_last_epoch
 from tips_ray.stability.ingredients import IngredientEffect, ingredient_effects
-from tips_ray.stability.profiles import Improvement, action_errors, improvement
+from tips_ray.stability.profiles import Improvement, errors_by_action, improvement
 from tips_ray.stability.regret import (
     RuleChoice,
     RuleScore,
@@ -184,7 +184,7 @@ def summarise(campaign: LoadedCampaign) -> Summary:
     hidden = [arm for arm in arms if base_of(arm, arms) is not None or row_of(arm)]
     trained = [arm for arm in arms if arm in arms_of(curves)]
     errors = {arm: errors_by_metric(curves, arm, METRICS) for arm in others}
-    by_action = {arm: action_errors(curves, arm) for arm in others}
+    by_action = {arm: errors_by_action(curves, arm) for arm in others}
     stopped = stops(curves, trained)
     scored_stops = score_stops(curves, stopped, measured.windows)
     known = knowledge_by_arm({arm: override(Config(), config) for arm, config in configs.items()})

@@ -65,6 +65,23 @@ def test_clips_are_played_and_joints_can_be_dragged(lifter, opening, barriers, t
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_a_pose_that_is_larger_than_all_others_is_drawn_whole(lifter, opening, tmp_path):
+    clip = clip_named("first", lifter)
+    size = np.ones((30, 1, 1), dtype=np.float32)
+    size[0] = 3.0
+    middle = clip.keypoints[:, :1]
+    large = replace(clip, keypoints=middle + (clip.keypoints - middle) * size, poses=clip.poses * size, image_size=None)
+    write_lifted_page(tmp_path / "page.html", "made", [large], lifter, fps=30)
+    edges = """canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const painted = (x, y) => data[4 * (y * canvas.width + x) + 3] > 0;
+      return Array.from({ length: canvas.width }, (_, x) => painted(x, 0) || painted(x, canvas.height - 1)).some(Boolean);
+    }"""
+    with opening(tmp_path / "page.html", expected="Canvas2D") as page:
+        assert page.locator("#when").inner_text().startswith("frame 0")
+        assert not page.eval_on_selector("#image", edges)
+
+
 def test_the_lifter_in_the_page_is_the_lifter(lifter, opening, tmp_path):
     clip = clip_named("first", lifter)
     write_lifted_page(tmp_path / "page.html", "made", [clip], lifter, fps=30)

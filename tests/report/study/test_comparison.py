@@ -12,6 +12,7 @@ from stored_search import search_in
 from tips_ray.cli import main
 from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.config import Config, override
+from tips_ray.report.study.comparison_page import cautions
 from tips_ray.stability.campaign import open_campaign
 from tips_ray.stability.comparison import ALL_ARMS, compare
 from tips_ray.stability.statistics import paired
@@ -65,6 +66,21 @@ def test_the_page_says_first_what_differs(folder: Path, tmp_path: Path, capsys: 
     page = (out / "report.html").read_text()
     assert page.index('id="differences"') < page.index('id="paired"') < page.index('id="numbers"')
     assert "1 of 4 runs of solo (old) diverged" in page
+
+
+def test_epochs_differ_only_where_those_of_compared_arms_do(tmp_path: Path, make_curves: Callable[..., pd.DataFrame]) -> None:
+    both = make_curves(arms=("solo", "parts"), num_seeds=2, num_epochs=6).drop(columns="campaign")
+    is_solo, early = both["arm"] == "solo", both["epoch"] <= 4
+    of_solo, of_short_parts, of_short_solo = both[is_solo], both[is_solo | early], both[~is_solo | early]
+
+    def said(one: pd.DataFrame, other: pd.DataFrame) -> str:
+        for name, curves in (("one", one), ("other", other)):
+            arms = {arm: Config() for arm in curves["arm"].unique()}
+            store_campaign(Storage(str(tmp_path / name)), curves, arms, name=name, data={"fingerprint": "abc"})
+        return " ".join(cautions(compare({name: open_campaign(str(tmp_path / name)) for name in ("one", "other")})))
+
+    assert "different numbers of epochs" not in said(of_solo, of_short_parts)
+    assert "different numbers of epochs" in said(of_solo, of_short_solo)
 
 
 def test_studies_that_share_no_arm_are_compared_arm_by_arm(folder: Path, tmp_path: Path, opening, barriers) -> None:

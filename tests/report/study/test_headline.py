@@ -113,7 +113,7 @@ def test_cautions_name_synthetic_poses_divergence_flat_and_unequal_length():
     assert "parts is not shown" not in said
     assert "One stop rule of solo is left out below" in said
     assert "2 stop rules of parts are left out below" in said
-    assert "(solo 30, parts 40); paired differences use the first 30" in said
+    assert "(solo 30, parts 40); a paired difference uses those that both arms have" in said
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ import csv
 import json
 import re
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
 from helpers import run_python, wait_until
+from tips_ray.columns import HEADLINE_METRIC
 from tips_ray.report.base import CARTESIAN, escaped, with_library_beside
 from tips_ray.report.study.page import render
 from tips_ray.stability.statistics import errors_of, regret
@@ -78,19 +80,50 @@ def test_the_dropdown_changes_the_curve_and_keeps_hidden_arms_hidden(opened):
     assert shown()[0] == before
 
 
-def test_a_button_saves_a_table_as_csv(opened):
+def test_a_button_saves_a_table_as_csv_with_each_number_in_a_column_of_its_own(opened, summary):
     with opened.expect_download() as saved:
         opened.locator("#numbers .saves button").first.click()
-    assert saved.value.suggested_filename.endswith(" numbers.csv")
+    assert saved.value.suggested_filename == "made-up-headline-numbers.csv"
     rows = list(csv.reader(saved.value.path().read_text(encoding="utf-8").splitlines()))
     assert len({len(row) for row in rows}) == 1
-    assert {"arm", "solo", "parts"} <= {row[0] for row in rows}
+    parts = next(dict(zip(rows[0], row, strict=True)) for row in rows if row[0] == "parts")
+    expected, last_half = summary.arms["parts"].last_half[HEADLINE_METRIC], "P-MPJPE, one depth sign a run last half"
+    values = [float(parts[f"{last_half}{kind}"]) for kind in ("", " SD", " low", " high")]
+    assert values == pytest.approx([expected.mean, expected.std, expected.low, expected.high], abs=0.051)
+    assert float(parts[f"{last_half} median"]) == pytest.approx(
+        median(run.last_half for run in summary.arms["parts"].runs), abs=0.051
+    )
+
+
+def test_tables_are_saved_under_names_of_their_own(opened):
+    names = []
+    for button in opened.locator(".saves button").all():
+        with opened.expect_download() as saved:
+            button.click()
+        names.append(saved.value.suggested_filename)
+    assert len(set(names)) == len(names) > 10
+    assert not [name for name in names if not re.fullmatch(r"[\w.-]+", name)]
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400])
+def test_no_control_lies_on_another(opening, report, width):
+    with opening(report, width) as page:
+        boxes = [
+            box for each in page.locator("button:visible, input:visible, select:visible").all() if (box := each.bounding_box())
+        ]
+    for place, one in enumerate(boxes):
+        for other in boxes[:place]:
+            across, down = (
+                min(one[at] + one[size], other[at] + other[size]) - max(one[at], other[at])
+                for at, size in (("x", "width"), ("y", "height"))
+            )
+            assert min(across, down) <= 1, (one, other)
 
 
 def test_a_button_saves_a_table_as_latex(opened):
     with opened.expect_download() as saved:
         opened.locator("#numbers .saves button").nth(1).click()
-    assert saved.value.suggested_filename.endswith(" numbers.tex")
+    assert saved.value.suggested_filename.endswith("-headline-numbers.tex")
     lines = saved.value.path().read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.endswith(r"\\")]
     columns = len(re.search(r"tabular}{(\w+)}", "\n".join(lines))[1])
@@ -106,9 +139,8 @@ def test_the_slider_says_what_stopping_costs(opened, curves_with_divergence):
     cells = opened.locator("#stops tr[data-arm=parts] td").all_inner_texts()
     errors = errors_of(curves_with_divergence, "parts")
     regrets = regret(errors)
-    assert cells[0].startswith(f"{errors.loc[12].mean():.1f}")
-    assert cells[1].startswith(f"{regrets.loc[12].mean():.1f}")
-    assert cells[2] == f"{(regrets.loc[12] <= 2).mean():.0%}"
+    costs = [f"{errors.loc[12].mean():.1f}", f"{regrets.loc[12].mean():.1f}", f"{(regrets.loc[12] <= 2).mean():.0%}"]
+    assert cells == costs  # without intervals: those of the tables are BCa, and those of bands percentiles
     lines = "['regret', 'errors', 'loss_adversarial'].map((name) => document.getElementById(`plot-${name}`))"
     opened.locator("#plot-loss_adversarial").scroll_into_view_if_needed()
     wait_until(opened, f"{lines}.at(-1).layout.shapes?.[0].x0 === 12")
@@ -147,7 +179,7 @@ def test_a_figure_is_saved_on_white(opened):
     opened.locator("#plot-errors").hover()
     with opened.expect_download() as saved:
         opened.locator("#plot-errors .modebar-btn[data-title='Save as SVG']").click()
-    assert saved.value.suggested_filename.endswith(" errors.svg")
+    assert saved.value.suggested_filename.endswith("-errors.svg")
     assert "rgb(255, 255, 255)" in saved.value.path().read_text()
 
 

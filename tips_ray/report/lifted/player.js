@@ -16,9 +16,12 @@
   const seen = (frame) => joints.map((_, joint) => point(clip.keypoints, frame, joint, 2).map((value) => value * clip.unit));
   const pose = (frame) => joints.map((_, joint) => point(clip.poses, frame, joint, 3));
 
+  // What half a canvas has room for twice: nearly all poses of the clip, and the one that is shown.
+  const reach = () => Math.max(clip.reach, 2.2 * Math.max(...pose(at).map((place) => Math.hypot(...place))));
+
   // From the unit of the keypoints to the canvas, y down: the pelvis in the middle, the body as large as the pose beside it.
   function onImage({ width, height }) {
-    const scale = (Math.min(width, height) / clip.reach) * clip.mm;
+    const scale = (Math.min(width, height) / reach()) * clip.mm;
     const [across, up] = seen(at)[0];
     return {
       place: ([x, y]) => [width / 2 + (x - across) * scale, height / 2 - (y - up) * scale, 0],
@@ -43,7 +46,7 @@
       flat.context.strokeRect(corners[0][0], corners[0][1], corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]);
     }
     skeleton(flat.context, now.keypoints.map(place), 3, hollow);
-    const scene = prepared(body), scale = Math.min(scene.width, scene.height) / clip.reach;
+    const scene = prepared(body), scale = Math.min(scene.width, scene.height) / reach();
     const project = projection(scene, scale, turned, raised);
     const root = now.pose[0], relative = now.pose.map((place) => place.map((value, axis) => value - root[axis]));
     ground(scene.context, relative, project);

@@ -196,11 +196,8 @@ def draw_gains(gains: Sequence[Gain], score: str, synthetic: bool) -> go.Figure:
 
 
 def finished(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:
-    """A figure of a search with its layout; one of synthetic data says so beneath the axis."""
-    figure = finish(figure, synthetic, height).update_layout(hovermode="closest", legend_traceorder="normal")
-    if synthetic:  # beneath the axis title, which is long and would run into it on narrow screens
-        figure.update_layout(height=height + 16, margin_b=68).update_annotations(selector={"name": "synthetic"}, yshift=-50)
-    return figure
+    """A figure of a search with its layout."""
+    return finish(figure, synthetic, height).update_layout(hovermode="closest", legend_traceorder="normal")
 
 
 def points(x: Any, y: Any, labels: Any, name: str) -> go.Scatter:

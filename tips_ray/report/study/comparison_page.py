@@ -116,9 +116,11 @@ def cautions(comparison: Comparison) -> list[str]:
     counts = [pair.n for pair in comparison.paired if pair.metric == HEADLINE_METRIC and pair.n > 1]
     if counts and min(counts) < ENOUGH_SEEDS:
         sentences.append(few_seeds(min(counts)))
-    epochs = {label_of_arm(entry.study, entry.arm): entry.num_epochs for entry in comparison.arms if entry.num_epochs}
-    if len(set(epochs.values())) > 1:
-        sentences.append("The arms have different numbers of epochs; a paired difference uses the first that both have.")
+    epochs = {(entry.study, entry.arm): entry.num_epochs for entry in comparison.arms}
+    if any(epochs[pair.study_a, pair.a] != epochs[pair.study_b, pair.b] for pair in comparison.paired if pair.n):
+        sentences.append(
+            "Arms that are compared have different numbers of epochs; a paired difference uses those that both have."
+        )
     for entry in comparison.arms:
         if entry.num_diverged:
             name = label_of_arm(entry.study, entry.arm)

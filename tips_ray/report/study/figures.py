@@ -183,7 +183,7 @@ def band_traces(table: pd.DataFrame, arm: str, colour: str, unit: str, where: st
     seeds = int(max(table["n"], default=0))
     places, low, high = table[by].tolist(), rounded(table["low"], coarse=True), rounded(table["high"], coarse=True)
     label = f"{arm} (n = {seeds})" if seeds > 1 else f"{arm} (n = 1 seed, no interval)" if seeds else f"{arm} (no finished run)"
-    span = " (%{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
+    span = " (band %{customdata[0]:.4g} to %{customdata[1]:.4g})" if seeds > 1 else ""
     mean = go.Scatter(
         x=places,
         y=rounded(table["mean"], coarse=True),

@@ -68,10 +68,7 @@ def draw_forest(
     tallest = max((line.count("<br>") for line in lines), default=0)
     finish(figure, synthetic, 140 + (ROW_HEIGHT + LINE_HEIGHT * max(0, tallest - 1)) * len(labels))
     figure.add_vline(x=0, line={"width": 1.5, "dash": "dot", "color": "#7F7F7F"})
-    figure.update_annotations(selector={"name": "synthetic"}, yshift=-50)
-    figure.update_layout(
-        hovermode="closest", margin_t=64, margin_r=24, margin_b=68, legend={"y": 1, "yref": "paper", "yanchor": "bottom"}
-    )
+    figure.update_layout(hovermode="closest", margin_t=64, margin_r=24, legend={"y": 1, "yref": "paper", "yanchor": "bottom"})
     figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 8}}
     )

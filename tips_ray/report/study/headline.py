@@ -176,13 +176,23 @@ def cautions(summary: Summary) -> list[str]:
             sentences.append(
                 f"{name} is not shown to be better than the flat prediction ({mm(flat)} mm), which needs no training."
             )
-    trained = {name: arm.num_epochs for name, arm in arms.items() if arm.num_epochs}
-    if len(set(trained.values())) > 1:
-        epochs_by_arm = ", ".join(f"{name} {count}" for name, count in trained.items())
-        sentences.append(
-            f"The arms stand at different epochs ({epochs_by_arm}); paired differences use the first {min(trained.values())}."
-        )
+    unequal = unequal_epochs(summary)
+    if unequal:
+        sentences.append(f"The arms stand at different epochs ({unequal}); a paired difference uses those that both arms have.")
     return sentences
+
+
+def unequal_epochs(summary: Summary) -> str:
+    """The epochs of each arm, in words, where they differ."""
+    trained = {name: summary.arms[name].num_epochs for name in summary.shown if summary.arms[name].num_epochs}
+    return ", ".join(f"{name} {count}" for name, count in trained.items()) if len(set(trained.values())) > 1 else ""
+
+
+def own_halves(summary: Summary) -> str:
+    """A sentence that says, where arms stand at different epochs, that each is shown over the last
+    half of its own."""
+    unequal = unequal_epochs(summary)
+    return f" The arms stand at different epochs ({unequal}), and each is shown over the last half of its own." if unequal else ""
 
 
 def headline_rows(summary: Summary) -> list[dict[str, Any]]:

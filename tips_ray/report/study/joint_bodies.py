@@ -121,5 +121,5 @@ def draw_joints(bodies: list[DrawnBody], synthetic: bool) -> go.Figure:
     widest = min(len(bodies), IN_A_ROW) * (WIDTH + GAP)
     figure.update_xaxes(visible=False, range=[-GAP, widest])
     figure.update_yaxes(visible=False, range=[num_rows * (HEIGHT + 2 * GAP) - GAP, -GAP], scaleanchor="x")
-    finish(figure, synthetic, num_rows * 275 + 56)
-    return figure.update_layout(showlegend=False, hovermode=False, margin={"l": 0, "r": 0, "t": 0, "b": 56})
+    finish(figure, synthetic, num_rows * 275 + 52)
+    return figure.update_layout(showlegend=False, hovermode=False, margin={"l": 0, "r": 0, "t": 0})

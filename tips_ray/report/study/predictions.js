@@ -104,7 +104,7 @@
     rows.forEach(({ draw }) => draw());
     reset.hidden = !rows.some(({ isChanged }) => isChanged());
     when.textContent = inTraining() ? `after ${Math.round((100 * (Number(slider.value) + 1)) / steps)} % of the epochs` : "weights to use";
-    if (seed) seed.disabled = !inTraining();
+    if (seed) seed.parentElement.hidden = !inTraining(); // the weights to use are of the seeds that the text names
   }
   if (slider) {
     slider.max = steps;

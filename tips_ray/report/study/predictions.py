@@ -61,7 +61,7 @@ def draw_predictions(predicted: Predictions, synthetic: bool) -> dict[str, go.Fi
         bodies["truth"] = pose.truth
         figures[f"pose-{place}"] = skeleton_figure(np.stack(list(bodies.values())), list(bodies), face_viewer=False)
         if synthetic:
-            name_synthetic(figures[f"pose-{place}"])
+            name_synthetic(figures[f"pose-{place}"].update_layout(margin_b=68))
     return figures
 
 

@@ -1,18 +1,20 @@
 """Figures of stop rules and of codependence."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from tips_ray.poses.skeleton import LEGS, LIFTED
+from tips_ray.report.study.forest import LABEL_WIDTH
 from tips_ray.report.study.stop_tables import in_order
 from tips_ray.report.style import finish, rounded
 from tips_ray.stability.regret import MedianRegret, RuleScore
 from tips_ray.stability.rules import Last
 
-ROW_HEIGHT, ARM_HEIGHT = 22, 9
-"""Of a rule, and of each arm in it, in pixels."""
+ROW_HEIGHT, LINE_HEIGHT, ARM_HEIGHT = 22, 14, 9
+"""Of a rule, of each further line of its name, and of each arm in it, in pixels."""
 LETTER_WIDTH = 6.5
 """Of a rule's name, in pixels. Plotly draws a figure twice where it must measure its labels."""
 NUM_RULES = 10
@@ -82,16 +84,18 @@ def draw_rules(
                 legendgroup=arm,
                 hoverinfo="skip",
             )
-    finish(figure, synthetic, 120 + max(ROW_HEIGHT, ARM_HEIGHT * len(arms)) * len(order))
+    lines = ["<br>".join(textwrap.wrap(rule, LABEL_WIDTH)) for rule in order]
+    tallest = ROW_HEIGHT + LINE_HEIGHT * max((line.count("<br>") for line in lines), default=0)
+    finish(figure, synthetic, 120 + max(tallest, ARM_HEIGHT * len(arms)) * len(order))
     chosen = [f"{score.arm}, {score.rule}: {_in_words(score.regret_mm, unit)}" for score in scores if score.chosen]
     figure.update_layout(
         meta={"result": f"The rule that is chosen, and its median regret: {'; '.join(chosen)}."} if chosen else None
     )
-    longest = max(map(len, order), default=0)
+    longest = max((len(part) for line in lines for part in line.split("<br>")), default=0)
     figure.update_layout(
         hovermode="closest", legend_traceorder="normal", legend_tracegroupgap=0, margin_r=28, margin_l=16 + LETTER_WIDTH * longest
     )
-    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=order, range=[len(order) - 0.5, -0.5])
+    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=lines, range=[len(order) - 0.5, -0.5])
     figure.update_yaxes(tickfont_size=11, showgrid=False, automargin=False)
     title = f"median regret{f' ({unit})' if unit else ''}"
     return figure.update_xaxes(title_text=title, range=[low, high], automargin=False)

@@ -13,7 +13,7 @@ from tips_ray.stability.codependence import Codependence
 from tips_ray.stability.correlations import SignalCorrelation
 from tips_ray.stability.distillation import Kind, StudentComparison
 from tips_ray.stability.regret import RuleScore
-from tips_ray.stability.statistics import Correlation, Interval
+from tips_ray.stability.statistics import MIN_RANKED, Correlation, Interval
 from tips_ray.stability.steadiness import DivergenceRate
 from tips_ray.stability.summary import Summary
 from tips_ray.stability.teachers import TeacherWindow
@@ -24,7 +24,7 @@ STEADINESS = {
     "within_2mm": "within 2 mm",
     "within_5mm": "within 5 mm",
     "longest_stretch": "longest stretch within 2 mm, epochs",
-    "drift_mm_per_100_epochs": "late drift, mm in 100 epochs",
+    "drift_mm_per_100_epochs": "drift over the last half, mm",
     "late_change_points": "late change points",
 }
 SHARES = ("within_1mm", "within_2mm", "within_5mm")
@@ -91,7 +91,9 @@ def steadiness_rows(summary: Summary) -> list[dict[str, Any]]:
     words."""
     rows = []
     for arm, steadiness in summary.steadiness.arms.items():
+        num_epochs = summary.arms[arm].num_epochs
         intervals: dict[str, Interval] = {name: getattr(steadiness, name) for name in STEADINESS}
+        intervals["drift_mm_per_100_epochs"] = times(steadiness.drift_mm_per_100_epochs, (num_epochs - num_epochs // 2) / 100)
         cells = [
             _share(interval.mean, interval)
             if name in SHARES
@@ -102,6 +104,12 @@ def steadiness_rows(summary: Summary) -> list[dict[str, Any]]:
         between = {"text": percent(variance.between_share), "span": f"n = {variance.n} seeds"}
         rows.append({"arm": arm, "cells": cells, "diverged": _share(rate.rate, rate), "between": between})
     return rows
+
+
+def times(over: Interval, factor: float) -> Interval:
+    """An interval of values that are multiplied by a positive factor."""
+    mean, std, low, high = (None if value is None else factor * value for value in (over.mean, over.std, over.low, over.high))
+    return Interval(mean, std, low, high, over.n)
 
 
 def ranking_sentence(summary: Summary) -> str:
@@ -138,6 +146,13 @@ def signal_rows(summary: Summary) -> list[dict[str, Any]]:
         }
         for signal in sorted(summary.signals, key=merit, reverse=True)
     ]
+
+
+def too_short_for_signals(summary: Summary) -> str:
+    """The arms of which nothing can be said of signals within a run, in words."""
+    arms = {arm for signal in summary.signals for arm in signal.within if arm not in summary.hidden}
+    epochs = {arm: entry.num_epochs - entry.num_epochs // 2 for arm, entry in summary.arms.items() if arm in arms}
+    return " and ".join(arm for arm, late in epochs.items() if late < MIN_RANKED)
 
 
 def budget_rows(summary: Summary) -> list[dict[str, Any]]:

@@ -8,13 +8,12 @@
   const slider = document.getElementById("stop-epoch");
   const shown = document.getElementById("stop-epoch-number");
   const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(1).replace("-", "−"));
-  const ends = (span) => (span && span[0] !== null ? `${number(span[0])} to ${number(span[1])}` : "");
 
   tipsRay.ready.then((figures) => {
     if (!figures.errors || !figures.regret) return;
     const meanOf = (name, key) => {
       const trace = figures[name].data.find((each) => each.legendgroup === key && each.showlegend);
-      return trace && { x: trace.x, y: [...trace.y], ends: trace.customdata && [...trace.customdata] };
+      return trace && { x: trace.x, y: [...trace.y] };
     };
     const arms = stops.arms.map((arm) => ({ ...arm, error: meanOf("errors", arm.key), regret: meanOf("regret", arm.key) })).filter((arm) => arm.error && arm.regret);
     const last = Math.max(...arms.map((arm) => arm.regret.x.length));
@@ -26,12 +25,8 @@
       shown.textContent = epoch;
       arms.forEach(({ name, error, regret, within }) => {
         const at = epoch - 1;
-        const values = at < regret.y.length ? [[number(error.y[at]), ends(error.ends?.[at])], [number(regret.y[at]), ends(regret.ends?.[at])], [`${Math.round(100 * within[at])}%`, ""]] : [["–", "not trained"], ["–", ""], ["–", ""]];
-        values.forEach(([text, span], column) => {
-          const small = document.createElement("small");
-          small.textContent = span;
-          cells.get(name)[column].replaceChildren(text, ...(span ? [small] : []));
-        });
+        const values = at < regret.y.length ? [number(error.y[at]), number(regret.y[at]), `${Math.round(100 * within[at])}%`] : [`trained to ${regret.y.length}`, "–", "–"];
+        values.forEach((text, column) => (cells.get(name)[column].textContent = text));
       });
       const line = { type: "line", xref: "x", yref: "paper", x0: epoch, x1: epoch, y0: 0, y1: 1, line: { width: 1, dash: "dot", color: "#7F7F7F" } };
       tipsRay.relayout(stops.figures, { shapes: [line] });

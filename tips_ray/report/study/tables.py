@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tips_ray.columns import HEADLINE_METRIC
-from tips_ray.stability.profiles import action_errors, bounds_of, shares_below
+from tips_ray.stability.profiles import action_errors, bounds_of, errors_by_action, shares_below
 from tips_ray.stability.statistics import (
     MARGIN_MM,
     Interval,
@@ -130,7 +130,7 @@ def term_table(curves: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 def profile_table(curves: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     """Columns arm, bound, mean, low, high, n: the percentage of runs × actions whose error over the
     last half of training is at most a bound in mm, with the band over seeds."""
-    errors = {arm: action_errors(curves, arm) for arm in arms}
+    errors = {arm: action_errors(errors_by_action(curves, arm)) for arm in arms}
     errors = {arm: table for arm, table in errors.items() if table.size}
     bounds = bounds_of(errors) if errors else np.zeros(0)
     bands = {arm: band(100 * shares_below(table, bounds)) for arm, table in errors.items()}
