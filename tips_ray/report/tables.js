@@ -55,7 +55,8 @@
 
   const names = new Map();
   function nameOf(table) {
-    const name = table.closest(".scroll")?.getAttribute("aria-label") ?? table.closest("section")?.id ?? "table";
+    const label = table.closest(".scroll")?.getAttribute("aria-label") ?? "";
+    const name = label && !label.endsWith(".") ? label : table.closest("section")?.id ?? "table"; // a sentence is too long
     names.set(name, (names.get(name) ?? 0) + 1);
     return names.get(name) > 1 ? `${name} ${names.get(name)}` : name;
   }

@@ -70,6 +70,16 @@ def test_one_dropdown_moves_all_panels_to_another_stop_epoch(opening, report, ma
     assert [len(trace) for trace in after[0]] == [len(trace) for trace in before[0]]
 
 
+def test_the_table_of_trials_fits_beside_the_text(opening, report):
+    with opening(report, width=1400) as page:
+        table = page.locator("#trials .scroll")
+        left, right = table.evaluate("each => [each.getBoundingClientRect().left, each.getBoundingClientRect().right]")
+        assert table.evaluate("each => each.scrollWidth - each.clientWidth") <= 1
+        assert (left, right) == tuple(
+            page.locator("#trials h2").evaluate("each => [each.offsetLeft, each.offsetLeft + each.offsetWidth]")
+        )
+
+
 def test_dark_mode_and_narrow_screens(opening, report):
     with opening(report, width=360) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -84,7 +84,7 @@ def draw_rules(
                 legendgroup=arm,
                 hoverinfo="skip",
             )
-    lines = ["<br>".join(textwrap.wrap(rule, LABEL_WIDTH)) for rule in order]
+    lines = ["<br>".join(textwrap.wrap(rule.replace(" %", "\u00a0%"), LABEL_WIDTH)) for rule in order]
     tallest = ROW_HEIGHT + LINE_HEIGHT * max((line.count("<br>") for line in lines), default=0)
     finish(figure, synthetic, 120 + max(tallest, ARM_HEIGHT * len(arms)) * len(order))
     chosen = [f"{score.arm}, {score.rule}: {_in_words(score.regret_mm, unit)}" for score in scores if score.chosen]
