@@ -91,7 +91,7 @@ def test_the_page_draws_and_tells_all_of_it(opening, page):
 
 def test_a_diamond_marks_the_rule_that_was_chosen(summary):
     figure = draw_rules(summary.stop_rules, arm_colours(ARMS), synthetic=True)
-    order = list(figure.layout.yaxis.ticktext)
+    order = [text.replace("<br>", " ").replace("\u00a0", " ") for text in figure.layout.yaxis.ticktext]
     for trace in filter(lambda trace: trace.name, figure.data):
         chosen = {score.rule: score.chosen for score in summary.stop_rules if score.arm == trace.name}
         rules = [rule for rule, _, _ in trace.customdata]
