@@ -7,6 +7,7 @@ import pytest
 from tips_ray import compare_stop_rules
 from tips_ray.columns import HEADLINE_METRIC, TRAIN_METRIC
 from tips_ray.errors import UserError
+from tips_ray.report.study.table_page import table_cautions, unit_for
 from tips_ray.stability.table_summary import summarise_table
 from tips_ray.stability.tables import ONE_ARM, TableColumns, TableCurves, curves_of
 
@@ -115,7 +116,7 @@ def test_gaps_and_short_runs_are_left_out_with_a_note() -> None:
     gap = (table["method"] == "solo") & (table["seed"] == 0) & table["epoch"].isin([5, 6])
     short = (table["method"] == "solo") & (table["seed"] == 2) & (table["epoch"] > 3)
     given_ = read(table[~gap & ~short])
-    assert "solo: runs 2 are left out" in given_.notes[0]
+    assert "solo: run 2 is left out, which has less than half" in given_.notes[0]
     assert "solo: 2 of 40 epochs are left out" in given_.notes[1]
     assert 5 not in given_.epochs["solo"]
     assert len(given_.epochs["parts"]) == 40
@@ -177,3 +178,17 @@ def test_what_holds_nothing_is_refused() -> None:
     disjoint = curves(("solo",), 2).assign(epoch=lambda rows: rows["epoch"] + 1000 * rows["seed"])
     with pytest.raises(UserError, match="No two epochs have 'pa_mpjpe' in all runs"):
         read(disjoint)
+
+
+def test_blanks_around_the_names_of_runs_do_not_matter() -> None:
+    table = curves(("solo",), num_epochs=12)
+    read_ = read(table.assign(method=[" solo" if row % 2 else "solo " for row in range(len(table))]))
+    assert list(read_.epochs) == ["solo"]
+    assert set(read_.seeds.values()) == {"0", "1", "2"}
+
+
+def test_a_single_run_that_diverged_is_left_out_in_the_singular() -> None:
+    table = curves(("solo",), num_epochs=12)
+    lost = table.assign(pa_mpjpe=table["pa_mpjpe"].mask((table["seed"] == 1) & (table["epoch"] > 4)))
+    summary = summarise_table(read(lost))
+    assert any("1 of 3 diverged (1) and is left out" in line for line in table_cautions(summary, unit_for(summary, "mm")))

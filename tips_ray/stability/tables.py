@@ -146,7 +146,7 @@ def listed(names: Sequence[str]) -> str:
 def numbered(table: pd.DataFrame, columns: TableColumns) -> pd.DataFrame:
     """The rows with their arm and the label of their run as text, their epoch, and numbers."""
     assert columns.signals is not None
-    keys = [table[name].astype("string").fillna("") for name in columns.run]
+    keys = [table[name].astype("string").str.strip().fillna("") for name in columns.run]
     rows = pd.DataFrame({"arm": ONE_ARM, "label": "the run", "step": numbers(table, columns.epoch)}, index=table.index)
     if keys:
         rows["label"] = keys[-1].astype(object)
@@ -228,7 +228,8 @@ def of_arm(rows: pd.DataFrame, columns: TableColumns) -> tuple[pd.DataFrame | No
     common = sorted(set.intersection(*whole.values())) if whole else []
     if len(common) < 2:
         return None, [], []
-    notes = [f"runs {named(short)} are left out, which have less than half of the epochs of the longest run."] if short else []
+    left = f"run {short[0]} is left out, which has" if len(short) == 1 else f"runs {named(short)} are left out, which have"
+    notes = [f"{left} less than half of the epochs of the longest run."] if short else []
     until = {step for steps in whole.values() for step in steps if step <= min(map(max, whole.values()))}
     if len(common) < len(until):
         notes.append(f"{len(until) - len(common)} of {len(until)} epochs are left out, which not all of its runs have.")

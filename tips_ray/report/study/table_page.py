@@ -100,8 +100,8 @@ def table_cautions(summary: TableSummary, unit: Unit) -> list[str]:
     best = {arm: run_best_epoch(summary, arm) for arm in summary.arms}
     epochs = {arm: (best[arm], len(entry.epochs)) for arm, entry in summary.arms.items()}
     diverged = [
-        f"{arm}: {len(entry.diverged)} of {entry.num_runs} diverged ({', '.join(entry.diverged)}) and are left out of all"
-        " numbers."
+        f"{arm}: {len(entry.diverged)} of {entry.num_runs} diverged ({', '.join(entry.diverged)}) and"
+        f" {'is' if len(entry.diverged) == 1 else 'are'} left out of all numbers."
         for arm, entry in summary.arms.items()
         if entry.diverged
     ]
