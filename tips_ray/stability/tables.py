@@ -230,7 +230,8 @@ def of_arm(rows: pd.DataFrame, columns: TableColumns) -> tuple[pd.DataFrame | No
         return None, [], []
     left = f"run {short[0]} is left out, which has" if len(short) == 1 else f"runs {named(short)} are left out, which have"
     notes = [f"{left} less than half of the epochs of the longest run."] if short else []
-    until = {step for steps in whole.values() for step in steps if step <= min(map(max, whole.values()))}
+    end = min(map(max, whole.values()))
+    until = {step for steps in whole.values() for step in steps if step <= end}
     if len(common) < len(until):
         notes.append(f"{len(until) - len(common)} of {len(until)} epochs are left out, which not all of its runs have.")
     if max(map(max, whole.values())) > common[-1]:
