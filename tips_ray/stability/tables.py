@@ -266,7 +266,7 @@ def rising(arms: Sequence[pd.DataFrame], columns: TableColumns) -> list[str]:
         return []
     return [
         f"{columns.error!r} ends higher than it starts in every run, and it is taken for an error, lower when better. Give a"
-        " score, such as an accuracy or PCK, as 1 minus its value."
+        " score, such as an accuracy or PCK, as 1 minus its value, or 100 minus it in percent."
     ]
 
 
