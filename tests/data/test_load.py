@@ -56,7 +56,7 @@ def test_other_specs_are_told_what_is_accepted(spec, said):
 
 def test_a_folder_that_is_none_of_a_format_names_the_files_in_it(tmp_path):
     (tmp_path / "demo.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"give one file of it: demo\.csv"):
+    with pytest.raises(ValueError, match=r"give one file of the folder: demo\.csv"):
         load_poses(str(tmp_path))
 
 

@@ -63,10 +63,9 @@ def read(spec: str, reading: FileReading | None = None) -> RawPoses | RawKeypoin
                 raise UserError(f"{path}: {error}") from error
     inside = path.iterdir() if path.is_dir() else ()
     readable = sorted(clean_text(each.name) for each in inside if each.suffix and each.suffix.lower() in ACCEPTED)
-    if readable:
-        raise UserError(f"{clean_text(spec)!r} is a folder that is not read as a whole; give one file of it: {listed(readable)}.")
+    cure = f" Or give one file of the folder: {listed(readable)}." if readable else ""
     fault = "is a folder without such files" if path.is_dir() else "is a file of another kind"
-    raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {accepted(path)}.")
+    raise UserError(f"{clean_text(spec)!r} {fault}; poses and keypoints are {accepted(path)}.{cure}")
 
 
 def accepted(path: Path) -> str:
