@@ -22,6 +22,8 @@ class Origin:
     """People seen in it: tracks where it has them, else the most in one frame of each clip."""
     left_out: tuple[tuple[str, int], ...] = ()
     """Why frames are not in the set, and how many."""
+    derived: tuple[str, ...] = ()
+    """Joints that the file lacks, such as "pelvis from l_hip and r_hip"."""
 
 
 class Labelled:

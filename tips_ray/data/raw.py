@@ -88,6 +88,7 @@ def make_poseset(raw: RawPoses, drop_implausible: bool = False) -> PoseSet:
             len(kept),
             len(set(subject.tolist())),
             (("that are no body", len(faults)),) if faults else (),
+            joints.derived,
         )
         notes = (*raw.notes, *takes, *derived, *left_out)
         return PoseSet(positions[kept], **labels, name=name, synthetic=raw.synthetic, notes=notes, origin=origin)

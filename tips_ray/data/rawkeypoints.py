@@ -217,7 +217,7 @@ def assembled(raw: RawKeypoints, ready: Sequence[Ready], joints: Derivation, nam
     if paired:
         check_unit(arrays["positions"])
     filled = int(arrays["missing"].any(axis=1).sum())
-    origin = Origin(raw.format, frames, raw.people or len(raw.clips), left_out)
+    origin = Origin(raw.format, frames, raw.people or len(raw.clips), left_out, joints.derived)
     notes = [*raw.notes, *takes]
     notes += [f"Joints that the file lacks are derived: {', '.join(joints.derived)}."] if joints.derived else []
     notes += [f"{count:,} of {frames:,} frames left out: {reason}." for reason, count in left_out]
