@@ -7,6 +7,7 @@ from tips_ray.data.keypointset import KeypointSet
 from tips_ray.data.summary import Summary
 from tips_ray.natural import natural_key
 from tips_ray.poses.skeleton import JOINTS
+from tips_ray.wording import listed
 
 
 def summarise_keypoints(keypoints: KeypointSet) -> Summary:
@@ -40,7 +41,7 @@ def image_sizes(keypoints: KeypointSet) -> str:
     named = [
         f"{width} x {height}" if width else "unknown" for width, height in sizes[np.argsort(-counts, kind="stable")].tolist()
     ]
-    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    return listed(named, 3)
 
 
 def confidence(keypoints: KeypointSet) -> str:

@@ -94,9 +94,10 @@ class Lifter:
         points[~(certain >= min_confidence)] = np.nan
         whole, _ = derivation(names).apply(points, certain)
         completed = self.prior.complete(whole * np.array([1, 1] if y_down is False else [1, -1]), noise)
-        if not np.isfinite(completed).all(axis=(1, 2)).any():
+        has_pose = np.isfinite(completed).all(axis=(1, 2))
+        if not has_pose.any():
             raise UserError(f"No frame has {LEAST_SEEN} of the {len(JOINTS)} joints; a pose cannot be lifted from fewer.")
-        if y_down is None and upside_down(completed[np.isfinite(completed).all(axis=(1, 2))]):
+        if y_down is None and upside_down(completed[has_pose]):
             raise UserError("People stand on their heads: give y_down=False if y points up, True if it points down all the same.")
         return self.lift_whole(completed)
 

@@ -1,5 +1,6 @@
 """What all figures share: colours, the Plotly theme, and numbers short enough for a page."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ FIXED_COLOURS = {"solo": "#D55E00", "parts": "#0072B2", "supervised": "#7F7F7F",
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
 """Okabe and Ito's palette, told apart by colour-blind readers, without black and yellow, which
 vanish on one of the two backgrounds; then two more, for many arms."""
+LABEL_WIDTH = 24
+"""Longer labels of an axis take several lines, so that a phone has room for the plot."""
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
@@ -55,6 +58,11 @@ def faded(colour: str, opacity: float) -> str:
     """A colour such as "#0072B2", made transparent."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+def in_lines(label: str) -> str:
+    """A label of an axis in lines of at most `LABEL_WIDTH` letters."""
+    return "<br>".join(textwrap.wrap(label, LABEL_WIDTH))
 
 
 def finish(figure: go.Figure, synthetic: bool, height: int) -> go.Figure:

@@ -12,7 +12,7 @@ from tips_ray.stability.choice import DEFAULT_RULE
 from tips_ray.stability.groups import Count
 from tips_ray.stability.regret import MedianRegret, RuleScore
 from tips_ray.stability.rules import Last
-from tips_ray.stability.statistics import Interval
+from tips_ray.stability.statistics import Interval, late_epochs
 from tips_ray.stability.steadiness import Steadiness
 
 Caution = Literal["too early", "still falling", "rising", "worse than flat", "mixed signs", "bad worst run"]
@@ -87,8 +87,7 @@ def answers_of(
         rows = scored_stops[(scored_stops["arm"] == arm) & (scored_stops["rule"] == chosen.rule)]
         seeds, regrets = rows["seed"].to_numpy(int), rows["regret"].to_numpy(float)
         drift = steadiness.arms[arm].drift_mm_per_100_epochs
-        late = known.num_epochs - known.num_epochs // 2
-        change = None if drift.mean is None else drift.mean * late / 100
+        change = None if drift.mean is None else drift.mean * late_epochs(known.num_epochs) / 100
         error, limit = chosen.error_mm.mean or 0.0, np.inf if flat is None else flat
         beaten = Count(int((rows["error"] >= limit).sum()), 0 if flat is None else len(rows))
         checks: dict[Caution, bool] = {

@@ -232,6 +232,11 @@ def last_half(errors: pd.DataFrame) -> pd.DataFrame:
     return errors.loc[errors.index > len(errors) // 2]
 
 
+def late_epochs(num_epochs: int) -> int:
+    """How many epochs `last_half` takes."""
+    return num_epochs - num_epochs // 2
+
+
 def regret(errors: pd.DataFrame) -> pd.DataFrame:
     """What stopping at each epoch costs: the error there minus the run's lowest, by epoch and
     seed."""

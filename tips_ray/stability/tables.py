@@ -18,6 +18,7 @@ from tips_ray.errors import UserError
 from tips_ray.natural import natural_sorted
 from tips_ray.stability.statistics import SHORT_SHARE
 from tips_ray.store.exports import FILE, RUN, STEPS
+from tips_ray.wording import listed
 
 ONE_ARM = "all runs"
 """The name of the arm where nothing tells arms apart."""
@@ -110,7 +111,7 @@ def with_defaults(table: pd.DataFrame, columns: TableColumns) -> TableColumns:
     evaluated = table[table[columns.error].notna()] if columns.error in names else table
     epoch = columns.epoch or next((name for name in counts if evaluated[name].notna().any()), "".join(counts[:1]))
     if not epoch:
-        raise UserError(f"No column of the table counts epochs or steps; name it with --epoch. {listed(names)}")
+        raise UserError(f"No column of the table counts epochs or steps; name it with --epoch. {columns_named(names)}")
     run = columns.run or tuple(name for name in (RUN, FILE) if name in names)[:1]
     given = columns.signals
     signals = tuple(name for name in LABEL_FREE if name in names and name not in DERIVED) if given is None else given
@@ -134,10 +135,10 @@ def check_present(name: str, names: Sequence[str]) -> None:
         near = difflib.get_close_matches(name.lower(), [other.lower() for other in names], 1, 0.5)
         nearest = next((other for other in names if near and other.lower() == near[0]), "")
         hint = f" Did you mean {nearest!r}?" if nearest else ""
-        raise UserError(f"The table has no column {name!r}.{hint} {listed(names)}")
+        raise UserError(f"The table has no column {name!r}.{hint} {columns_named(names)}")
 
 
-def listed(names: Sequence[str]) -> str:
+def columns_named(names: Sequence[str]) -> str:
     """The columns of a table, as a sentence."""
     shown = ", ".join(names[: 5 * MOST_NAMED]) + (" …" if len(names) > 5 * MOST_NAMED else "")
     return f"It has {shown}; give a table with a row a run and epoch."
@@ -228,7 +229,11 @@ def of_arm(rows: pd.DataFrame, columns: TableColumns) -> tuple[pd.DataFrame | No
     common = sorted(set.intersection(*whole.values())) if whole else []
     if len(common) < 2:
         return None, [], []
-    left = f"run {short[0]} is left out, which has" if len(short) == 1 else f"runs {named(short)} are left out, which have"
+    left = (
+        f"run {short[0]} is left out, which has"
+        if len(short) == 1
+        else f"runs {listed(short, MOST_NAMED)} are left out, which have"
+    )
     notes = [f"{left} less than half of the epochs of the longest run."] if short else []
     end = min(map(max, whole.values()))
     until = {step for steps in whole.values() for step in steps if step <= end}
@@ -268,11 +273,6 @@ def rising(arms: Sequence[pd.DataFrame], columns: TableColumns) -> list[str]:
         f"{columns.error!r} ends higher than it starts in every run, and it is taken for an error, lower when better. Give a"
         " score, such as an accuracy or PCK, as 1 minus its value, or 100 minus it in percent."
     ]
-
-
-def named(names: Sequence[str]) -> str:
-    """Some names, in a list that does not get long."""
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def no_curves(rows: pd.DataFrame, columns: TableColumns) -> str:

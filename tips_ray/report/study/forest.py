@@ -1,12 +1,11 @@
 """Forest plots: effects with their intervals, one below the other."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from tips_ray.report.style import faded, finish, rounded
+from tips_ray.report.style import faded, finish, in_lines, rounded
 from tips_ray.report.text import ends, mm
 from tips_ray.stability.statistics import Difference
 
@@ -14,8 +13,6 @@ ROW_HEIGHT, LINE_HEIGHT = 30, 14
 FAR = 6.0
 """An effect that is so many times the median one is drawn at the edge of the plot."""
 UNKNOWN = Difference(None, None, None, 0)
-LABEL_WIDTH = 24
-"""Longer labels take several lines, so that a phone has room for the intervals."""
 
 
 def draw_forest(
@@ -23,7 +20,7 @@ def draw_forest(
 ) -> go.Figure:
     """Effects in mm by label, from the top down, for each of some series; the last series is the
     one that counts, and is drawn full. A line marks no effect."""
-    lines = ["<br>".join(textwrap.wrap(label, LABEL_WIDTH)) for label in labels]
+    lines = [in_lines(label) for label in labels]
     limit = axis_limit([effect for series in effects.values() for effect in series])
     figure = go.Figure()
     for place, (name, series) in enumerate(effects.items()):

@@ -67,7 +67,7 @@ def render(
         predictions=describe_predictions(predicted, shown) if shown else None,
         runs=runs,
         run_titles=list(runs[0].cells) if runs else [],
-        runs_are_cut=any(" of " in row.cells["epochs"].text for row in runs),
+        runs_are_cut=any(row.is_cut for row in runs),
         own_halves=headline.own_halves(summary),
         most_runs=run_tables.MOST_RUNS,
         settings=beside_paper(summary.provenance.get("config", {})),

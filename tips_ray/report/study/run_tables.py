@@ -30,6 +30,8 @@ class RunRow:
     fails: bool
     cells: dict[str, RunCell]
     """By title of the column."""
+    is_cut: bool
+    """Whether its numbers are of fewer epochs than it has."""
 
 
 def run_rows(curves: pd.DataFrame, summary: Summary) -> list[RunRow]:
@@ -40,8 +42,10 @@ def run_rows(curves: pd.DataFrame, summary: Summary) -> list[RunRow]:
     for arm, entry in arms.items():
         bad = failing_seeds(entry)
         for run in entry.runs:
-            cells = cells_of(run, lasts.get((arm, run.seed), {}), entry.num_epochs, is_outlier=run.seed in bad)
-            rows.append((run.last, RunRow(arm, run.seed in bad or run.status == "diverged", cells)))
+            is_cut = run.best is not None and run.epochs > entry.num_epochs
+            epochs = f"{entry.num_epochs} of {run.epochs}" if is_cut else str(run.epochs)
+            cells = cells_of(run, lasts.get((arm, run.seed), {}), epochs, is_outlier=run.seed in bad)
+            rows.append((run.last, RunRow(arm, run.seed in bad or run.status == "diverged", cells, is_cut)))
     if len(rows) > MOST_RUNS:
         rows = sorted(rows, key=lambda entry: -math.inf if entry[0] is None else -entry[0])[:MOST_RUNS]
     return [row for _, row in rows]
@@ -61,9 +65,8 @@ def last_rows(curves: pd.DataFrame) -> dict[tuple[str, int], dict[str, float]]:
     return {(str(arm), int(seed)): values for (arm, seed), values in table.items()}  # type: ignore[misc]
 
 
-def cells_of(run: RunSummary, last: dict[str, float], num_epochs: int, is_outlier: bool) -> dict[str, RunCell]:
-    """The cells of a run's row, by title; its numbers are of the first `num_epochs`."""
-    is_cut = run.best is not None and run.epochs > num_epochs
+def cells_of(run: RunSummary, last: dict[str, float], epochs: str, is_outlier: bool) -> dict[str, RunCell]:
+    """The cells of a run's row, by title; `epochs` says in words of which its numbers are."""
     status = f"{run.status}, outlier" if is_outlier else run.status
     sign = last.get("sign")
     which = "–" if sign is None or pd.isna(sign) else "+" if sign > 0 else "−"
@@ -72,7 +75,7 @@ def cells_of(run: RunSummary, last: dict[str, float], num_epochs: int, is_outlie
     time = RunCell("–", None) if seconds is None or pd.isna(seconds) else RunCell(duration(seconds), seconds)
     return {
         "seed": RunCell(str(run.seed), run.seed),
-        "epochs": RunCell(f"{num_epochs} of {run.epochs}" if is_cut else str(run.epochs), run.epochs),
+        "epochs": RunCell(epochs, run.epochs),
         "best, mm (oracle)": RunCell(mm(run.best), run.best),
         "best epoch": RunCell("–" if run.best_epoch is None else str(run.best_epoch), run.best_epoch),
         "last half, mm": RunCell(mm(run.last_half), run.last_half),

@@ -1,15 +1,13 @@
 """Figures of stop rules and of codependence."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from tips_ray.poses.skeleton import LEGS, LIFTED
-from tips_ray.report.study.forest import LABEL_WIDTH
 from tips_ray.report.study.stop_tables import in_order
-from tips_ray.report.style import finish, rounded
+from tips_ray.report.style import finish, in_lines, rounded
 from tips_ray.stability.regret import MedianRegret, RuleScore
 from tips_ray.stability.rules import Last
 
@@ -84,7 +82,7 @@ def draw_rules(
                 legendgroup=arm,
                 hoverinfo="skip",
             )
-    lines = ["<br>".join(textwrap.wrap(rule.replace(" %", "\u00a0%"), LABEL_WIDTH)) for rule in order]
+    lines = [in_lines(rule.replace(" %", "\u00a0%")) for rule in order]
     tallest = ROW_HEIGHT + LINE_HEIGHT * max((line.count("<br>") for line in lines), default=0)
     finish(figure, synthetic, 120 + max(tallest, ARM_HEIGHT * len(arms)) * len(order))
     chosen = [f"{score.arm}, {score.rule}: {_in_words(score.regret_mm, unit)}" for score in scores if score.chosen]

@@ -13,7 +13,7 @@ from tips_ray.stability.codependence import Codependence
 from tips_ray.stability.correlations import SignalCorrelation
 from tips_ray.stability.distillation import Kind, StudentComparison
 from tips_ray.stability.regret import RuleScore
-from tips_ray.stability.statistics import MIN_RANKED, Correlation, Interval
+from tips_ray.stability.statistics import MIN_RANKED, Correlation, Interval, late_epochs
 from tips_ray.stability.steadiness import DivergenceRate
 from tips_ray.stability.summary import Summary
 from tips_ray.stability.teachers import TeacherWindow
@@ -91,9 +91,10 @@ def steadiness_rows(summary: Summary) -> list[dict[str, Any]]:
     words."""
     rows = []
     for arm, steadiness in summary.steadiness.arms.items():
-        num_epochs = summary.arms[arm].num_epochs
         intervals: dict[str, Interval] = {name: getattr(steadiness, name) for name in STEADINESS}
-        intervals["drift_mm_per_100_epochs"] = times(steadiness.drift_mm_per_100_epochs, (num_epochs - num_epochs // 2) / 100)
+        intervals["drift_mm_per_100_epochs"] = times(
+            steadiness.drift_mm_per_100_epochs, late_epochs(summary.arms[arm].num_epochs) / 100
+        )
         cells = [
             _share(interval.mean, interval)
             if name in SHARES
@@ -151,8 +152,7 @@ def signal_rows(summary: Summary) -> list[dict[str, Any]]:
 def too_short_for_signals(summary: Summary) -> str:
     """The arms of which nothing can be said of signals within a run, in words."""
     arms = {arm for signal in summary.signals for arm in signal.within if arm not in summary.hidden}
-    epochs = {arm: entry.num_epochs - entry.num_epochs // 2 for arm, entry in summary.arms.items() if arm in arms}
-    return " and ".join(arm for arm, late in epochs.items() if late < MIN_RANKED)
+    return " and ".join(arm for arm, entry in summary.arms.items() if arm in arms and late_epochs(entry.num_epochs) < MIN_RANKED)
 
 
 def budget_rows(summary: Summary) -> list[dict[str, Any]]:
